@@ -1,0 +1,22 @@
+"""Names for the integers and strings that travel, so that one is never passed for another."""
+
+from typing import NewType
+
+TenantId = NewType("TenantId", int)
+"""The ServiceTitan tenant id: in every path of its API and first in every key of our tables."""
+
+SourceId = NewType("SourceId", str)
+"""The name of a source in the config; the last part of its hook URL."""
+
+DeliveryId = NewType("DeliveryId", int)
+EffectId = NewType("EffectId", int)
+DecisionId = NewType("DecisionId", int)
+
+EffectKey = NewType("EffectKey", str)
+"""32 lower-case hex digits that name one effect for ever; a booking carries it as its `externalId`."""
+
+CustomerId = NewType("CustomerId", int)
+LocationId = NewType("LocationId", int)
+BookingId = NewType("BookingId", int)
+LeadId = NewType("LeadId", int)
+ContactId = NewType("ContactId", int)

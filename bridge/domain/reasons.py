@@ -1,0 +1,155 @@
+"""Every reason slug, once: log field, metric label and console text at the same time, each with what to do about it.
+
+A slug never changes its meaning. `docs/reasons.md` is generated from this table and tested against it.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Advice(NamedTuple):
+    """What a person reads beside a slug: what happened, and what to do."""
+
+    text: str
+    remedy: str
+
+
+class Reason(StrEnum):
+    """A reason slug; `advice` holds its text and remedy."""
+
+    advice: Advice
+
+    def __new__(cls, slug: str, text: str, remedy: str) -> "Reason":
+        """Return the member whose value is the slug alone."""
+        member = str.__new__(cls, slug)
+        member._value_ = slug
+        member.advice = Advice(text, remedy)
+        return member
+
+    # Intake: why a request was not taken in, or how it was.
+    SOURCE_UNKNOWN = (
+        "source_unknown",
+        "No source of this name is configured.",
+        "Compare the last part of the URL with the sources of the config; it may be misspelled or not deployed yet.",
+    )
+    BODY_TOO_LARGE = (
+        "body_too_large",
+        "The body is larger than this source allows.",
+        "Raise `limits.max_bytes` of the source if the sender really sends this much.",
+    )
+    CONTENT_TYPE_UNSUPPORTED = (
+        "content_type_unsupported",
+        "The connector does not read this content type.",
+        "Set the sender to one of the types the connector's page lists.",
+    )
+    PAYLOAD_MALFORMED = (
+        "payload_malformed",
+        "The body cannot be read as what its content type says.",
+        "Look at the sender's webhook log; a relay in between may have re-encoded the body.",
+    )
+    DATABASE_UNREACHABLE = (
+        "database_unreachable",
+        "The delivery could not be stored, so it was not acknowledged.",
+        "The sender will try again; bring PostgreSQL back.",
+    )
+    INTAKE_FULL = (
+        "intake_full",
+        "More requests wait to be stored than the bound allows.",
+        "The sender will try again; add a `serve` replica or look at what slows PostgreSQL.",
+    )
+    METHOD_UNSUPPORTED = (
+        "method_unsupported",
+        "The connector does not expect this HTTP method.",
+        "Set the sender to POST.",
+    )
+    # Verification: why the bytes are not believed.
+    SIGNATURE_MISSING = (
+        "signature_missing",
+        "The request carries no signature.",
+        "Set the signing secret on the sender's side; an unsigned source must say `unsigned: true`.",
+    )
+    SIGNATURE_MALFORMED = (
+        "signature_malformed",
+        "The signature header cannot be decoded as its scheme says.",
+        "Check that the connector fits the sender; a proxy may rewrite headers.",
+    )
+    SIGNATURE_MISMATCH = (
+        "signature_mismatch",
+        "The signature was made with another secret or over other bytes.",
+        "Compare the secret on both sides; then look for a proxy that changes the body.",
+    )
+    SIGNATURE_DUPLICATED = (
+        "signature_duplicated",
+        "A signature header occurs more than once.",
+        "No honest sender does this; look at the proxy in front.",
+    )
+    TIMESTAMP_MISSING = (
+        "timestamp_missing",
+        "The signed timestamp is missing.",
+        "Check that the connector fits the sender.",
+    )
+    TIMESTAMP_MALFORMED = (
+        "timestamp_malformed",
+        "The signed timestamp is no number or date of the scheme.",
+        "Check that the connector fits the sender.",
+    )
+    TIMESTAMP_TOO_OLD = (
+        "timestamp_too_old",
+        "The request was signed longer ago than the tolerance allows.",
+        "Check the clock of this machine; else it is a replayed request.",
+    )
+    TIMESTAMP_TOO_NEW = (
+        "timestamp_too_new",
+        "The request is signed in the future beyond the tolerance.",
+        "Check the clocks of both machines.",
+    )
+    SECRET_UNUSABLE = (
+        "secret_unusable",
+        "The configured secret is empty or a placeholder.",
+        "Set the environment variable that the source's secret names.",
+    )
+    CREDENTIALS_WRONG = (
+        "credentials_wrong",
+        "The token, key or password of the request is not the configured one.",
+        "Compare the value on both sides.",
+    )
+    # Processing: what became of a delivery.
+    PROCESSED = ("processed", "Every inquiry of the delivery has its plan.", "Nothing to do.")
+    EVENT_IGNORED = (
+        "event_ignored",
+        "The connector knows this kind of message and has nothing to do for it.",
+        "Nothing to do; switch it off on the sender's side to save traffic.",
+    )
+    EVENT_UNSUPPORTED = (
+        "event_unsupported",
+        "The connector has never seen this kind of message.",
+        "It is kept. Tell the maintainers, or switch it off on the sender's side; replay it after an update.",
+    )
+    TEST_INQUIRY = (
+        "test_inquiry",
+        "The sender marks this as a test.",
+        "Nothing to do; `book_tests: true` would book it.",
+    )
+    NORMALIZE_FAILED = (
+        "normalize_failed",
+        "The payload has not the shape the connector expects.",
+        "Look at the payload; fix the mapping or update the connector, then replay.",
+    )
+    PROCESS_FAILED = (
+        "process_failed",
+        "Our code broke on this delivery.",
+        "It is kept, with the error in the log under its delivery id; replay it after the fix.",
+    )
+    DUPLICATE_ASK = (
+        "duplicate_ask",
+        "The same party asked for the same within the window; the open booking got what is new.",
+        "Nothing to do; the earlier inquiry is linked.",
+    )
+
+
+def advice_for(slug: str) -> Advice:
+    """Return the text and remedy of a slug; an unknown one (of a newer version) speaks for itself."""
+    try:
+        return Reason(slug).advice
+    except ValueError:
+        return Advice(slug.replace("_", " ").capitalize() + ".", "See the log line of the same reason.")
