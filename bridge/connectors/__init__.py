@@ -1,0 +1,33 @@
+"""The registry: every kind of source a config can name, and the class that speaks its dialect.
+
+The modules are imported when a kind is first asked for, so that listing the kinds costs nothing at start.
+"""
+
+from functools import cache
+from importlib import import_module
+
+from bridge.connectors.base import Connector
+
+REGISTRY: dict[str, str] = {}
+"""Kind → module:class. A new connector is one line here."""
+
+ALIASES: dict[str, str] = {}
+"""Other names under which people know a kind."""
+
+
+def kinds() -> tuple[str, ...]:
+    """Return all kinds in alphabetical order, without importing any."""
+    return tuple(sorted(REGISTRY))
+
+
+def is_known(kind: str) -> bool:
+    """Tell whether a config may name this kind."""
+    return kind in REGISTRY or kind in ALIASES
+
+
+@cache
+def get_connector(kind: str) -> Connector:
+    """Return the one connector of a kind or alias; raise KeyError for a kind nobody knows."""
+    module, _, name = REGISTRY[ALIASES.get(kind, kind)].partition(":")
+    found: type[Connector] = getattr(import_module(f"bridge.connectors.{module}"), name)
+    return found()

@@ -1,0 +1,146 @@
+"""The signature schemes of every sender, one row each, data only. `docs/connectors/README.md` shows this table.
+
+A row says what was seen to verify a real or published signature; where a row is a guess its connector says so.
+"""
+
+from bridge.connectors.signatures import Scheme
+
+STANDARD_WEBHOOKS = (
+    Scheme(
+        name="standard-webhooks-v1", header="webhook-signature", layout="words", field="v1", encoding="base64",
+        signed="{id}.{timestamp}.{body}", timestamp="webhook-timestamp", id_header="webhook-id", key="whsec",
+    ),
+    Scheme(
+        name="standard-webhooks-v1a", header="webhook-signature", layout="words", field="v1a", encoding="base64",
+        signed="{id}.{timestamp}.{body}", timestamp="webhook-timestamp", id_header="webhook-id",
+        algorithm="ed25519", key_prefix="whpk_",
+    ),
+)  # fmt: skip
+
+SVIX = (
+    Scheme(
+        name="svix-v1", header="svix-signature", layout="words", field="v1", encoding="base64",
+        signed="{id}.{timestamp}.{body}", timestamp="svix-timestamp", id_header="svix-id", key="whsec",
+    ),
+    Scheme(
+        name="svix-v1a", header="svix-signature", layout="words", field="v1a", encoding="base64",
+        signed="{id}.{timestamp}.{body}", timestamp="svix-timestamp", id_header="svix-id",
+        algorithm="ed25519", key_prefix="whpk_",
+    ),
+    *STANDARD_WEBHOOKS,
+)  # fmt: skip
+
+GITHUB = (Scheme(name="github", header="x-hub-signature-256", prefix="sha256="),)
+
+STRIPE = (
+    Scheme(
+        name="stripe", header="stripe-signature", layout="fields", field="v1",
+        signed="{timestamp}.{body}", timestamp="field:t",
+    ),
+)  # fmt: skip
+
+TYPEFORM = (Scheme(name="typeform", header="typeform-signature", prefix="sha256=", encoding="base64"),)
+
+CALLRAIL = (Scheme(name="callrail", header="signature", algorithm="hmac-sha1", encoding="base64"),)
+
+WPFORMS = (Scheme(name="wpforms", header="x-wpforms-signature"),)
+
+WEBFLOW = (
+    Scheme(
+        name="webflow", header="x-webflow-signature", signed="{timestamp}:{body}",
+        timestamp="x-webflow-timestamp", unit="ms",
+    ),
+)  # fmt: skip
+
+FORMSTACK = (Scheme(name="formstack", header="x-fs-signature", prefix="sha256="),)
+
+TALLY = (Scheme(name="tally", header="tally-signature", encoding="base64"),)
+
+CALENDLY = (
+    Scheme(
+        name="calendly", header="calendly-webhook-signature", layout="fields", field="v1",
+        signed="{timestamp}.{body}", timestamp="field:t",
+    ),
+)  # fmt: skip
+
+CAL_COM = (Scheme(name="cal-com", header="x-cal-signature-256"),)
+
+META = (Scheme(name="meta", header="x-hub-signature-256", prefix="sha256="),)
+
+TIKTOK = (
+    Scheme(
+        name="tiktok", header="tiktok-signature", layout="fields", field="s",
+        signed="{timestamp}.{body}", timestamp="field:t",
+    ),
+)  # fmt: skip
+
+CALL_TRACKING_METRICS = (
+    Scheme(
+        name="calltrackingmetrics", header="x-ctm-signature", algorithm="hmac-sha1", encoding="base64",
+        signed="{timestamp}{body}", timestamp="x-ctm-time",
+    ),
+)  # fmt: skip
+
+TWILIO = (
+    Scheme(
+        name="twilio", header="x-twilio-signature", algorithm="hmac-sha1", encoding="base64",
+        signed="{url}{form}", url_variants=True, body_hash_parameter="bodySHA256",
+    ),
+)  # fmt: skip
+
+PODIUM = (
+    Scheme(
+        name="podium", header="podium-signature", signed="{timestamp}.{body}", timestamp="podium-timestamp",
+    ),
+)  # fmt: skip
+
+HUBSPOT = (
+    Scheme(
+        name="hubspot-v3", header="x-hubspot-signature-v3", encoding="base64",
+        signed="{method}{url:hubspot}{body}{timestamp}", timestamp="x-hubspot-request-timestamp", unit="ms",
+    ),
+    Scheme(
+        name="hubspot-v2", header="x-hubspot-signature", algorithm="sha256", signed="{secret}{method}{url}{body}",
+        when=("x-hubspot-signature-version", "v2"),
+    ),
+    Scheme(
+        name="hubspot-v1", header="x-hubspot-signature", algorithm="sha256", signed="{secret}{body}",
+        when=("x-hubspot-signature-version", "v1"),
+    ),
+)  # fmt: skip
+
+HIGHLEVEL = (
+    Scheme(name="highlevel-ed25519", header="x-ghl-signature", algorithm="ed25519", encoding="base64"),
+    Scheme(name="highlevel-rsa", header="x-wh-signature", algorithm="rsa-sha256", encoding="base64"),
+)
+
+KLAVIYO = (
+    Scheme(
+        name="klaviyo", header="klaviyo-signature", signed="{body}{timestamp}",
+        timestamp="klaviyo-timestamp", unit="http-date",
+    ),
+)  # fmt: skip
+
+JOBBER = (Scheme(name="jobber", header="x-jobber-hmac-sha256", encoding="base64"),)
+
+HOUSECALL = (
+    Scheme(
+        name="housecall", header="api-signature", signed="{timestamp}.{body}", timestamp="api-timestamp",
+    ),
+)  # fmt: skip
+
+APPS_SCRIPT = (*STANDARD_WEBHOOKS, Scheme(name="apps-script-hex", header="x-signature"))
+"""Our snippet signs with Standard Webhooks headers; scripts of others put a bare hex HMAC into X-Signature."""
+
+PRESETS = {
+    "standard-webhooks": STANDARD_WEBHOOKS,
+    "svix": SVIX,
+    "github": GITHUB,
+    "stripe": STRIPE,
+    "cal-com": CAL_COM,
+    "hubspot": HUBSPOT,
+    "klaviyo": KLAVIYO,
+    "twilio": TWILIO,
+    "meta": META,
+}
+"""What a generic source may name under `verify.preset`."""
