@@ -145,6 +145,113 @@ class Reason(StrEnum):
         "The same party asked for the same within the window; the open booking got what is new.",
         "Nothing to do; the earlier inquiry is linked.",
     )
+    # ServiceTitan: what its answers mean.
+    OK = ("ok", "ServiceTitan did what was asked.", "Nothing to do.")
+    REQUEST_INVALID = (
+        "request_invalid",
+        "The request breaks ServiceTitan's contract and was not sent.",
+        "The detail names the place; fix the mapping that filled it, then replay.",
+    )
+    VALIDATION_FAILED = (
+        "validation_failed",
+        "ServiceTitan refused the content of the request.",
+        "Read the field errors; fix the mapping or the named ids, then replay.",
+    )
+    NOT_FOUND = (
+        "not_found",
+        "ServiceTitan knows no such record, or the tenant, tag or host in the address is wrong.",
+        "Look the record up in ServiceTitan; if every call says this, check tenant id, environment and provider tag.",
+    )
+    REFERENCE_MISSING = (
+        "reference_missing",
+        "A record that the request names does not exist in ServiceTitan.",
+        "Look for a merged or deleted customer, campaign, tag or tax zone; fix the config, then replay.",
+    )
+    CONFLICT = (
+        "conflict",
+        "The request conflicts with what ServiceTitan holds.",
+        "Read the title; often the effect is there already.",
+    )
+    REQUEST_REFUSED = (
+        "request_refused",
+        "ServiceTitan refused the request in a way its contract does not name.",
+        "Read status and detail; a proxy in between may have answered.",
+    )
+    CONTACTS_NOT_ENABLED = (
+        "contacts_not_enabled",
+        "This account does not have Contact Management, or the app lacks its scope.",
+        "Use the contacts of customers and locations, or have ServiceTitan enable Contact Management.",
+    )
+    CREDENTIALS_REFUSED = (
+        "credentials_refused",
+        "ServiceTitan's token service refused client id and secret.",
+        "Compare them with API Application Access in ServiceTitan; a pair belongs to one tenant and environment.",
+    )
+    UNAUTHORIZED = (
+        "unauthorized",
+        "ServiceTitan refused a token it had just issued.",
+        "Check that API and token host are of the same environment, and that the app is still connected.",
+    )
+    FORBIDDEN = (
+        "forbidden",
+        "The app may not do this.",
+        "Check the app's scopes, the app key, and the booking provider tag chosen when it was connected.",
+    )
+    RATE_LIMITED = (
+        "rate_limited",
+        "ServiceTitan asks to slow down.",
+        "Nothing to do; it is sent when the wait is over. If it lasts, look for another program with the same app.",
+    )
+    MAINTENANCE = (
+        "maintenance",
+        "ServiceTitan is in maintenance.",
+        "Nothing to do; it is sent when the maintenance is over.",
+    )
+    TOKEN_UNAVAILABLE = (
+        "token_unavailable",
+        "ServiceTitan's token service gave no usable answer.",
+        "Nothing to do at first; if it lasts, check the way to the token host.",
+    )
+    CONNECT_FAILED = (
+        "connect_failed",
+        "No connection to ServiceTitan could be made; nothing was sent.",
+        "Nothing to do at first; if it lasts, check network, DNS and proxy.",
+    )
+    CONNECTIONS_BUSY = (
+        "connections_busy",
+        "All connections of the tenant were in use; nothing was sent.",
+        "Nothing to do at first; if it lasts, ServiceTitan answers slowly or the bound is too small.",
+    )
+    ANSWER_TIMEOUT = (
+        "answer_timeout",
+        "The request was sent and no answer came in time.",
+        "Nothing to do; a write is looked up in ServiceTitan before it is sent again.",
+    )
+    CONNECTION_LOST = (
+        "connection_lost",
+        "The connection broke after the request was sent.",
+        "Nothing to do; a write is looked up in ServiceTitan before it is sent again.",
+    )
+    SERVER_ERROR = (
+        "server_error",
+        "ServiceTitan failed while it worked on the request.",
+        "Nothing to do; a write is looked up in ServiceTitan before it is sent again.",
+    )
+    ANSWER_UNREADABLE = (
+        "answer_unreadable",
+        "The answer says success and cannot be read.",
+        "Nothing to do; a write is looked up. If it lasts, a proxy may answer in ServiceTitan's place.",
+    )
+    ANSWER_EMPTY = (
+        "answer_empty",
+        "The answer says success and holds nothing where a record belongs.",
+        "Nothing to do; a write is looked up in ServiceTitan before it is believed.",
+    )
+    REDIRECTED = (
+        "redirected",
+        "The configured address points elsewhere; redirects are not followed.",
+        "Correct the address of the environment.",
+    )
 
 
 def advice_for(slug: str) -> Advice:

@@ -1,0 +1,111 @@
+"""The client of one tenant: authorize, send once, and say what came of it."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from bridge.domain.outcome import Deferred, Outcome, Rejected
+from bridge.domain.reasons import Reason
+from bridge.servicetitan import operations
+from bridge.servicetitan.classify import classify
+from bridge.servicetitan.credentials import Credentials
+from bridge.servicetitan.operation import Body, Operation, Parameter, RequestInvalidError
+from bridge.servicetitan.tokens import Token, Tokens
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class ServiceTitan:
+    """ServiceTitan as one tenant sees it. It sends each request once, again only after a 401, and never retries.
+
+    `http` is bounded and this tenant's own (`transport.open_http`); `clock` gives the time in UTC.
+    """
+
+    def __init__(self, credentials: Credentials, http: httpx.AsyncClient, clock: Callable[[], datetime]) -> None:
+        self.credentials = credentials
+        self._http = http
+        self._clock = clock
+        self._tokens = Tokens(credentials, http, clock)
+        self._defaults: dict[str, int | str] = {"tenant": credentials.tenant_id}
+        if credentials.booking_provider is not None:
+            self._defaults["booking_provider"] = credentials.booking_provider
+        self.bookings = operations.Bookings(self.call)
+        self.tenant_bookings = operations.TenantBookings(self.call)
+        self.booking_provider_tags = operations.BookingProviderTags(self.call)
+        self.contacts = operations.Contacts(self.call)
+        self.customers = operations.Customers(self.call)
+        self.locations = operations.Locations(self.call)
+        self.leads = operations.Leads(self.call)
+        self.tags = operations.Tags(self.call)
+        self.campaigns = operations.Campaigns(self.call)
+        self.campaign_categories = operations.CampaignCategories(self.call)
+        self.business_units = operations.BusinessUnits(self.call)
+        self.tag_types = operations.TagTypes(self.call)
+        self.employees = operations.Employees(self.call)
+        self.technicians = operations.Technicians(self.call)
+        self.job_types = operations.JobTypes(self.call)
+        self.jobs = operations.Jobs(self.call)
+        self.call_reasons = operations.CallReasons(self.call)
+        self.attributions = operations.Attributions(self.call)
+        self.exports = operations.Exports(self.call)
+
+    async def call(
+        self,
+        operation: Operation,
+        *,
+        path_params: Mapping[str, int | str] = EMPTY,
+        query: Mapping[str, Parameter | None] = EMPTY,
+        body: Body | None = None,
+    ) -> Outcome:
+        """Send one request of the operation and return what came of it; nothing but cancellation is raised.
+
+        `path_params` fill the path; tenant and booking provider come from the credentials unless named.
+        """
+        try:
+            url = self._url(operation, path_params, query)
+            content = operation.render_body(body)
+        except RequestInvalidError as error:
+            return Rejected(reason=Reason.REQUEST_INVALID, detail=str(error))
+        token = await self._tokens.get()
+        if isinstance(token, Deferred):
+            return token
+        outcome = await self._send(operation, url, content, token)
+        if outcome.reason != Reason.UNAUTHORIZED:
+            return outcome
+        # A 401 did nothing, so this second send is no retry of an effect. The token may have been revoked early.
+        token = await self._tokens.get(refused=token)
+        if isinstance(token, Deferred):
+            return token
+        return await self._send(operation, url, content, token)
+
+    async def _send(self, operation: Operation, url: str, content: bytes | None, token: Token) -> Outcome:
+        headers = {"authorization": token.header, "st-app-key": self.credentials.app_key, "accept": "application/json"}
+        if content is not None:
+            headers["content-type"] = "application/json"
+        answer: httpx.Response | Exception
+        try:
+            answer = await self._http.request(operation.method, url, content=content, headers=headers)
+        except (httpx.HTTPError, TimeoutError) as error:
+            answer = error
+        return classify(answer, operation=operation, now=self._clock())
+
+    def _url(
+        self, operation: Operation, path_params: Mapping[str, int | str], query: Mapping[str, Parameter | None]
+    ) -> str:
+        values: dict[str, str] = {}
+        for name in operation.path_parameters:
+            value = path_params.get(name, self._defaults.get(name))
+            if value is None:
+                raise RequestInvalidError(
+                    "these credentials name no booking provider tag"
+                    if name == "booking_provider"
+                    else f"{operation.name} needs {name!r} in its path"
+                )
+            values[name] = quote(str(value), safe="")
+        url = self.credentials.api_url + operation.path.format_map(values)
+        rendered = operation.render_query(query)
+        return f"{url}?{urlencode(rendered)}" if rendered else url
