@@ -1,0 +1,139 @@
+"""What every test may ask for: a real PostgreSQL (migrated once, copied per test), a rolled-back transaction, a clock."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from filelock import FileLock
+from psycopg import sql
+
+from bridge.db import migrations
+from bridge.db.database import Database, Tx
+from bridge.db.embedded import EmbeddedPostgres
+
+SHARED = Path(__file__).parents[2] / "shared"
+TEMPLATE = "bridge_template"
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The collected reference data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("no shared/ folder lies beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server for tests: DATABASE_URL, else one embedded PostgreSQL for all test processes, durability off."""
+    given = os.environ.get("DATABASE_URL")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    server = EmbeddedPostgres(
+        shared / "bridge-postgres",
+        options={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"},
+    )
+    with FileLock(shared / "bridge-postgres.filelock"):
+        dsn = given or server.start()
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone()
+            if known is None:
+                admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+                migrations.upgrade(with_database(dsn, TEMPLATE))
+    yield dsn
+    if given is None:
+        server.stop()
+
+
+def with_database(dsn: str, name: str) -> str:
+    """Return the address of another database of the same server."""
+    parts = psycopg.conninfo.conninfo_to_dict(dsn)
+    host, port, user = parts.get("host", ""), parts.get("port", ""), parts.get("user", "")
+    password = f":{parts['password']}" if parts.get("password") else ""
+    if str(host).startswith("/"):
+        return f"postgresql://{user}{password}@/{name}?host={host}" + (f"&port={port}" if port else "")
+    return f"postgresql://{user}{password}@{host}" + (f":{port}" if port else "") + f"/{name}"
+
+
+@pytest.fixture
+def database_dsn(postgres_dsn: str) -> Iterator[str]:
+    """The address of a migrated database of this test's own: commits, crashes and concurrency are real."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_dsn, autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(TEMPLATE)
+            )
+        )
+        yield with_database(postgres_dsn, name)
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+async def database(database_dsn: str) -> AsyncIterator[Database]:
+    """A pool on a database of this test's own."""
+    opened = Database(database_dsn, max_size=8)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def tx(postgres_dsn: str) -> AsyncIterator[Tx]:
+    """A transaction on the migrated template's twin, rolled back at the end."""
+    connection = await psycopg.AsyncConnection.connect(
+        with_database(postgres_dsn, await _rollback_database(postgres_dsn))
+    )
+    try:
+        yield connection
+    finally:
+        await connection.rollback()
+        await connection.close()
+
+
+async def _rollback_database(dsn: str) -> str:
+    """One copy of the template per test process; nothing is ever committed to it."""
+    name = f"rollback_{os.getpid()}"
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as admin:
+        known = await (await admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])).fetchone()
+        if known is None:
+            await admin.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+            )
+    return name
+
+
+class Clock:
+    """A clock that only moves when told."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """Tell the time."""
+        return self.now
+
+    def advance(self, **parts: float) -> datetime:
+        """Move on by a timedelta's parts, and tell the time."""
+        self.now += timedelta(**parts)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands at a fixed time."""
+    return Clock(datetime(2026, 11, 24, 15, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port nobody listens on just now."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
