@@ -4,7 +4,7 @@ A slug never changes its meaning. `docs/reasons.md` is generated from this table
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Advice(NamedTuple):
@@ -19,7 +19,7 @@ class Reason(StrEnum):
 
     advice: Advice
 
-    def __new__(cls, slug: str, text: str, remedy: str) -> "Reason":
+    def __new__(cls, slug: str, text: str, remedy: str) -> Self:
         """Return the member whose value is the slug alone."""
         member = str.__new__(cls, slug)
         member._value_ = slug
@@ -246,6 +246,11 @@ class Reason(StrEnum):
         "answer_empty",
         "The answer says success and holds nothing where a record belongs.",
         "Nothing to do; a write is looked up in ServiceTitan before it is believed.",
+    )
+    FEED_STUCK = (
+        "feed_stuck",
+        "A list of ServiceTitan promises more and gives nothing.",
+        "Nothing is lost, the place in the feed is kept; if it lasts, tell ServiceTitan.",
     )
     REDIRECTED = (
         "redirected",

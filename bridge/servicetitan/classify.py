@@ -26,8 +26,8 @@ REFERENCE = re.compile(
 SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s|sec|second|seconds)\b", re.IGNORECASE)
 MARKUP = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
-# A connection that never stood carried no bytes. The stock `httpx-aiohttp` transport reports a server that hung up after
-# reading the request as httpx.ConnectTimeout (it maps the base class of both), so aiohttp's own error decides.
+# A connection that never stood carried no bytes. The stock `httpx-aiohttp` transport reports a server that hung up
+# after reading the request as httpx.ConnectTimeout (it maps the base class of both), so aiohttp's own error decides.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 NEVER_SENT_AIOHTTP = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 

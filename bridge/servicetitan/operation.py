@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, overload
 
 import msgspec
 
@@ -53,6 +53,7 @@ class Operation:
     scope: str
     query: tuple[str, ...] = ()
     required_query: tuple[str, ...] = ()
+    needs_one_of: tuple[str, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     check: Callable[[Any], str | None] | None = None
     body: Any = None
@@ -62,7 +63,11 @@ class Operation:
     def __set_name__(self, owner: type["Family"], attribute: str) -> None:
         object.__setattr__(self, "name", f"{owner.name}.{attribute}")
 
-    def __get__(self, family: "Family | None", owner: type["Family"]) -> Any:
+    @overload
+    def __get__(self, family: None, owner: type["Family"]) -> Self: ...
+    @overload
+    def __get__(self, family: "Family", owner: type["Family"]) -> "BoundOperation": ...
+    def __get__(self, family: "Family | None", owner: type["Family"]) -> "Self | BoundOperation":
         if family is None:
             return self
         return BoundOperation(self, family.caller)
@@ -134,6 +139,10 @@ class Operation:
         missing = [name for name in self.required_query if name not in rendered]
         if missing:
             raise RequestInvalidError(f"{self.name} needs the query parameter {missing[0]!r}")
+        if self.needs_one_of and not any(name in rendered for name in self.needs_one_of):
+            raise RequestInvalidError(
+                f"{self.name} needs one of {', '.join(self.needs_one_of)}; without it the answer is 400"
+            )
         return rendered
 
 

@@ -1,6 +1,6 @@
 """Operations on bookings."""
 
-from bridge.servicetitan import requests, responses
+from bridge.servicetitan import checks, requests, responses
 from bridge.servicetitan.operation import CRM, LIST, PAGE, Family, Operation
 from bridge.servicetitan.wire import Page
 
@@ -56,6 +56,7 @@ class Bookings(Family):
         path=CRM + "/booking-provider/{booking_provider}/bookings",
         scope="tn.crm.bookings:w",
         body=requests.CreateBookingRequest,
+        check=checks.booking,
         answer=responses.BookingResponse,
     )
     get = Operation(

@@ -1,7 +1,7 @@
 """Operations on customers."""
 
-from bridge.servicetitan import requests, responses
-from bridge.servicetitan.operation import ADDRESS, CRM, EXTERNAL_DATA, LIST, PAGE, Family, Operation
+from bridge.servicetitan import checks, requests, responses
+from bridge.servicetitan.operation import ADDRESS, CREATED, CRM, EXTERNAL_DATA, LIST, MODIFIED, PAGE, Family, Operation
 from bridge.servicetitan.wire import Page
 
 
@@ -33,6 +33,7 @@ class Customers(Family):
         path=CRM + "/customers",
         scope="tn.crm.customers:w",
         body=requests.CreateCustomerRequest,
+        check=checks.customer,
         answer=responses.CreatedCustomerResponse,
     )
     get = Operation(
@@ -50,6 +51,7 @@ class Customers(Family):
         path=CRM + "/customers/contacts",
         scope="tn.crm.customers:r",
         query=(*LIST, "customerIds"),
+        needs_one_of=("customerIds", *MODIFIED),
         answer=Page[responses.CustomerContactWithModifiedOnAndCustomerIdResponse],
     )
     contacts = Operation(
@@ -142,6 +144,7 @@ class Locations(Family):
         path=CRM + "/locations/contacts",
         scope="tn.crm.locations:r",
         query=(*LIST, "locationIds"),
+        needs_one_of=("locationIds", *MODIFIED, *CREATED),
         answer=Page[responses.AnyLocationContactResponse],
     )
     contacts = Operation(

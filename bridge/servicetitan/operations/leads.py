@@ -1,6 +1,6 @@
 """Operations on leads."""
 
-from bridge.servicetitan import requests, responses
+from bridge.servicetitan import checks, requests, responses
 from bridge.servicetitan.operation import CRM, LIST, MARKETING_ADS, PAGE, Family, Operation
 from bridge.servicetitan.wire import Page
 
@@ -41,6 +41,7 @@ class Leads(Family):
         path=CRM + "/leads",
         scope="tn.crm.leads:w",
         body=requests.LeadCreateRequest,
+        check=checks.lead,
         answer=responses.LeadResponse,
     )
     submit_form = Operation(

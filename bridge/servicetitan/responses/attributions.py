@@ -28,21 +28,21 @@ class Attribution(Answer, frozen=True):
 class Job(Answer, frozen=True):
     """Part of `GetAttributedLeadsResponse`."""
 
-    id: int
+    id: int | None = None
     name: str | None = None
 
 
 class Customer(Answer, frozen=True):
     """Part of `GetAttributedLeadsResponse`."""
 
-    id: int
+    id: int | None = None
     name: str | None = None
 
 
 class Call(Answer, frozen=True):
     """Part of `GetAttributedLeadsResponse`."""
 
-    id: int
+    id: int | None = None
     duration: str | None = None
     type: str | None = None
     source: str | None = None
@@ -62,7 +62,7 @@ class LeadForm(Answer, frozen=True):
 class Booking(Answer, frozen=True):
     """Part of `GetAttributedLeadsResponse`."""
 
-    id: int
+    id: int | None = None
 
 
 class GetAttributedLeadsResponse(Answer, frozen=True):
