@@ -136,7 +136,8 @@ async def silent_workers(tx: Tx, *, worker_id: int, now: datetime, silence: time
     rows = await tx.execute(
         "SELECT DISTINCT l.worker_id FROM shard_leases l WHERE l.worker_id IS NOT NULL AND l.worker_id <> %s"
         " AND l.renewed_at < %s AND NOT EXISTS (SELECT 1 FROM pg_locks k WHERE k.locktype = 'advisory'"
-        " AND k.classid = %s AND k.objid = (l.worker_id %% 4294967296)::bigint::text::oid AND k.granted)",
+        " AND k.classid = %s AND k.objid = (l.worker_id %% 2147483648)::oid AND k.granted"
+        " AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
         [worker_id, now - silence, WORKERS_LOCK],
     )
     return frozenset(row[0] for row in await rows.fetchall())
@@ -203,7 +204,9 @@ class Ownership:
                 await self._tick(connection)
             except (*UNREACHABLE, psycopg.InterfaceError) as error:
                 log.warning("ownership.interrupted", extra={"error": str(error)})
-                connection = await self._dropped(connection)
+                if connection is not None:
+                    await connection.close()
+                connection = None
                 if monotonic() > self._renewed + self._lease:
                     self.owned = MappingProxyType({})
             await asyncio.to_thread(self._stop.wait, self._every)
@@ -215,10 +218,6 @@ class Ownership:
         except (*UNREACHABLE, psycopg.InterfaceError):
             log.warning("ownership.left_silently")  # the leases run out by themselves
         await connection.close()
-
-    async def _dropped(self, connection: psycopg.AsyncConnection | None) -> None:
-        if connection is not None:
-            await connection.close()
 
     async def _connect(self) -> psycopg.AsyncConnection:
         connection = await psycopg.AsyncConnection.connect(
@@ -282,4 +281,5 @@ async def _now(connection: psycopg.AsyncConnection) -> datetime:
     row = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
     if row is None:
         raise psycopg.OperationalError("the database did not tell its time")
-    return row[0]
+    now: datetime = row[0]
+    return now

@@ -257,6 +257,66 @@ class Reason(StrEnum):
         "The configured address points elsewhere; redirects are not followed.",
         "Correct the address of the environment.",
     )
+    # Sending: why a message waits, or ended.
+    REFERENCE_UNKNOWN = (
+        "reference_unknown",
+        "It needs the id of something that no effect of ours ever created.",
+        "Release it after the effect it names exists, or cancel it; the decision shows which key it names.",
+    )
+    DEPENDENCY_DEAD = (
+        "dependency_dead",
+        "What it builds on was given up, so it cannot be sent.",
+        "Retry or cancel the message it waits for; this one follows by itself.",
+    )
+    UNPROVABLE = (
+        "unprovable",
+        "It may have been done, and ServiceTitan offers no way to look.",
+        "Look in ServiceTitan; then release it as done, or retry it.",
+    )
+    WORKER_CRASHED = (
+        "worker_crashed",
+        "The worker ended between the start of the request and the record of its answer.",
+        "Nothing to do; it is looked up in ServiceTitan before it is sent again.",
+    )
+    FOUND_DONE = ("found_done", "ServiceTitan was asked and has it: it was done.", "Nothing to do.")
+    FOUND_ABSENT = (
+        "found_absent",
+        "ServiceTitan was asked, late enough to be sure, and has it not.",
+        "Nothing to do; it is sent again.",
+    )
+    FIELD_CONFLICT = (
+        "field_conflict",
+        "A custom field changed in ServiceTitan as well, and its rule says a person decides.",
+        "Compare both values; then release ours or cancel it.",
+    )
+    FIELD_NOT_KEPT = (
+        "field_not_kept",
+        "ServiceTitan accepted the custom fields and did not keep them as written.",
+        "Look at the field's type and options in ServiceTitan; then retry.",
+    )
+    CANCELLED = ("cancelled", "A person cancelled it.", "Nothing to do; a retry brings it back.")
+    RETRIED = ("retried", "A person sent it again.", "Nothing to do.")
+    RELEASED = ("released", "A person released it.", "Nothing to do.")
+    BREAKER_OPEN = (
+        "breaker_open",
+        "This kind of request failed several times in a row, so it rests; single probes go out.",
+        "Nothing to do; it goes on by itself. An operator can close the breaker at once.",
+    )
+    NOT_SENT = (
+        "not_sent",
+        "The right to send it was lost before any byte left.",
+        "Nothing to do; the present owner sends it.",
+    )
+    COMMAND_UNREADABLE = (
+        "command_unreadable",
+        "The stored command cannot be read by this version of the program.",
+        "It was written by a newer version: update this worker, then retry it.",
+    )
+    BUDGET_SPENT = (
+        "budget_spent",
+        "The tenant's requests per second are used up for the moment.",
+        "Nothing to do; it waits its turn.",
+    )
 
 
 def advice_for(slug: str) -> Advice:

@@ -1,0 +1,193 @@
+"""Putting effects into the outbox, each once for ever."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from bridge.db.database import Tx
+from bridge.db.ownership import shard_of
+from bridge.domain.command import Command, CreatedBy, kind_of
+from bridge.domain.ids import DecisionId, DeliveryId, EffectId, EffectKey, SourceId, TenantId
+from bridge.domain.plan import Effect
+from bridge.domain.reasons import Reason
+
+READY, IN_DOUBT, HELD = 0, 1, 2  # outbox.state
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Wanted(NamedTuple):
+    """The effects one decision wants."""
+
+    tenant_id: TenantId
+    source_id: SourceId
+    delivery_id: DeliveryId
+    decision_id: DecisionId
+    effects: Sequence[Effect]
+
+
+class PutResult(NamedTuple):
+    """What became of effects: new ones with their ids, those known before, and those whose key named another command."""
+
+    created: dict[EffectKey, EffectId]
+    known: dict[EffectKey, EffectId]
+    conflicts: tuple[EffectKey, ...]
+
+
+# CASE is evaluated in order: the transaction has its id before it draws an effect's. The late-commit watch of the claim
+# rests on this (bridge/sending/horizon.py).
+_KEYS = """
+INSERT INTO effect_keys (tenant_id, key, effect_id, fingerprint)
+SELECT t, k, CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('effect_ids') END, f
+FROM unnest(%s::bigint[], %s::uuid[], %s::bigint[]) AS w (t, k, f)
+ON CONFLICT DO NOTHING RETURNING tenant_id, key::text, effect_id
+"""
+
+_KNOWN = """
+SELECT k.tenant_id, k.key::text, k.effect_id, k.fingerprint
+FROM unnest(%s::bigint[], %s::uuid[]) AS w (t, k) CROSS JOIN LATERAL
+  (SELECT * FROM effect_keys WHERE tenant_id = w.t AND key = w.k) AS k
+"""
+
+_ROWS = """
+WITH fresh AS MATERIALIZED (
+  SELECT * FROM unnest(%(tenant)s::bigint[], %(id)s::bigint[], %(key)s::uuid[], %(kind)s::text[], %(lane)s::text[],
+    %(source)s::text[], %(delivery)s::bigint[], %(decision)s::bigint[], %(rule)s::text[], %(priority)s::smallint[],
+    %(waits)s::text[], %(reason)s::text[], %(command)s::text[])
+  AS f (tenant, id, key, kind, lane, source, delivery, decision, rule, priority, waits, reason, command)
+), kept AS (
+  INSERT INTO effects (tenant_id, id, created_at, key, kind, lane, source_id, delivery_id, decision_id, rule, priority,
+    waits_for, command)
+  SELECT tenant, id, %(now)s, key, kind, lane, source, delivery, decision, rule, priority, waits::bigint[], command::json
+  FROM fresh
+)
+INSERT INTO outbox (tenant_id, id, created_at, due_at, state, priority, kind, lane, source_id, waits_for, reason)
+SELECT tenant, id, %(now)s, %(now)s, CASE reason WHEN '' THEN 0 ELSE 2 END, priority, kind, lane, source, waits::bigint[],
+  reason FROM fresh
+"""
+
+
+async def put(
+    tx: Tx,
+    *,
+    tenant_id: TenantId,
+    source_id: SourceId,
+    delivery_id: DeliveryId,
+    decision_id: DecisionId,
+    effects: Sequence[Effect],
+    now: datetime,
+) -> PutResult:
+    """Put the effects of one decision into the outbox; what is known already is left as it is."""
+    return await put_many(tx, [Wanted(tenant_id, source_id, delivery_id, decision_id, effects)], now=now)
+
+
+async def put_many(tx: Tx, wanted: Sequence[Wanted], *, now: datetime) -> PutResult:
+    """Put the effects of many decisions into the outbox with one set of statements, in the order given."""
+    items = {(w.tenant_id, effect.key): (w, effect) for w in reversed(wanted) for effect in reversed(w.effects)}
+    if not items:
+        return PutResult({}, {}, ())
+    # The order of the ids is the order of the lanes.
+    ordered = [(w, effect, _encode(effect.command)) for w in wanted for effect in w.effects]
+    ordered = [row for row in ordered if items[row[0].tenant_id, row[1].key][1] is row[1]]
+    rows = await tx.execute(
+        _KEYS,
+        [
+            [w.tenant_id for w, _, _ in ordered],
+            [effect.key for _, effect, _ in ordered],
+            [fingerprint(command) for _, _, command in ordered],
+        ],
+    )
+    ids = {(t, k.replace("-", "")): EffectId(i) for t, k, i in await rows.fetchall()}
+    fresh = [row for row in ordered if (row[0].tenant_id, row[1].key) in ids]
+    known: dict[EffectKey, EffectId] = {}
+    conflicts: list[EffectKey] = []
+    if len(fresh) < len(ordered):
+        old = [row for row in ordered if (row[0].tenant_id, row[1].key) not in ids]
+        known, conflicts = await _settle_known(tx, old, now=now)
+    if fresh:
+        await _insert(tx, fresh, ids, now=now)
+    return PutResult({EffectKey(key): effect_id for (_, key), effect_id in ids.items()}, known, tuple(conflicts))
+
+
+async def look_up_keys(
+    tx: Tx, keys: Iterable[tuple[TenantId, EffectKey]]
+) -> dict[tuple[TenantId, EffectKey], tuple[EffectId, int]]:
+    """Return the effect id and the command's fingerprint of each key that is known."""
+    pairs = list(keys)
+    rows = await tx.execute(_KNOWN, [[t for t, _ in pairs], [k for _, k in pairs]])
+    return {(TenantId(t), EffectKey(k.replace("-", ""))): (EffectId(i), f) for t, k, i, f in await rows.fetchall()}
+
+
+def fingerprint(command: bytes) -> int:
+    """Return 64 bits of SHA-256 of an encoded command, signed as PostgreSQL's bigint."""
+    return int.from_bytes(hashlib.sha256(command).digest()[:8], "big", signed=True)
+
+
+def references(command: Command) -> tuple[EffectKey, ...]:
+    """Return the keys of the effects whose ids the command needs."""
+    found = (getattr(command, name, None) for name in ("booking", "customer", "target", "lead"))
+    return tuple(value.effect_key for value in found if isinstance(value, CreatedBy))
+
+
+async def _settle_known(
+    tx: Tx, old: Sequence[tuple[Wanted, Effect, bytes]], *, now: datetime
+) -> tuple[dict[EffectKey, EffectId], list[EffectKey]]:
+    known = await look_up_keys(tx, ((w.tenant_id, effect.key) for w, effect, _ in old))
+    conflicts = []
+    for w, effect, command in old:
+        effect_id, print_before = known[w.tenant_id, effect.key]
+        if print_before != fingerprint(command):
+            conflicts.append(effect.key)
+            await tx.execute(
+                "INSERT INTO effect_conflicts (tenant_id, effect_id, delivery_id, decision_id, found_at, command)"
+                " VALUES (%s, %s, %s, %s, %s, %s::text::json)",
+                [w.tenant_id, effect_id, w.delivery_id, w.decision_id, now, command.decode()],
+            )
+    return {key: effect_id for (_, key), (effect_id, _) in known.items()}, conflicts
+
+
+async def _insert(
+    tx: Tx, fresh: Sequence[tuple[Wanted, Effect, bytes]], ids: dict[tuple[int, str], EffectId], *, now: datetime
+) -> None:
+    needed = [tuple(dict.fromkeys((*effect.waits_for, *references(effect.command)))) for _, effect, _ in fresh]
+    elsewhere = {
+        (w.tenant_id, key)
+        for (w, _, _), keys in zip(fresh, needed, strict=True)
+        for key in keys
+        if (w.tenant_id, key) not in ids
+    }
+    earlier = await look_up_keys(tx, elsewhere) if elsewhere else {}
+    waits: list[str | None] = []
+    reasons: list[str] = []
+    for (w, _, _), keys in zip(fresh, needed, strict=True):
+        found = [ids.get((w.tenant_id, key)) or earlier.get((w.tenant_id, key), (None,))[0] for key in keys]
+        waits.append("{" + ",".join(str(i) for i in found if i is not None) + "}" if keys else None)
+        reasons.append(Reason.REFERENCE_UNKNOWN.value if None in found else "")
+    tenants = {w.tenant_id for w, _, _ in fresh}
+    await tx.execute(
+        "INSERT INTO sending_tenants (tenant_id, shard) SELECT * FROM unnest(%s::bigint[], %s::smallint[])"
+        " ON CONFLICT DO NOTHING",
+        [sorted(tenants), [shard_of(tenant) for tenant in sorted(tenants)]],
+    )
+    await tx.execute(
+        _ROWS,
+        {
+            "tenant": [w.tenant_id for w, _, _ in fresh],
+            "id": [ids[w.tenant_id, effect.key] for w, effect, _ in fresh],
+            "key": [effect.key for _, effect, _ in fresh],
+            "kind": [kind_of(effect.command) for _, effect, _ in fresh],
+            "lane": [effect.lane for _, effect, _ in fresh],
+            "source": [w.source_id for w, _, _ in fresh],
+            "delivery": [w.delivery_id for w, _, _ in fresh],
+            "decision": [w.decision_id for w, _, _ in fresh],
+            "rule": [effect.rule for _, effect, _ in fresh],
+            "priority": [effect.priority for _, effect, _ in fresh],
+            "waits": waits,
+            "reason": reasons,
+            "command": [command.decode() for _, _, command in fresh],
+            "now": now,
+        },
+    )
