@@ -35,14 +35,14 @@ def upgrade() -> None:
     op.create_index("ix_deliveries_tenant_id_received_at", "deliveries", ["tenant_id", "received_at"], unique=False)
     op.create_table(
         "delivery_queue",
-        sa.Column("shard", sa.SmallInteger(), nullable=False),
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("nonce", sa.Text(), server_default="", nullable=False),
         sa.Column("by", sa.Text(), server_default="", nullable=False),
-        sa.PrimaryKeyConstraint("shard", "id", name=op.f("pk_delivery_queue")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_delivery_queue")),
+        postgresql_with={"autovacuum_vacuum_scale_factor": "0.02", "autovacuum_vacuum_cost_delay": "0"},
     )
     op.create_table(
         "rejected_requests",

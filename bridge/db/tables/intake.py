@@ -43,13 +43,13 @@ deliveries = Table(
 delivery_queue = Table(
     "delivery_queue",
     metadata,
-    Column("shard", SmallInteger, primary_key=True),
+    Column("tenant_id", BigInteger, primary_key=True),
     Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("tenant_id", BigInteger, nullable=False),
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("nonce", Text, nullable=False, server_default=""),
     Column("by", Text, nullable=False, server_default=""),
+    postgresql_with={"autovacuum_vacuum_scale_factor": "0.02", "autovacuum_vacuum_cost_delay": "0"},
 )
 
 # Bounded: pruned to the newest rows per source. No body and no header value is kept, so no personal data.

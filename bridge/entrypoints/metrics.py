@@ -1,0 +1,48 @@
+"""Every metric, once. Labels are sources, reasons and states of ours: bounded, and never a value of a stranger."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from bridge import __version__
+
+registry = CollectorRegistry()
+
+webhooks = Counter(
+    "bridge_webhooks", "Requests to hook URLs by what became of them.", ["source", "result"], registry=registry
+)
+webhook_seconds = Histogram(
+    "bridge_webhook_seconds",
+    "Time from the last byte of a request to its answer.",
+    ["source"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+    registry=registry,
+)
+deliveries = Counter(
+    "bridge_deliveries", "Deliveries processed, by state and reason.", ["source", "state", "reason"], registry=registry
+)
+delivery_to_servicetitan_seconds = Histogram(
+    "bridge_delivery_to_servicetitan_seconds",
+    "Time from receiving a delivery to its effect in ServiceTitan.",
+    ["source"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600),
+    registry=registry,
+)
+attempts = Counter(
+    "bridge_attempts",
+    "Calls that carry effects, by outcome and reason.",
+    ["command", "outcome", "reason"],
+    registry=registry,
+)
+outbox_messages = Gauge("bridge_outbox_messages", "Messages that wait, by state.", ["state"], registry=registry)
+outbox_oldest_ready_seconds = Gauge(
+    "bridge_outbox_oldest_ready_seconds", "Age of the oldest message that could be sent now.", registry=registry
+)
+queue_oldest_seconds = Gauge(
+    "bridge_delivery_queue_oldest_seconds", "Age of the oldest delivery not processed yet.", registry=registry
+)
+holds_open = Gauge("bridge_holds_open", "Holds that wait for a person.", registry=registry)
+owned_shards = Gauge("bridge_owned_shards", "Shards this worker owns.", registry=registry)
+mirror_age_seconds = Gauge(
+    "bridge_mirror_age_seconds", "Age of the mirror by feed.", ["tenant", "feed"], registry=registry
+)
+build_info = Gauge("bridge_build_info", "The version that runs.", ["version"], registry=registry)
+build_info.labels(__version__).set(1)
