@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 import structlog
 from litestar import asgi
+from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from bridge import pipeline
@@ -173,7 +174,7 @@ def mount(hooks: Hooks) -> object:
 
     @asgi("/hooks", is_mount=True, copy_scope=True, opt={"public": True})
     async def take(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == ScopeType.HTTP:
             await hooks(scope, receive, send)
 
     return take

@@ -1,0 +1,112 @@
+"""Deliveries that wait to be processed: read in ranges by the owner of their tenant, gone with the commit of the decision."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from bridge.db.database import Tx
+from bridge.domain.delivery import Delivery, Fetched, HookRequest
+from bridge.domain.ids import DeliveryId, SourceId, TenantId
+
+# Each tenant gives at most its share of a batch, so one with a hundred thousand waiting delays another by one batch.
+_CLAIM = """
+SELECT q.tenant_id, q.id, q.attempts, q.nonce, q.by
+FROM unnest(%s::int8[]) AS t (tenant_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %s ORDER BY id LIMIT %s
+) AS q
+"""
+
+_LOAD = """
+SELECT id, source_id, dedup_key, event_type, received_at, method, url, headers, body, verified_by, trace_id
+FROM deliveries WHERE tenant_id = %s AND id = ANY(%s)
+"""
+
+_FETCHED = (
+    "SELECT delivery_id, name, status, body, fetched_at FROM fetched WHERE tenant_id = %s AND delivery_id = ANY(%s)"
+)
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """A row of the queue; `nonce` and `by` are set by a replay that a person asked for."""
+
+    tenant_id: TenantId
+    delivery_id: DeliveryId
+    attempts: int = 0
+    nonce: str = ""
+    by: str = ""
+
+
+async def claim(connection: Tx, tenant_ids: Sequence[TenantId], *, now: datetime, share: int) -> list[Queued]:
+    """Return up to `share` due deliveries of each tenant in the order they came; nothing is locked or written."""
+    cursor = await connection.execute(_CLAIM, [list(tenant_ids), now, share], prepare=True)
+    return [Queued(*row) for row in await cursor.fetchall()]
+
+
+async def load(connection: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId]) -> dict[DeliveryId, Delivery]:
+    """Return deliveries of one tenant with what hydration stored beside them."""
+    known = await connection.execute(_FETCHED, [tenant_id, list(ids)], prepare=True)
+    fetched: dict[int, list[Fetched]] = {}
+    for delivery_id, name, status, body, fetched_at in await known.fetchall():
+        answer = Fetched(name=name, status=status, body=bytes(body), fetched_at=fetched_at)
+        fetched.setdefault(delivery_id, []).append(answer)
+    cursor = await connection.execute(_LOAD, [tenant_id, list(ids)], binary=True, prepare=True)
+    return {
+        DeliveryId(row[0]): Delivery(
+            id=DeliveryId(row[0]),
+            tenant_id=tenant_id,
+            source_id=SourceId(row[1]),
+            dedup_key=row[2],
+            event_type=row[3],
+            received_at=row[4],
+            request=HookRequest(
+                method=row[5],
+                url=row[6],
+                headers=tuple((name, value) for name, value in row[7]),
+                body=bytes(row[8]),
+            ),
+            verified_by=row[9],
+            trace_id=row[10],
+            fetched=tuple(fetched.get(row[0], ())),
+        )
+        for row in await cursor.fetchall()
+    }
+
+
+async def keep_fetched(tx: Tx, tenant_id: TenantId, delivery_id: DeliveryId, answers: Sequence[Fetched]) -> None:
+    """Store what hydration brought; a second answer of one name replaces the first."""
+    for answer in answers:
+        await tx.execute(
+            "INSERT INTO fetched (tenant_id, delivery_id, name, status, body, fetched_at) VALUES (%s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (tenant_id, delivery_id, name) DO UPDATE SET status = excluded.status, body = excluded.body,"
+            " fetched_at = excluded.fetched_at",
+            [tenant_id, delivery_id, answer.name, answer.status, answer.body, answer.fetched_at],
+        )
+
+
+async def postpone(tx: Tx, tenant_id: TenantId, delivery_id: DeliveryId, *, until: datetime, spend: bool) -> None:
+    """Let a delivery wait until a time; `spend` counts an attempt against its bound."""
+    await tx.execute(
+        "UPDATE delivery_queue SET due_at = %s, attempts = attempts + %s WHERE tenant_id = %s AND id = %s",
+        [until, int(spend), tenant_id, delivery_id],
+    )
+
+
+async def finish(tx: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
+    """Take deliveries out of the queue and return those that were still in it; others were processed meanwhile."""
+    cursor = await tx.execute(
+        "DELETE FROM delivery_queue WHERE tenant_id = %s AND id = ANY(%s) RETURNING id",
+        [tenant_id, list(ids)],
+        prepare=True,
+    )
+    return {DeliveryId(row[0]) for row in await cursor.fetchall()}
+
+
+async def replay(tx: Tx, tenant_id: TenantId, delivery_id: DeliveryId, *, by: str, nonce: str = "") -> None:
+    """Queue a stored delivery again: same effect keys, so work that is done is a no-op, unless a nonce names new ones."""
+    await tx.execute(
+        "INSERT INTO delivery_queue (tenant_id, id, nonce, by) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, id) DO UPDATE SET due_at = now(), nonce = excluded.nonce, by = excluded.by",
+        [tenant_id, delivery_id, nonce, by],
+    )
