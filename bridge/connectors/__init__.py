@@ -8,10 +8,25 @@ from importlib import import_module
 
 from bridge.connectors.base import Connector
 
-REGISTRY: dict[str, str] = {}
+REGISTRY: dict[str, str] = {
+    "callrail": "callrail:CallRail",
+    "generic": "generic:Generic",
+    "github-style": "generic:GitHubStyle",
+    "standard-webhooks": "generic:StandardWebhooks",
+    "stripe-style": "generic:StripeStyle",
+    "svix": "generic:Svix",
+    "typeform": "typeform:Typeform",
+    "zapier-make-generic": "generic:ZapierMake",
+}
 """Kind → module:class. A new connector is one line here."""
 
-ALIASES: dict[str, str] = {}
+ALIASES: dict[str, str] = {
+    "generic-basic-auth": "generic",
+    "generic-hmac": "generic",
+    "generic-token": "generic",
+    "make": "zapier-make-generic",
+    "zapier": "zapier-make-generic",
+}
 """Other names under which people know a kind."""
 
 

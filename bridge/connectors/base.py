@@ -90,6 +90,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
     dedup_key: str
     event_type: str
+    window_seconds: int | None = None
+    """Where the key is a mere hash of a sender that never redelivers: how long it counts. None counts for ever."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +178,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     hydration: str = "no"
     setup: tuple[str, ...] = ()
     """Where to click in the sender's own pages, one step per line."""
-    secret: str = ""
+    paste: str = ""
     """Which value of the sender becomes the source's secret."""
     notes: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ A row says what was seen to verify a real or published signature; where a row is
 
 from bridge.connectors.signatures import Scheme
 
-STANDARD_WEBHOOKS = (
+STANDARD_WEBHOOKS: tuple[Scheme, ...] = (
     Scheme(
         name="standard-webhooks-v1", header="webhook-signature", layout="words", field="v1", encoding="base64",
         signed="{id}.{timestamp}.{body}", timestamp="webhook-timestamp", id_header="webhook-id", key="whsec",
@@ -17,7 +17,7 @@ STANDARD_WEBHOOKS = (
     ),
 )  # fmt: skip
 
-SVIX = (
+SVIX: tuple[Scheme, ...] = (
     Scheme(
         name="svix-v1", header="svix-signature", layout="words", field="v1", encoding="base64",
         signed="{id}.{timestamp}.{body}", timestamp="svix-timestamp", id_header="svix-id", key="whsec",
@@ -30,71 +30,73 @@ SVIX = (
     *STANDARD_WEBHOOKS,
 )  # fmt: skip
 
-GITHUB = (Scheme(name="github", header="x-hub-signature-256", prefix="sha256="),)
+GITHUB: tuple[Scheme, ...] = (Scheme(name="github", header="x-hub-signature-256", prefix="sha256="),)
 
-STRIPE = (
+STRIPE: tuple[Scheme, ...] = (
     Scheme(
         name="stripe", header="stripe-signature", layout="fields", field="v1",
         signed="{timestamp}.{body}", timestamp="field:t",
     ),
 )  # fmt: skip
 
-TYPEFORM = (Scheme(name="typeform", header="typeform-signature", prefix="sha256=", encoding="base64"),)
+TYPEFORM: tuple[Scheme, ...] = (
+    Scheme(name="typeform", header="typeform-signature", prefix="sha256=", encoding="base64"),
+)
 
-CALLRAIL = (Scheme(name="callrail", header="signature", algorithm="hmac-sha1", encoding="base64"),)
+CALLRAIL: tuple[Scheme, ...] = (Scheme(name="callrail", header="signature", algorithm="hmac-sha1", encoding="base64"),)
 
-WPFORMS = (Scheme(name="wpforms", header="x-wpforms-signature"),)
+WPFORMS: tuple[Scheme, ...] = (Scheme(name="wpforms", header="x-wpforms-signature"),)
 
-WEBFLOW = (
+WEBFLOW: tuple[Scheme, ...] = (
     Scheme(
         name="webflow", header="x-webflow-signature", signed="{timestamp}:{body}",
         timestamp="x-webflow-timestamp", unit="ms",
     ),
 )  # fmt: skip
 
-FORMSTACK = (Scheme(name="formstack", header="x-fs-signature", prefix="sha256="),)
+FORMSTACK: tuple[Scheme, ...] = (Scheme(name="formstack", header="x-fs-signature", prefix="sha256="),)
 
-TALLY = (Scheme(name="tally", header="tally-signature", encoding="base64"),)
+TALLY: tuple[Scheme, ...] = (Scheme(name="tally", header="tally-signature", encoding="base64"),)
 
-CALENDLY = (
+CALENDLY: tuple[Scheme, ...] = (
     Scheme(
         name="calendly", header="calendly-webhook-signature", layout="fields", field="v1",
         signed="{timestamp}.{body}", timestamp="field:t",
     ),
 )  # fmt: skip
 
-CAL_COM = (Scheme(name="cal-com", header="x-cal-signature-256"),)
+CAL_COM: tuple[Scheme, ...] = (Scheme(name="cal-com", header="x-cal-signature-256"),)
 
-META = (Scheme(name="meta", header="x-hub-signature-256", prefix="sha256="),)
+META: tuple[Scheme, ...] = (Scheme(name="meta", header="x-hub-signature-256", prefix="sha256="),)
 
-TIKTOK = (
+TIKTOK: tuple[Scheme, ...] = (
     Scheme(
         name="tiktok", header="tiktok-signature", layout="fields", field="s",
         signed="{timestamp}.{body}", timestamp="field:t",
     ),
 )  # fmt: skip
 
-CALL_TRACKING_METRICS = (
+CALL_TRACKING_METRICS: tuple[Scheme, ...] = (
     Scheme(
         name="calltrackingmetrics", header="x-ctm-signature", algorithm="hmac-sha1", encoding="base64",
         signed="{timestamp}{body}", timestamp="x-ctm-time",
     ),
 )  # fmt: skip
 
-TWILIO = (
+TWILIO: tuple[Scheme, ...] = (
     Scheme(
         name="twilio", header="x-twilio-signature", algorithm="hmac-sha1", encoding="base64",
         signed="{url}{form}", url_variants=True, body_hash_parameter="bodySHA256",
     ),
 )  # fmt: skip
 
-PODIUM = (
+PODIUM: tuple[Scheme, ...] = (
     Scheme(
         name="podium", header="podium-signature", signed="{timestamp}.{body}", timestamp="podium-timestamp",
     ),
 )  # fmt: skip
 
-HUBSPOT = (
+HUBSPOT: tuple[Scheme, ...] = (
     Scheme(
         name="hubspot-v3", header="x-hubspot-signature-v3", encoding="base64",
         signed="{method}{url:hubspot}{body}{timestamp}", timestamp="x-hubspot-request-timestamp", unit="ms",
@@ -109,27 +111,27 @@ HUBSPOT = (
     ),
 )  # fmt: skip
 
-HIGHLEVEL = (
+HIGHLEVEL: tuple[Scheme, ...] = (
     Scheme(name="highlevel-ed25519", header="x-ghl-signature", algorithm="ed25519", encoding="base64"),
     Scheme(name="highlevel-rsa", header="x-wh-signature", algorithm="rsa-sha256", encoding="base64"),
 )
 
-KLAVIYO = (
+KLAVIYO: tuple[Scheme, ...] = (
     Scheme(
         name="klaviyo", header="klaviyo-signature", signed="{body}{timestamp}",
         timestamp="klaviyo-timestamp", unit="http-date",
     ),
 )  # fmt: skip
 
-JOBBER = (Scheme(name="jobber", header="x-jobber-hmac-sha256", encoding="base64"),)
+JOBBER: tuple[Scheme, ...] = (Scheme(name="jobber", header="x-jobber-hmac-sha256", encoding="base64"),)
 
-HOUSECALL = (
+HOUSECALL: tuple[Scheme, ...] = (
     Scheme(
         name="housecall", header="api-signature", signed="{timestamp}.{body}", timestamp="api-timestamp",
     ),
 )  # fmt: skip
 
-APPS_SCRIPT = (*STANDARD_WEBHOOKS, Scheme(name="apps-script-hex", header="x-signature"))
+APPS_SCRIPT: tuple[Scheme, ...] = (*STANDARD_WEBHOOKS, Scheme(name="apps-script-hex", header="x-signature"))
 """Our snippet signs with Standard Webhooks headers; scripts of others put a bare hex HMAC into X-Signature."""
 
 PRESETS = {

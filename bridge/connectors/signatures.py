@@ -266,7 +266,9 @@ def _split(template: str) -> tuple[tuple[bool, str], ...]:
     return tuple((place % 2 == 1, text) for place, text in enumerate(_PART.split(template)))
 
 
-def _part(name: str, request: HookRequest, *, secret: Secret, stamp: str, ident: str, url: str, form: bool) -> bytes:
+def _part(  # noqa: PLR0911 - one return per part
+    name: str, request: HookRequest, *, secret: Secret, stamp: str, ident: str, url: str, form: bool
+) -> bytes:
     match name.partition(":"):
         case ("body", _, _):
             return request.body

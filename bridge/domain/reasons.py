@@ -130,6 +130,31 @@ class Reason(StrEnum):
         "The sender marks this as a test.",
         "Nothing to do; `book_tests: true` would book it.",
     )
+    PERSON_MISSING = (
+        "person_missing",
+        "The payload names nobody and says nothing: no name, phone, e-mail or message was found.",
+        "It is kept. If somebody is in it, name the places under `map:` of the source and replay it.",
+    )
+    HYDRATION_MISSING = (
+        "hydration_missing",
+        "The payload only names a record, and its content was not fetched.",
+        "Give the source's `hydrate:` credential, then replay the delivery.",
+    )
+    HYDRATION_REFUSED = (
+        "hydration_refused",
+        "The sender's API refused to give the record (credential, permission, or it is gone).",
+        "Check the credential and its permissions on the sender's side, then replay.",
+    )
+    FETCH_FORBIDDEN = (
+        "fetch_forbidden",
+        "The fetch leads to a host or address that is not allowed.",
+        "Nothing was sent. Add the host to `hydrate.hosts` of the source only if it is the sender's own.",
+    )
+    FETCH_TOO_LARGE = (
+        "fetch_too_large",
+        "The sender's answer is larger than a record can be.",
+        "Look at the record on the sender's side; raise `hydrate.max_bytes` if it is right.",
+    )
     NORMALIZE_FAILED = (
         "normalize_failed",
         "The payload has not the shape the connector expects.",

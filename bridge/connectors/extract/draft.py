@@ -1,0 +1,370 @@
+"""A draft: what the fields of a payload come to, with the origin of every value; inquiries are made from it.
+
+Fields are placed in the order of how surely they are known: by the connector, by field type, by exact label, by the words of
+a label, by the look of the value. What no place takes becomes an answer, so nothing the person wrote is lost.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from bridge.connectors.base import SourceOptions
+from bridge.connectors.extract.fields import Field
+from bridge.connectors.extract.labels import ADDRESS, ATTRIBUTION, BY_TYPE, exact_slot, loose_slot, normal_label
+from bridge.connectors.payloads import text
+from bridge.domain.expressions import ExpressionFault, as_text, evaluate
+from bridge.domain.inquiry import (
+    Activity,
+    ActivityKind,
+    Answer,
+    Attribution,
+    BookingInquiry,
+    ContactUpdate,
+    Person,
+    PostalAddress,
+)
+from bridge.domain.values import digits_of, email_address, is_date_only, looks_like_phone, moment, postal_address
+
+MAX_ANSWERS = 200
+_TRUE = frozenset({"true", "yes", "1", "on", "y"})
+_SINGLE = frozenset({"name", "given_name", "surname", "company", "message", "service", "preferred_time", "consent"})
+_PARTS = {
+    "first": "given_name", "given": "given_name", "firstname": "given_name", "first_name": "given_name",
+    "last": "surname", "family": "surname", "lastname": "surname", "last_name": "surname", "surname": "surname",
+    "addr_line1": "street", "line1": "street", "address1": "street", "street1": "street", "street": "street",
+    "addr_line2": "unit", "line2": "unit", "address2": "unit", "street2": "unit", "unit": "unit", "suite": "unit",
+    "city": "city", "state": "state", "province": "state", "region": "state", "state_province": "state",
+    "postal": "zip", "postalcode": "zip", "postal_code": "zip", "zip": "zip", "zipcode": "zip", "zip_code": "zip",
+    "country": "country",
+}  # fmt: skip
+"""What the parts of a compound answer hold, as Jotform, Cognito, Fillout and Wufoo name them."""
+
+
+class Draft:
+    """What is known so far; `origins` names for each value the place it came from."""
+
+    def __init__(self, options: SourceOptions) -> None:
+        self.options = options
+        self.values: dict[str, str] = {}
+        self.phones: list[str] = []
+        self.emails: list[str] = []
+        self.answers: list[Answer] = []
+        self.origins: dict[str, str] = {}
+        self.is_test = False
+        self.address_object: PostalAddress | None = None
+
+    def place(self, slot: str, field: Field, *, sure: bool) -> bool:  # noqa: PLR0911 - one return per kind of slot
+        """Put a field's value into a slot; False where the slot is taken or the value does not look the part."""
+        if slot == "meta":
+            return True
+        if isinstance(field.value, dict):
+            return self._place_parts(slot, field)
+        value = text_of(field.value)
+        if not value:
+            return True
+        match slot:
+            case "email":
+                return self._place_emails(field, value)
+            case "phone":
+                return self._place_phone(field, value, sure=sure)
+            case "is_test":
+                self.is_test = self.is_test or value.lower() in _TRUE
+                return True
+            case "given_name" | "surname" | "name" | "company" if len(value) > 200:
+                return False
+            case "preferred_time" | "name" | "given_name" | "surname" if not sure and len(value) > 80:
+                return False
+            case "address" | "city" | "state" | "zip" | "unit" if not sure and (len(value) > 160 or "@" in value):
+                return False
+            case _ if slot in _SINGLE or slot in ADDRESS or slot in ATTRIBUTION:
+                return self._place_single(slot, field, value)
+            case _:
+                return False
+
+    def _place_single(self, slot: str, field: Field, value: str) -> bool:
+        known = self.values.get(slot, "")
+        if slot == "preferred_time" and known and len(known) < 40 and is_date_only(known) != is_date_only(value):
+            self.values[slot] = f"{known} {value}" if is_date_only(known) else f"{value} {known}"
+            return True
+        if known:
+            return known == value
+        self.values[slot] = value
+        self.origins[_target(slot)] = field.path
+        if slot in ("landing_page", "referrer"):
+            self._read_query(value, field.path)
+        return True
+
+    def _read_query(self, url: str, path: str) -> None:
+        """Take campaign parameters and click ids out of a page's address; what the sender says itself wins."""
+        try:
+            pairs = parse_qsl(urlsplit(url).query, max_num_fields=100)
+        except ValueError:
+            return
+        for name, value in pairs:
+            slot = exact_slot(name)
+            if (
+                slot in ATTRIBUTION
+                and slot not in ("landing_page", "referrer", "campaign")
+                and not self.values.get(slot)
+            ):
+                self.values[slot] = text(value)
+                self.origins[_target(slot)] = f"{path}?{name}"
+
+    def _place_emails(self, field: Field, value: str) -> bool:
+        found = [address for part in re.split(r"[,;\s]+", value) if (address := email_address(part))]
+        found = found or [address for address in (email_address(value),) if address]
+        for address in found:
+            if address not in self.emails:
+                self.origins[f"person.emails.{len(self.emails)}"] = field.path
+                self.emails.append(address)
+        return bool(found)
+
+    def _place_phone(self, field: Field, value: str, *, sure: bool) -> bool:
+        if not (looks_like_phone(value) or (sure and 7 <= len(digits_of(value)) <= 20 and len(value) <= 40)):
+            return False
+        if digits_of(value)[-10:] not in {digits_of(known)[-10:] for known in self.phones}:
+            self.origins[f"person.phones.{len(self.phones)}"] = field.path
+            self.phones.append(value)
+        return True
+
+    def _place_parts(self, slot: str, field: Field) -> bool:
+        """Place a compound answer: a name in parts, a phone in parts, an address in parts."""
+        parts = {key.lower().replace(" ", "_"): text_of(item) for key, item in field.value.items()}
+        whole = parts.get("full") or parts.get("fullname") or parts.get("firstandlast") or ""
+        if slot == "phone" or (not slot and ("area" in parts or "phone" in parts or looks_like_phone(whole))):
+            joined = whole or f"({parts.get('area', '')}) {parts.get('phone', '')}"
+            return self.place("phone", Field(field.path, field.label, joined), sure=True)
+        placed = False
+        for key, value in parts.items():
+            part = _PARTS.get(key)
+            if part and value and self._place_single(part, Field(f"{field.path}.{key}", field.label, value), value):
+                placed = True
+        if not placed and whole:
+            return self.place(slot or "name", Field(field.path, field.label, whole), sure=True)
+        return placed or not any(parts.values())
+
+    def answer(self, label: str, value: Any) -> None:
+        """Keep a question with its answer for the summary; empty ones say nothing."""
+        said = text_of(value)
+        if said and len(self.answers) < MAX_ANSWERS:
+            self.answers.append(Answer(text(label) or "Answer", said))
+
+    def put(self, slot: str, value: Any, origin: str) -> None:
+        """Set a slot to a value, whatever it held: for `map:` and for what a connector knows by itself."""
+        said = as_text(value)
+        match slot:
+            case "email" | "phone":
+                known = self.emails if slot == "email" else self.phones
+                if said:
+                    known[:] = [said, *(other for other in known if other != said)]
+                    self.origins[f"person.{slot}s.0"] = origin
+            case "address" if isinstance(value, dict):
+                parts = {key: as_text(value.get(key)) for key in PostalAddress.__struct_fields__}
+                self.address_object = PostalAddress(**parts)
+                self.origins["person.address"] = origin
+            case "is_test":
+                self.is_test = said.lower() in _TRUE
+            case _:
+                self.values[slot] = said
+                self.origins[_target(slot)] = origin
+
+    def apply_config(self, context: Mapping[str, Any]) -> None:
+        """Let the config's `map:` override and its `defaults:` fill; a mapping that fails is told in the origins."""
+        for target, expression in self.options.map.items():
+            slot = _slot(target)
+            try:
+                value = evaluate(expression, context)
+            except ExpressionFault as fault:
+                self.origins[_target(slot)] = f"map failed: {fault}"
+                continue
+            if value not in (None, "", [], {}):
+                self.put(slot, value, f"map: {expression}")
+                said = as_text(value)
+                self.answers = [answer for answer in self.answers if answer.value != said]
+        for target, value in self.options.defaults.items():
+            slot = _slot(target)
+            known = self.emails if slot == "email" else self.phones if slot == "phone" else self.values.get(slot)
+            if not known:
+                self.put(slot, value, "default")
+
+    def person(self) -> Person:
+        """Return who asks: a lone `name` beside a surname is the given name."""
+        given, name, surname = (self.values.get(slot, "") for slot in ("given_name", "name", "surname"))
+        if name and surname and not given and surname.lower() not in name.lower():
+            given, name = name, ""
+        return Person(
+            name=name, given_name=given, surname=surname, company=self.values.get("company", ""),
+            phones=tuple(self.phones), emails=tuple(self.emails), address=self.address(),
+        )  # fmt: skip
+
+    def address(self) -> PostalAddress:
+        """Return the address: its parts where they came apart, else what can be read of the one text."""
+        if self.address_object is not None:
+            return self.address_object
+        street, unit, city, state, postal, country = (self.values.get(slot, "") for slot in ADDRESS[1:])
+        whole = self.values.get("address", "")
+        if whole and not street:
+            read = postal_address(whole)
+            if not (city or postal):
+                return msgspec.structs.replace(
+                    read, unit=unit or read.unit, state=read.state or state, country=read.country or country
+                )
+            return PostalAddress(
+                street=read.street if read.zip else whole, unit=unit or read.unit, city=city or read.city,
+                state=state or read.state, zip=postal or read.zip, country=country, raw=whole,
+            )  # fmt: skip
+        return PostalAddress(street=street, unit=unit, city=city, state=state, zip=postal, country=country, raw=whole)
+
+    def attribution(self) -> Attribution:
+        """Return where the person came from."""
+        return Attribution(**{slot: self.values[slot] for slot in ATTRIBUTION if self.values.get(slot)})
+
+    def booking(
+        self,
+        *,
+        key: str,
+        record_id: str = "",
+        occurred_at: datetime | None = None,
+        channel: str = "form",
+        start: Any = None,
+    ) -> BookingInquiry:
+        """Return the wish for service that the draft amounts to."""
+        wanted = self.values.get("preferred_time", "")
+        when = moment(self.values.get("preferred_start") or start or wanted, time_zone=self.options.time_zone)
+        return BookingInquiry(
+            key=key, record_id=record_id, person=self.person(), occurred_at=occurred_at, is_test=self.is_test,
+            origins=self.origins, message=self.values.get("message", ""), service=self.values.get("service", ""),
+            preferred_start=when, preferred_time=wanted, priority=self.values.get("priority", ""),
+            consent=self.values.get("consent", ""), answers=tuple(self.answers), attribution=self.attribution(),
+            channel=self.values.get("channel") or channel,
+        )  # fmt: skip
+
+    def activity(
+        self, kind: ActivityKind, *, key: str, record_id: str = "", occurred_at: datetime | None = None, said: str = "",
+        inbound: bool = True, duration_seconds: int | None = None, recording_url: str = "",
+    ) -> Activity:  # fmt: skip
+        """Return the call, message or form that the draft amounts to."""
+        return Activity(
+            key=key, record_id=record_id, person=self.person(), occurred_at=occurred_at, is_test=self.is_test,
+            origins=self.origins, activity=kind, text=said or self.values.get("message", ""), inbound=inbound,
+            duration_seconds=duration_seconds, recording_url=recording_url, answers=tuple(self.answers),
+            attribution=self.attribution(),
+        )  # fmt: skip
+
+    def contact_update(  # noqa: PLR0913 - a change of a person has this many sides
+        self, *, key: str, record_id: str, version: str, occurred_at: datetime | None = None, fields: Mapping[str, Any] | None = None,
+        changed: Iterable[str] = (), is_new: bool = False, is_deleted: bool = False, note: str = "",
+        tags_added: Iterable[str] = (), tags_removed: Iterable[str] = (),
+    ) -> ContactUpdate:  # fmt: skip
+        """Return the change of a person that the draft amounts to; empty fields are kept: the sender may have cleared them."""
+        return ContactUpdate(
+            key=key, record_id=record_id, person=self.person(), occurred_at=occurred_at, is_test=self.is_test,
+            origins=self.origins, fields={text(name): text_of(value) for name, value in (fields or {}).items()},
+            tags_added=tuple(filter(None, map(text, tags_added))), tags_removed=tuple(filter(None, map(text, tags_removed))),
+            note=note, changed=tuple(filter(None, map(text, changed))), is_new=is_new, is_deleted=is_deleted, version=version,
+        )  # fmt: skip
+
+
+def draft_from(fields: Iterable[Field], *, options: SourceOptions, context: Mapping[str, Any] | None = None) -> Draft:
+    """Return what the fields come to; `context` is what `map:` expressions may read (payload, query, event, fetched)."""
+    draft = Draft(options)
+    waiting = [(*_rank(field), field) for field in fields]
+    left: dict[int, Field] = {}
+    for rank in range(5):
+        for place, (known_by, slot, field) in enumerate(waiting):
+            if known_by == rank and not draft.place(slot, field, sure=rank < 3):
+                left[place] = field
+    for place, field in list(left.items()):
+        if isinstance(field.value, str) and _by_value(draft, field):
+            del left[place]
+    for place in sorted(left):
+        draft.answer(left[place].label, left[place].value)
+    if context is not None:
+        draft.apply_config(context)
+    return draft
+
+
+def _rank(field: Field) -> tuple[int, str]:
+    """Return how surely a field's slot is known (0 best, 4 not at all) and the slot."""
+    if field.slot:
+        return 0, field.slot
+    if slot := BY_TYPE.get(field.kind.lower(), ""):
+        return (1, slot) if slot != "message" else (2, exact_slot(field.label) or slot)
+    if slot := exact_slot(field.label):
+        return 2, slot
+    if isinstance(field.value, dict):
+        return 2, ""
+    return (3, slot) if (slot := loose_slot(field.label)) else (4, "")
+
+
+def _by_value(draft: Draft, field: Field) -> bool:
+    """Take an e-mail address or phone number under a label that told nothing, where none is known yet."""
+    value = text(field.value)
+    if not draft.emails and email_address(value):
+        return draft.place("email", field, sure=True)
+    has_form = bool(re.search(r"[()+.\s-]", value)) and len(digits_of(value)) >= 10
+    if not draft.phones and has_form and looks_like_phone(value) and moment(value) is None:
+        return draft.place("phone", field, sure=False)
+    return False
+
+
+def text_of(value: Any) -> str:
+    """Return any answer as text: lists joined, objects as `key: value` pairs."""
+    if isinstance(value, list):
+        return ", ".join(filter(None, (text_of(item) for item in value[:100])))
+    if isinstance(value, dict):
+        pairs = ((key, text_of(item)) for key, item in list(value.items())[:50])
+        return ", ".join(f"{key}: {said}" for key, said in pairs if said)
+    return text(value)
+
+
+_TARGETS = {
+    **dict.fromkeys(("name", "given_name", "surname", "company"), "person."),
+    **dict.fromkeys(ADDRESS, "person.address."),
+    **dict.fromkeys(ATTRIBUTION, "attribution."),
+}
+
+
+def _target(slot: str) -> str:
+    """Return the place in an inquiry that a slot fills, as origins name it."""
+    return "person.address" if slot == "address" else f"{_TARGETS.get(slot, '')}{slot}"
+
+
+def _slot(target: str) -> str:
+    """Return the slot that a config's target names: `person.email`, `email`, `attribution.gclid` and `gclid` all work."""
+    name = target.rpartition(".")[2].removesuffix("[0]")
+    aliases = {
+        "phones": "phone",
+        "emails": "email",
+        "first_name": "given_name",
+        "last_name": "surname",
+        "postal_code": "zip",
+    }
+    return aliases.get(name, name)
+
+
+def known_slots() -> frozenset[str]:
+    """Return all slots that `map:` and `defaults:` may name."""
+    return frozenset(
+        {*_SINGLE, *ADDRESS, *ATTRIBUTION, "email", "phone", "is_test", "preferred_start", "priority", "channel"}
+    )
+
+
+def map_faults(options: SourceOptions) -> tuple[str, ...]:
+    """Return what is wrong with `map:` and `defaults:`, one sentence each."""
+    from bridge.domain.expressions import check  # noqa: PLC0415 - only `bridge check` asks
+
+    found = [
+        f"map.{name}: no such field; known are {', '.join(sorted(known_slots()))}"
+        for name in (*options.map, *options.defaults)
+        if _slot(name) not in known_slots()
+    ]
+    found += [f"map.{name}: {fault}" for name, written in options.map.items() if (fault := check(written))]
+    return tuple(found)
+
+
+__all__ = ["Draft", "draft_from", "known_slots", "map_faults", "normal_label", "text_of"]
