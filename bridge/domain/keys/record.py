@@ -1,0 +1,214 @@
+"""Every key under which a customer's family (its locations and contacts) is looked up, in a shape made for COPY."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from jellyfish import soundex as _soundex
+
+from bridge.domain.keys.addresses import AddressKey, AddressStatus, parse_address
+from bridge.domain.keys.emails import email_keys
+from bridge.domain.keys.hashing import key64
+from bridge.domain.keys.names import NameKey, NameKind, PersonKey, read_name
+from bridge.domain.keys.nicknames import filed_under
+from bridge.domain.keys.phones import phone_keys
+
+KEYS_VERSION = 1
+"""Raised whenever the same record would give other keys; stored keys of another version are computed anew."""
+
+
+class CustomerRow(NamedTuple):
+    """What of a mirrored customer is looked up; the address is the billing address."""
+
+    id: int
+    name: str
+    street: str = ""
+    unit: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+
+
+class LocationRow(NamedTuple):
+    """What of a mirrored location is looked up."""
+
+    id: int
+    customer_id: int
+    name: str = ""
+    street: str = ""
+    unit: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+
+
+class ContactRow(NamedTuple):
+    """A contact of a customer (`location_id` 0) or of a location; `type` as ServiceTitan names it, `name` from its memo."""
+
+    location_id: int
+    type: str
+    value: str
+    name: str = ""
+
+
+class KeyRow(NamedTuple):
+    """One stored key; `location_id` 0 stands for the customer itself."""
+
+    key: int
+    customer_id: int
+    location_id: int
+
+
+_NAMELIKE = re.compile(r"[^\W\d_]{2,}[\s,]+[^\W\d_]{2,}")
+
+
+@lru_cache(maxsize=65536)
+def sound(word: str) -> str:
+    """Return how a word sounds: soundex of its Latin letters, else its first four characters."""
+    return _soundex(word) if word.isascii() and word[:1].isalpha() else word[:4]
+
+
+def _sound_of_surname(person: PersonKey) -> str:
+    """Return the sound of the last part of a surname, of the given name where there is no surname."""
+    last = person.surname.rpartition(" ")[2] or person.given
+    return sound(last) if last else ""
+
+
+def phone_texts(e164: str, surnames: Iterable[str]) -> Iterator[str]:
+    """Yield the key texts of a number: itself, and for one wrong digit its first half or its end beside a surname's sound."""
+    yield f"p{e164}"
+    for surname in surnames:
+        yield f"q{e164[:-4]}|{surname}"
+        yield f"r{e164[-4:]}|{e164[2:5]}|{surname}"
+
+
+def address_texts(address: AddressKey) -> Iterator[str]:
+    """Yield the key texts of a street address alone: within its ZIP by sound, within its city by spelling."""
+    if address.status is AddressStatus.PARSED:
+        number = _digits(address.number)
+        if address.zip:
+            yield f"a{address.zip}|{number}|{sound(address.street.replace(' ', ''))}"
+        if address.city:
+            yield f"b{address.city[:5]}|{number}|{address.street[:4]}"
+        if not (address.zip or address.city):
+            yield f"c{number}|{address.street}"
+    elif address.status is AddressStatus.PO_BOX and (address.zip or address.city):
+        yield f"o{address.zip or address.city}|{address.number}"
+
+
+def named_place_texts(address: AddressKey, person: PersonKey) -> Iterator[str]:
+    """Yield the key texts of a person at a place: they find it when house number, street, ZIP or first name is wrong."""
+    surname = _sound_of_surname(person)
+    if not surname:
+        return
+    if address.status in (AddressStatus.PARSED, AddressStatus.PARTIAL):
+        zip3 = address.zip[:3]
+        if address.number:
+            yield f"d{_digits(address.number)}|{surname}|{zip3}"
+        if len(address.street) > 1:
+            yield f"e{address.street}|{surname}|{zip3}"
+    if person.given and person.surname:
+        pair = "|".join(sorted((sound(filed_under(person.given)), surname)))
+        if address.zip:
+            yield f"f{pair}|{address.zip}"
+        if address.city:
+            yield f"g{'|'.join(sorted((filed_under(person.given), person.surname)))}|{address.city[:5]}"
+
+
+def name_texts(name: NameKey) -> Iterator[str]:
+    """Yield the key texts of a name alone: full names of people, pairs of a company's words."""
+    for person in name.people:
+        if person.given and person.surname:
+            yield f"h{'|'.join(sorted((filed_under(person.given), person.surname)))}"
+    if name.company:
+        telling = name.company
+        yield f"k{''.join(telling)}"
+        if len(telling) > 1:
+            yield f"l{'|'.join(sorted(telling[:2]))}"
+
+
+@lru_cache(maxsize=65536)
+def _digits(number: str) -> str:
+    """Return a house number's leading digits without zeros, the whole where it starts otherwise."""
+    hit = re.match(r"0*(\d+)", number)
+    return hit[1] if hit else number
+
+
+def people_of(*names: NameKey) -> list[PersonKey]:
+    """Return the people of some names, each once."""
+    seen: dict[tuple[str, str], PersonKey] = {}
+    for name in names:
+        for person in name.people:
+            seen.setdefault((person.given, person.surname), person)
+    return list(seen.values())[:8]
+
+
+def name_in(memo: str) -> NameKey | None:
+    """Return the name in a contact's memo (`Mary Smith`), None where it reads as a remark."""
+    if not memo or len(memo) > 60 or not _NAMELIKE.search(memo):
+        return None
+    name = read_name(memo)
+    return name if name.kind is NameKind.PERSON else None
+
+
+def location_address(row: LocationRow | CustomerRow) -> AddressKey:
+    """Return the address of a mirrored row."""
+    return parse_address(row.street, row.unit, row.city, row.state, row.zip)
+
+
+def record_keys(
+    customer: CustomerRow, locations: Iterable[LocationRow], contacts: Iterable[ContactRow], *, region: str = "US"
+) -> list[KeyRow]:
+    """Return every key of a customer and all that belongs to it, each (key, record) once."""
+    texts: dict[tuple[str, int], None] = {}
+    name = read_name(customer.name)
+    people = people_of(name)
+    for text in name_texts(name):
+        texts[text, 0] = None
+    at: dict[int, list[NameKey]] = {}
+    for contact in contacts:
+        where = contact.location_id
+        named = name_in(contact.name)
+        if named is not None:
+            at.setdefault(where, []).append(named)
+        sounds = {_sound_of_surname(person) for person in (named.people if named else people)}
+        if contact.type == "Email" or "@" in contact.value:
+            for mail in email_keys(contact.value):
+                texts[f"m{mail.mailbox}", where] = None
+        else:
+            for phone in phone_keys(contact.value, region):
+                for text in phone_texts(phone.e164, sounds):
+                    texts[text, where] = None
+    places = 0
+    for location in locations:
+        places += 1
+        own = [read_name(location.name)] if location.name and location.name != customer.name else []
+        extra = at.get(location.id, [])
+        _place(texts, location.id, location_address(location), people_of(name, *own, *extra))
+        for other in (*own, *extra):
+            for text in name_texts(other):
+                texts[text, location.id] = None
+    if customer.street or not places:
+        billing = location_address(customer)
+        known = {text for text, _ in texts}
+        for text in address_texts(billing):
+            if text not in known:
+                _place(texts, 0, billing, people_of(name, *at.get(0, [])))
+                break
+        else:
+            if billing.status is not AddressStatus.PARSED:
+                _place(texts, 0, billing, people_of(name, *at.get(0, [])))
+    for other in at.get(0, []):
+        for text in name_texts(other):
+            texts[text, 0] = None
+    return [KeyRow(key64(text), customer.id, where) for text, where in texts]
+
+
+def _place(texts: dict[tuple[str, int], None], where: int, address: AddressKey, people: Iterable[PersonKey]) -> None:
+    """Add the keys of a place and of the people there."""
+    for text in address_texts(address):
+        texts[text, where] = None
+    for person in people:
+        for text in named_place_texts(address, person):
+            texts[text, where] = None
