@@ -1,0 +1,45 @@
+# Two commands matter: `make demo` and `make test`. Everything they need is installed into .venv by hash.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONWARNINGS =
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format browser clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+demo: $(VENV)/.demo ## Run the whole bridge on sample webhooks: PostgreSQL, simulator, console, worker
+	@$(BIN)/bridge demo
+
+test: $(VENV)/.dev browser ## Run every check and every test
+	@$(MAKE) --no-print-directory check
+	$(BIN)/pytest -n 2 --dist worksteal --durations 15
+
+check: $(VENV)/.dev ## Run lint, types, import contracts and the config check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	$(BIN)/bridge check config
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+browser: ## Install Chromium for the browser tests where a package manager may; tests skip where there is none
+	@tests/install-browser
+
+clean: ## Remove the environment and the demo's data
+	rm -rf $(VENV) .bridge
+
+$(VENV)/.demo: requirements/runtime.txt requirements/demo.txt requirements/build.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/demo.txt -r requirements/build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
