@@ -40,7 +40,11 @@ async def serve(app: Litestar, *, host: str, port: int, draining: asyncio.Event,
         backlog=4096,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    server = _Server(config, on_drain=lambda: loop.call_soon_threadsafe(draining.set) and None)
+
+    def drain() -> None:
+        loop.call_soon_threadsafe(draining.set)
+
+    server = _Server(config, on_drain=drain)
     if not handle_signals:
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # the parent has them
 
