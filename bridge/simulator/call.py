@@ -37,7 +37,7 @@ class Call:
         "simulator",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything about one request
         self,
         simulator: "Simulator",
         account: Account,

@@ -8,14 +8,12 @@ from litestar.exceptions import NotFoundException, ValidationException
 from litestar.params import Parameter
 
 from bridge.simulator.faults import Fault, profile
+from bridge.simulator.generator import ATTACHED, Town, attach
 from bridge.simulator.hooks import Subscription
-from bridge.simulator.ledger import Entry
 from bridge.simulator.openapi import document
 from bridge.simulator.operator import ACTIONS
-from bridge.simulator.state import Logged, Simulator
+from bridge.simulator.state import Simulator
 from bridge.simulator.switches import Switches
-
-Query = Annotated[int | None, Parameter(required=False)]
 
 
 class Tenant(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -40,7 +38,6 @@ class Edit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Population(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How many made-up customers a tenant shall have."""
 
-    tenant: int
     customers: int
     seed: int = 0
 
@@ -57,7 +54,7 @@ def _simulator(request: Request[Any, Any, Any]) -> Simulator:
 
 
 @get("/_simulator/ledger", sync_to_thread=False)
-def read_ledger(
+def read_ledger(  # noqa: PLR0913, PLR0917 - one query parameter for each column of the ledger
     request: Request[Any, Any, Any],
     tenant: int | None = None,
     kind: str | None = None,
@@ -189,11 +186,26 @@ def advance(request: Request[Any, Any, Any], data: Advance) -> Response[bytes]:
 def add_tenant(request: Request[Any, Any, Any], data: Tenant) -> Response[bytes]:
     """Add a tenant, or one more app to a tenant that is there."""
     simulator = _simulator(request)
-    given = {"client_id": data.client_id, "client_secret": data.client_secret, "app_key": data.app_key}
-    scopes = None if data.scopes is None else frozenset(data.scopes)
     add = simulator.add_client if data.tenant in simulator.accounts else simulator.add_tenant
-    add(data.tenant, **given, booking_provider=data.booking_provider, scopes=scopes)
+    add(
+        data.tenant,
+        client_id=data.client_id,
+        client_secret=data.client_secret,
+        app_key=data.app_key,
+        booking_provider=data.booking_provider,
+        scopes=None if data.scopes is None else frozenset(data.scopes),
+    )
     return _json({"tenants": sorted(simulator.accounts)})
+
+
+@post("/_simulator/tenants/{tenant:int}/customers", sync_to_thread=False)
+def populate(request: Request[Any, Any, Any], tenant: int, data: Population) -> Response[bytes]:
+    """Give a tenant made-up customers with locations and contacts, in place of those it had been given before."""
+    account = _simulator(request).accounts.get(tenant)
+    if account is None:
+        raise NotFoundException(f"There is no tenant {tenant}.")
+    attach(account, Town(seed=data.seed, customers=data.customers))
+    return _json({name: len(account.tables[name]) for name in ATTACHED})
 
 
 @post("/_simulator/tenants/{tenant:int}/edits", sync_to_thread=False, status_code=200)
@@ -272,6 +284,7 @@ ROUTES: list[Any] = [
     read_time,
     advance,
     add_tenant,
+    populate,
     edit,
     read_table,
     subscribe,
@@ -280,5 +293,3 @@ ROUTES: list[Any] = [
     repeat,
     read_openapi,
 ]
-
-__all__ = ["ROUTES", "Entry", "Logged", "Population"]

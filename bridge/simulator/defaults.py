@@ -50,13 +50,13 @@ CALL_REASONS = (
     ("Outside Service Area", False),
     ("Wrong Number", False),
 )
-CUSTOMER_FIELDS = (
+CUSTOMER_FIELDS: tuple[tuple[str, str, list[str]], ...] = (
     ("Preferred Language", "Dropdown", ["English", "Spanish"]),
     ("Lead Source Detail", "Text", []),
     ("CRM Id", "Text", []),
     ("Lifetime Value", "Numeric", []),
 )
-LOCATION_FIELDS = (
+LOCATION_FIELDS: tuple[tuple[str, str, list[str]], ...] = (
     ("Gate Code", "Text", []),
     ("System Age", "Numeric", []),
     ("Roof Type", "Dropdown", ["Shingle", "Tile", "Metal", "Flat"]),

@@ -256,7 +256,7 @@ class Visit:
         nulls = self.simulator.switches.null_in_patch if route.operation.method == "PATCH" else Nulls.STRICT
         return reader(value, "", errors, nulls)
 
-    def suffer(self, fault: Fault) -> Reply:
+    def suffer(self, fault: Fault) -> Reply:  # noqa: PLR0911 - one return for each kind of misbehaviour
         """Serve the request under a fault."""
         match fault.action:
             case Action.RATE_LIMIT | Action.RATE_LIMIT_BARE:

@@ -168,7 +168,7 @@ def distort(kind: str, value: Any, module: Module, fault: Fault) -> Any:
         return value
     if schema.members:
         return schema.members.index(value) if fault.action is Action.INT_ENUMS and value in schema.members else value
-    out = {}
+    out: dict[str, Any] = {}
     for field in schema.fields:
         wanted = field.name in fault.fields if fault.fields else field.required and field.name not in KEPT
         if fault.action is Action.NULL_REQUIRED and wanted:

@@ -30,7 +30,7 @@ def _check(call: Call, body: Row) -> None:
 
 
 def _put_new(call: Call, fields: Row) -> Row:
-    lead = {"status": "Open", "priority": "Normal", "tagTypeIds": [], "dismissingReasonId": None}
+    lead: Row = {"status": "Open", "priority": "Normal", "tagTypeIds": [], "dismissingReasonId": None}
     lead = call.account.leads.put(call.new({**lead, **{k: v for k, v in fields.items() if v is not None}}))
     call.effect("lead.created", lead["id"], **_refs(lead))
     call.simulator.announce(call, "tn.crm.lead-created", lead)

@@ -45,7 +45,7 @@ class Ledger:
             if value is not None:
                 self._by.setdefault((name, value), []).append(entry)
 
-    def select(
+    def select(  # noqa: PLR0913 - one keyword for each column of the ledger
         self,
         *,
         tenant: int | None = None,

@@ -76,11 +76,9 @@ def upsert_campaign(call: Call) -> Any:
     body["category"] = category
     body["businessUnit"] = unit["name"] if unit else None
     body["campaignPhoneNumbers"] = [body["dnis"]] if body.get("dnis") else []
-    if "id" in call.path:
-        row = call.changed(call.row(account.campaigns, call.path["id"], "Campaign"), body)
-    else:
-        row = call.new(body)
-    call.effect(f"campaign.{'updated' if 'id' in call.path else 'created'}", row["id"])
+    old = call.row(account.campaigns, call.path["id"], "Campaign") if "id" in call.path else None
+    row = call.changed(old, body) if old else call.new(body)
+    call.effect(f"campaign.{'updated' if old else 'created'}", row["id"])
     return account.campaigns.put(row)
 
 
