@@ -1,11 +1,27 @@
 """The story, top to bottom. Each step takes the last step's noun and returns the next."""
 
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
 
-from bridge.domain.delivery import HookRequest
-from bridge.domain.reasons import Reason
+import msgspec
+
+from bridge.connectors.base import PayloadMalformed
+from bridge.db.database import UNREACHABLE, Database, Tx
+from bridge.db.ownership import LeaseLost, fence, shard_of
+from bridge.domain.delivery import Delivery, HookRequest
+from bridge.domain.ids import DeliveryId, SourceId, TenantId
+from bridge.domain.inquiry import Inquiry, ServiceTitanChange
+from bridge.domain.match import Match
+from bridge.domain.plan import Plan
+from bridge.domain.reasons import Reason, advice_for
+from bridge.intake import ledger, queue
 from bridge.intake.gate import Accepted, Answered, Door, Refused, judge, without_secrets
+from bridge.intake.ledger import Decided, Story
+from bridge.intake.queue import Queued
 from bridge.intake.store import Arrival, DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused, Stored
+from bridge.sending import outbox
+from bridge.sending.outbox import Wanted
 
 _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
@@ -46,3 +62,224 @@ def _without_credentials(request: HookRequest, door: Door) -> HookRequest:
     )
     url = without_secrets(request.url, door.secrets)
     return HookRequest(method=request.method, url=url, headers=kept, body=request.body)
+
+
+class Deciders(Protocol):
+    """What one version of the config decides with; `bootstrap` builds it."""
+
+    config_version: str
+    doors: Mapping[SourceId, Door]
+
+    async def complete(
+        self, database: Database, delivery: Delivery, *, attempts: int, now: datetime
+    ) -> Delivery | timedelta:
+        """Fetch what a thin payload only names; return how long to wait where that has to be tried again."""
+
+    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[Inquiry]) -> list[Match]:
+        """Say for each inquiry who and where it is, in one round trip."""
+
+    async def plan(
+        self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime
+    ) -> Plan:
+        """Say what should happen, with what the mirror and earlier inquiries know."""
+
+    async def apply(self, tx: Tx, tenant_id: TenantId, change: ServiceTitanChange, *, now: datetime) -> None:
+        """Bring a change that ServiceTitan told into the mirror."""
+
+    async def remember(self, tx: Tx, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
+        """Open what later inquiries of the same party may join."""
+
+
+class Processed(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step of processing did: the stories it wrote, and the deliveries that wait for another try."""
+
+    stories: tuple[Story, ...] = ()
+    waiting: tuple[DeliveryId, ...] = ()
+
+
+async def process(
+    database: Database, deciders: Deciders, tenant_id: TenantId, queued: Sequence[Queued], *, epoch: int, now: datetime
+) -> Processed:
+    """Turn deliveries of one tenant into decisions and outbox messages: a batch in one transaction, or none of it.
+
+    Where a batch cannot be written whole, each delivery is tried by itself, so that one which breaks fails alone and
+    visibly. Raises LeaseLost where another worker owns the tenant now.
+    """
+    ready, waiting = await _complete(database, deciders, tenant_id, queued, now=now)
+    try:
+        stories = await _decide_and_write(database, deciders, tenant_id, ready, epoch=epoch, now=now)
+    except (*UNREACHABLE, LeaseLost):
+        raise
+    except Exception:  # noqa: BLE001  whatever our code or a stranger's payload did, only its own delivery may fail
+        stories = []
+        for one in ready:
+            stories += await _decide_alone(database, deciders, tenant_id, one, epoch=epoch, now=now)
+    return Processed(stories=tuple(stories), waiting=tuple(waiting))
+
+
+_Ready = tuple[Queued, Delivery]
+
+
+async def _complete(
+    database: Database, deciders: Deciders, tenant_id: TenantId, queued: Sequence[Queued], *, now: datetime
+) -> tuple[list[_Ready], list[DeliveryId]]:
+    """Load the deliveries and fetch what thin ones only name; no transaction is open while something is fetched."""
+    async with database.connection() as connection:
+        loaded = await queue.load(connection, tenant_id, [one.delivery_id for one in queued])
+    ready: list[_Ready] = []
+    waiting: list[DeliveryId] = []
+    for one in queued:
+        delivery = loaded.get(one.delivery_id)
+        if delivery is None:
+            continue
+        completed = await deciders.complete(database, delivery, attempts=one.attempts, now=now)
+        if isinstance(completed, timedelta):
+            async with database.begin() as tx:
+                await queue.postpone(tx, tenant_id, one.delivery_id, until=now + completed, spend=True)
+            waiting.append(one.delivery_id)
+        else:
+            ready.append((one, completed))
+    return ready, waiting
+
+
+async def _decide_and_write(
+    database: Database, deciders: Deciders, tenant_id: TenantId, ready: Sequence[_Ready], *, epoch: int, now: datetime
+) -> list[Story]:
+    """Decide about the deliveries in the order they came and write everything in one fenced transaction."""
+    if not ready:
+        return []
+    read = {delivery.id: _read(deciders.doors, delivery) for _, delivery in ready}
+    async with database.begin() as tx:
+        await fence(tx, shard=shard_of(tenant_id), epoch=epoch)
+        mine = await queue.finish(tx, tenant_id, [delivery.id for _, delivery in ready])
+        asked = [inquiry for _, delivery in ready if delivery.id in mine for inquiry in read[delivery.id].inquiries]
+        matches = iter(await deciders.match(tx, tenant_id, asked) if asked else [])
+        stories = []
+        for one, delivery in ready:
+            if delivery.id in mine:
+                stories.append(await _decide(tx, deciders, one, delivery, read[delivery.id], matches, now=now))
+        await _write(tx, stories, config_version=deciders.config_version, now=now)
+    return stories
+
+
+async def _decide_alone(
+    database: Database, deciders: Deciders, tenant_id: TenantId, one: _Ready, *, epoch: int, now: datetime
+) -> list[Story]:
+    queued, delivery = one
+    try:
+        return await _decide_and_write(database, deciders, tenant_id, [one], epoch=epoch, now=now)
+    except (*UNREACHABLE, LeaseLost):
+        raise
+    except Exception as broken:  # noqa: BLE001  the delivery fails visibly, with the place; a person replays it after the fix
+        reason = getattr(broken, "reason", Reason.PROCESS_FAILED)
+        reason = reason if isinstance(reason, Reason) else Reason.PROCESS_FAILED
+        story = _story(delivery, queued, state="failed", reason=reason, sentence=_place_of(broken, reason))
+        async with database.begin() as tx:
+            await fence(tx, shard=shard_of(tenant_id), epoch=epoch)
+            if await queue.finish(tx, tenant_id, [delivery.id]):
+                await _write(tx, [story], config_version=deciders.config_version, now=now)
+        return [story]
+
+
+async def _decide(
+    tx: Tx,
+    deciders: Deciders,
+    queued: Queued,
+    delivery: Delivery,
+    read: "_Read",
+    matches: Iterator[Match],
+    *,
+    now: datetime,
+) -> Story:
+    """Match and plan every inquiry of one delivery, in order."""
+    decided: list[Decided] = []
+    for ordinal, inquiry in enumerate(read.inquiries):
+        match = next(matches)
+        if isinstance(inquiry, ServiceTitanChange):
+            await deciders.apply(tx, delivery.tenant_id, inquiry, now=now)
+        plan = await deciders.plan(tx, delivery, inquiry, match, nonce=queued.nonce, now=now)
+        made = Decided(
+            ordinal=ordinal,
+            inquiry=inquiry,
+            match=match,
+            plan=plan,
+            state="held" if plan.holds else "processed" if plan.effects or plan.joins else "ignored",
+            reason=plan.holds[0].reason if plan.holds else plan.reason,
+        )
+        await deciders.remember(tx, delivery, made, now=now)
+        decided.append(made)
+    if not decided:
+        state = "failed" if read.failed else "ignored"
+        decided = [Decided(state=state, reason=read.reason.value)]
+        return _story(delivery, queued, state=state, reason=read.reason, sentence=read.detail, decided=tuple(decided))
+    states = {made.state for made in decided}
+    state = next(name for name in ("failed", "held", "processed", "ignored") if name in states)
+    reason = next(made.reason for made in decided if made.state == state)
+    return _story(delivery, queued, state=state, reason=reason, decided=tuple(decided))
+
+
+async def _write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: datetime) -> None:
+    """Write decisions, holds and states, and put the effects into the outbox."""
+    ids = await ledger.write(tx, stories, config_version=config_version, now=now)
+    wanted = [
+        Wanted(story.tenant_id, story.source_id, story.delivery_id, decision_id, decided.plan.effects)
+        for story, decision_ids in zip(stories, ids, strict=True)
+        for decided, decision_id in zip(story.decided, decision_ids, strict=True)
+        if decided.plan is not None and decided.plan.effects
+    ]
+    if wanted:
+        await outbox.put_many(tx, wanted, now=now)
+
+
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connector said about a delivery."""
+
+    inquiries: tuple[Inquiry, ...] = ()
+    reason: Reason = Reason.PROCESSED
+    failed: bool = False
+    detail: str = ""
+
+
+def _read(doors: Mapping[SourceId, Door], delivery: Delivery) -> _Read:
+    """Let the source's connector say in our words what the delivery asks for."""
+    door = doors.get(delivery.source_id)
+    if door is None:
+        return _Read(reason=Reason.SOURCE_UNKNOWN, failed=True)
+    try:
+        normalized = door.connector.normalize(delivery, options=door.options)
+    except PayloadMalformed as no:
+        return _Read(reason=Reason.NORMALIZE_FAILED, failed=True, detail=no.detail)
+    reason = normalized.reason
+    return _Read(inquiries=normalized.inquiries, reason=reason, failed=reason is Reason.EVENT_UNSUPPORTED)
+
+
+def _story(
+    delivery: Delivery,
+    queued: Queued,
+    *,
+    state: str,
+    reason: str,
+    sentence: str = "",
+    decided: tuple[Decided, ...] = (),
+) -> Story:
+    return Story(
+        tenant_id=delivery.tenant_id,
+        delivery_id=delivery.id,
+        source_id=delivery.source_id,
+        received_at=delivery.received_at,
+        trace_id=delivery.trace_id,
+        state=state,
+        reason=str(reason),
+        sentence=sentence or advice_for(str(reason)).text,
+        decided=decided or (Decided(state=state, reason=str(reason)),),
+        by=queued.by,
+    )
+
+
+def _place_of(broken: BaseException, reason: Reason) -> str:
+    """Say where it broke without what it broke on: the text of an exception may quote a person's data."""
+    trace = broken.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else "unknown place"
+    return f"{reason.advice.text} {type(broken).__name__} at {place}."

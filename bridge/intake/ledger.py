@@ -65,6 +65,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str = ""
     decided: tuple[Decided, ...] = ()
     by: str = ""
+    trace_id: str = ""
 
 
 async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: datetime) -> list[list[DecisionId]]:
