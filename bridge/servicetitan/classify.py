@@ -5,9 +5,10 @@ and got no readable answer is in doubt, whatever the status; a read never is.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import httpx
@@ -32,16 +33,35 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 NEVER_SENT_AIOHTTP = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
-def classify(answer: httpx.Response | Exception, *, operation: Operation, now: datetime) -> Outcome:
+class Answered(Protocol):
+    """What an answer must have to be understood; an httpx.Response has it."""
+
+    @property
+    def status_code(self) -> int:
+        """Return the HTTP status."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """Return the body as it came."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers; their names are compared without case."""
+        ...
+
+
+def classify(answer: Answered | Exception, *, operation: Operation, now: datetime) -> Outcome:
     """Return what the answer to a request of the operation means; `now` is for a Retry-After that names a date."""
     if isinstance(answer, Exception):
         return _unanswered(answer, operation=operation)
-    if answer.is_success:
+    if 200 <= answer.status_code < 300:
         return _read(answer, operation=operation)
     return _refused(answer, operation=operation, now=now)
 
 
-def classify_token(answer: httpx.Response | Exception, *, now: datetime) -> Deferred:
+def classify_token(answer: Answered | Exception, *, now: datetime) -> Deferred:
     """Return why there is no token. Nothing of ours was sent in any case, so nothing is ever in doubt here."""
     if isinstance(answer, Exception):
         return Deferred(reason=Reason.TOKEN_UNAVAILABLE, detail=_described(answer))
@@ -109,7 +129,7 @@ def _lost(
     return InDoubt(reason=reason, status=status, problem=problem, detail=detail)
 
 
-def _read(answer: httpx.Response, *, operation: Operation) -> Outcome:
+def _read(answer: Answered, *, operation: Operation) -> Outcome:
     status = answer.status_code
     content = answer.content
     reader = operation.reader
@@ -128,7 +148,7 @@ def _read(answer: httpx.Response, *, operation: Operation) -> Outcome:
     return Succeeded(status=status, body=body)
 
 
-def _refused(answer: httpx.Response, *, operation: Operation, now: datetime) -> Outcome:  # noqa: PLR0911 - a table
+def _refused(answer: Answered, *, operation: Operation, now: datetime) -> Outcome:  # noqa: PLR0911 - a table
     status = answer.status_code
     problem, detail = read_problem(answer)
     match status:
@@ -176,7 +196,7 @@ def _refused(answer: httpx.Response, *, operation: Operation, now: datetime) -> 
             return Rejected(reason=Reason.REQUEST_REFUSED, status=status, problem=problem, detail=detail)
 
 
-def _conflict(answer: httpx.Response, problem: Problem | None, detail: str, *, now: datetime) -> Outcome:
+def _conflict(answer: Answered, problem: Problem | None, detail: str, *, now: datetime) -> Outcome:
     """Return what a 409 means; only its title tells a missing reference, a conflict and maintenance apart."""
     title = (problem.title if problem is not None else None) or detail
     if MAINTENANCE.search(title):
@@ -188,7 +208,7 @@ def _conflict(answer: httpx.Response, problem: Problem | None, detail: str, *, n
     return Rejected(reason=reason, status=409, problem=problem, detail=detail)
 
 
-def read_problem(answer: httpx.Response) -> tuple[Problem | None, str]:
+def read_problem(answer: Answered) -> tuple[Problem | None, str]:
     """Return the problem details of an error answer and one line for a person; HTML gives the line only."""
     try:
         body = msgspec.json.decode(answer.content)
@@ -210,7 +230,7 @@ def read_problem(answer: httpx.Response) -> tuple[Problem | None, str]:
     return problem, " | ".join(part for part in (problem.title, fields) if part)[:DETAIL_MAX]
 
 
-def retry_after(answer: httpx.Response, problem: Problem | None, *, now: datetime) -> float | None:
+def retry_after(answer: Answered, problem: Problem | None, *, now: datetime) -> float | None:
     """Return the wait in seconds the answer asks for: header in seconds or as a date, else the seconds in the title."""
     header = answer.headers.get("retry-after", "").strip()
     if header:
@@ -244,7 +264,7 @@ def _errors(value: Any) -> dict[str, list[str]]:
     return {}
 
 
-def _oauth_error(answer: httpx.Response) -> str:
+def _oauth_error(answer: Answered) -> str:
     try:
         body = msgspec.json.decode(answer.content)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -256,7 +276,7 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _excerpt(answer: httpx.Response) -> str:
+def _excerpt(answer: Answered) -> str:
     text = answer.content[:4_000].decode("utf-8", "replace")
     return " ".join(MARKUP.sub(" ", text).split())[:DETAIL_MAX]
 

@@ -7,14 +7,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
+from multidict import CIMultiDict
 
 from bridge.domain.outcome import Deferred, Outcome, Rejected
 from bridge.domain.reasons import Reason
 from bridge.servicetitan import operations
-from bridge.servicetitan.classify import classify
+from bridge.servicetitan.classify import Answered, classify
 from bridge.servicetitan.credentials import Credentials
 from bridge.servicetitan.operation import Body, Operation, Parameter, RequestInvalidError
 from bridge.servicetitan.tokens import Token, Tokens
+from bridge.servicetitan.transport import TenantHttp
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -30,6 +32,8 @@ class ServiceTitan:
         self._http = http
         self._clock = clock
         self._tokens = Tokens(credentials, http, clock)
+        self._headers_of: Token | None = None
+        self._bare = self._with_body = CIMultiDict[str]()
         self._defaults: dict[str, int | str] = {"tenant": credentials.tenant_id}
         if credentials.booking_provider is not None:
             self._defaults["booking_provider"] = credentials.booking_provider
@@ -83,15 +87,31 @@ class ServiceTitan:
         return await self._send(operation, url, content, token)
 
     async def _send(self, operation: Operation, url: str, content: bytes | None, token: Token) -> Outcome:
-        headers = {"authorization": token.header, "st-app-key": self.credentials.app_key, "accept": "application/json"}
-        if content is not None:
-            headers["content-type"] = "application/json"
-        answer: httpx.Response | Exception
+        headers = self._headers(token, has_body=content is not None)
+        answer: Answered | Exception
         try:
-            answer = await self._http.request(operation.method, url, content=content, headers=headers)
+            if isinstance(self._http, TenantHttp):
+                answer = await self._http.exchange(operation.method, url, headers=headers, content=content)
+            else:
+                answer = await self._http.request(operation.method, url, headers=headers, content=content)
         except (httpx.HTTPError, TimeoutError) as error:
             answer = error
         return classify(answer, operation=operation, now=self._clock())
+
+    def _headers(self, token: Token, *, has_body: bool) -> CIMultiDict[str]:
+        """Return the headers, which stay the same for as long as the token does."""
+        if self._headers_of is not token:
+            self._headers_of = token
+            self._bare = CIMultiDict(
+                {
+                    "accept": "application/json",
+                    "authorization": token.header,
+                    "st-app-key": self.credentials.app_key,
+                }
+            )
+            self._with_body = self._bare.copy()
+            self._with_body["content-type"] = "application/json"
+        return self._with_body if has_body else self._bare
 
     def _url(
         self, operation: Operation, path_params: Mapping[str, int | str], query: Mapping[str, Parameter | None]
