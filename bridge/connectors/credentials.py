@@ -27,6 +27,8 @@ class SharedValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     query: tuple[str, ...] | None = ()
     """Parameter names; empty for any name, None for none."""
     path: bool = True
+    body: tuple[str, ...] = ()
+    """Dotted paths of the payload."""
 
 
 def verify_shared_value(

@@ -1,7 +1,7 @@
 """The common ground of connectors: verify by rows or shared value, then read, name and say, each a small override."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -59,13 +59,24 @@ class Dialect(Connector):
             shared,
             secrets=secrets,
             sub_path=payloads.sub_path(request),
-            from_body=self.body_tokens(request),
+            from_body=(*self.body_tokens(request), *self._tokens_at(request, shared.body)),
         )
 
     def proofs(self, options: SourceOptions) -> tuple[tuple[Scheme, ...], SharedValue | None]:
         """Return the rows and the shared value that count for a source; its `verify:` option replaces the sender's own."""
         given = options.options.get("verify")
         return (self.schemes, self.shared) if given is None else proofs_from(given)
+
+    def _tokens_at(self, request: HookRequest, paths: tuple[str, ...]) -> Iterator[str]:
+        """Yield the texts at the configured paths of a body that is not believed yet; an unreadable one yields none."""
+        if not paths:
+            return
+        try:
+            payload = payloads.read(request)
+        except PayloadMalformed:
+            return
+        for path in paths:
+            yield payloads.text(payloads.at(payload, path))
 
     def body_tokens(self, request: HookRequest) -> tuple[str, ...]:
         """Return the tokens a sender puts into the body, read without believing the rest."""

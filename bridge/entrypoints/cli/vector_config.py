@@ -1,0 +1,189 @@
+"""Configures the source of a vector file the way an operator would: kind, secrets, options, clock.
+
+A provider with a connector of its own needs its secret alone. For a generic one the file's `scheme` text and the headers
+say what an operator would have read in the sender's documentation.
+"""
+
+import base64
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bridge.connectors import ALIASES, REGISTRY
+from bridge.connectors.base import Connector, Secret, SignatureInvalid, SourceOptions
+from bridge.connectors.dialect import Dialect
+from bridge.connectors.signatures import Scheme, parse_timestamp
+from bridge.domain.delivery import HookRequest
+
+_PLAIN_HEADERS = frozenset(
+    {"content-type", "content-length", "user-agent", "accept", "accept-encoding", "host", "date", "connection"}
+)
+
+
+def kind_of(provider: str) -> str:
+    """Return the connector's kind for a provider's folder name, empty where nobody speaks for it."""
+    kind = ALIASES.get(provider, provider)
+    if kind in REGISTRY:
+        return kind
+    return "generic" if provider.startswith("generic") else ""
+
+
+def request_of(vector: dict[str, Any], provider: str) -> HookRequest:
+    """Return the request of a vector; raise ValueError or TypeError where the file is no vector."""
+    body = vector.get("body", "")
+    encoding = str(vector.get("body_encoding") or "").lower()
+    if not isinstance(body, str | type(None)):
+        raise TypeError("body is no text")
+    raw = (body or "").encode()
+    if encoding == "base64":
+        raw = base64.b64decode(body or "", validate=True)
+    elif encoding == "hex":
+        raw = bytes.fromhex(body or "")
+    elif encoding not in ("", "utf-8", "utf8", "text", "raw"):
+        raw = (body or "").encode(encoding)
+    headers = vector.get("headers") or {}
+    given = headers.items() if isinstance(headers, dict) else ((pair[0], pair[1]) for pair in headers)
+    pairs = [
+        (str(name).lower(), str(one))
+        for name, value in given
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    url = str(vector.get("url") or f"https://crm.example.com/hooks/{provider}")
+    return HookRequest(method=str(vector.get("method") or "POST").upper(), url=url, headers=tuple(pairs), body=raw)
+
+
+def configure(
+    vector: dict[str, Any], provider: str, request: HookRequest, schemes: Sequence[str]
+) -> tuple[tuple[Secret, ...], SourceOptions]:
+    """Return the secrets and options of the vector's source; raise SignatureInvalid for a secret that cannot be one.
+
+    A file without a secret stands for a source that says `unsigned: true`.
+    """
+    secrets = tuple(_secrets(vector.get("secret")))
+    options: dict[str, Any] = {}
+    if kind_of(provider) == "generic":
+        said = str(vector.get("scheme") or "")
+        if not said or said.strip().lower() == "same":
+            said = next((text for text in schemes if text and text.strip().lower() != "same"), said)
+        options["verify"] = _verify_option(provider, said, request)
+    if provider == "rfc9421":
+        options["require_digest"] = False
+    source = SourceOptions(options=options, public_url=request.url.partition("?")[0], unsigned=not secrets)
+    return secrets, source
+
+
+def _secrets(given: Any) -> list[Secret]:
+    if given is None:
+        return []
+    if isinstance(given, dict):
+        return [Secret(str(name), str(value)) for name, value in given.items() if isinstance(value, str | int)]
+    if isinstance(given, list):
+        return [Secret(f"secret-{place}", str(value)) for place, value in enumerate(given)]
+    return [Secret("secret", str(given))]
+
+
+def _verify_option(provider: str, said: str, request: HookRequest) -> dict[str, Any]:
+    """Return the `verify:` option that a description of a scheme amounts to."""
+    text = said.lower()
+    if not re.search(r"hmac|sha-?\d|ed25519|rsa|signature", text) and not provider.endswith("hmac"):
+        named = re.search(r"header[ :`'\"]+([a-z0-9][a-z0-9-]+)", text)
+        extra = [named[1]] if named else []
+        field = re.search(r"body[ .](?:field[ :`'\"]+)?([a-z0-9_.]+)", text)
+        others = [name for name, _ in request.headers if name not in _PLAIN_HEADERS and name != "authorization"]
+        return {"shared": {"headers": [*dict.fromkeys([*extra, *others])], "body": [field[1]] if field else []}}
+    signature = _signature_header(request, text)
+    value = request.header(signature) or ""
+    found = re.search(r"sha-?(512|384|256|1)\b", text)
+    algorithm = f"hmac-sha{found[1]}" if found else "hmac-sha256"
+    if "ed25519" in text:
+        algorithm = "ed25519"
+    elif "rsa" in text:
+        algorithm = "rsa-sha256"
+    row: dict[str, Any] = {
+        "header": signature,
+        "algorithm": algorithm,
+        "encoding": "base64" if "base64" in text else "hex",
+    }
+    if prefix := re.match(r"(?:sha\d+|hmac-sha\d+|v\d+)=", value, re.IGNORECASE):
+        row["prefix"] = prefix[0]
+    if "t=" in value and "," in value:
+        entry = re.search(r"(?:^|,)\s*(v\d|s|sig|signature|h)=", value)
+        row |= {"layout": "fields", "field": entry[1] if entry else "v1", "timestamp": "field:t", "prefix": ""}
+    elif stamp := next((name for name, _ in request.headers if "timestamp" in name or name.endswith("-time")), ""):
+        row |= {"timestamp": stamp, "unit": "ms" if len(request.header(stamp) or "") >= 13 else "s"}
+    if ident := next(
+        (name for name, _ in request.headers if re.search(r"(webhook|event|message|request|delivery)-?id$", name)), ""
+    ):
+        row["id_header"] = ident
+    row["signed"] = _signed(text, has_stamp="timestamp" in row)
+    if "{id}" not in row["signed"]:
+        row.pop("id_header", None)
+    if "{timestamp}" not in row["signed"]:
+        row.pop("timestamp", None)
+    if "base64 secret" in text or "base64-decoded" in text or "secret base64" in text:
+        row["key"] = "base64"
+    elif "hex secret" in text or "hex-decoded" in text:
+        row["key"] = "hex"
+    return row
+
+
+def _signature_header(request: HookRequest, text: str) -> str:
+    names = [name for name, _ in request.headers if name not in _PLAIN_HEADERS]
+    for pattern in (r"signature|hmac", r"sign|digest|hash|auth", r"."):
+        if found := next((name for name in names if re.search(pattern, name)), ""):
+            return found
+    named = re.search(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*-(?:signature|hmac|sign)[a-z0-9-]*)", text)
+    return named[1] if named else "x-signature"
+
+
+_WORDS = (
+    ("{timestamp}", r"[\w-]*timestamp[\w-]*|\bt\b|\btime\b"),
+    ("{id}", r"[\w-]*-id\b|\bid\b"),
+    ("{method}", r"\bmethod\b"),
+    ("{url}", r"\bur[il]\b"),
+    ("{path}", r"\bpath\b"),
+    ("{body}", r"\b(?:raw[ _])?body\b|\bpayload\b"),
+)
+
+
+def _signed(text: str, *, has_stamp: bool) -> str:
+    """Return the signed string a text describes: `timestamp + "." + raw body` or `timestamp.body`; else the body alone."""
+    inside = re.search(r"\((?:[^,()]*(?:secret|key|token)[^,()]*,)\s*([^()]*)\)", text) or re.search(
+        r"over (.*)$", text
+    )
+    if not inside:
+        return "{body}" if not has_stamp or "body" in text else "{timestamp}.{body}"
+    described, parts = inside[1], []
+    for piece in re.finditer(
+        r'"([^"]*)"|' + "|".join(f"({pattern})" for _, pattern in _WORDS) + r"|(\.|:|\\n|\|)", described
+    ):
+        if piece[1] is not None:
+            parts.append(piece[1])
+        elif piece[len(_WORDS) + 2]:
+            parts.append(piece[len(_WORDS) + 2].replace("\\n", "\n"))
+        else:
+            parts.append(next(name for place, (name, _) in enumerate(_WORDS, start=2) if piece[place]))
+    joined = "".join(parts).strip()
+    return joined if "{body}" in joined else "{body}"
+
+
+def clock_of(vector: dict[str, Any], request: HookRequest, connector: Connector, options: SourceOptions) -> datetime:
+    """Return the frozen clock: the file's, else the time the request itself was signed at, so that age is not judged."""
+    at = vector.get("verify_at_unix")
+    if isinstance(at, int | float):
+        return datetime.fromtimestamp(at, UTC)
+    rows: tuple[Scheme, ...] = connector.proofs(options)[0] if isinstance(connector, Dialect) else ()
+    for row in rows:
+        text = request.header(row.timestamp) or ""
+        if row.timestamp.startswith("field:"):
+            entry = re.search(rf"(?:^|,)\s*{re.escape(row.timestamp[6:])}=([^,]+)", request.header(row.header) or "")
+            text = entry[1] if entry else ""
+        try:
+            if text:
+                return parse_timestamp(text.strip(), row.unit)
+        except SignatureInvalid:
+            continue
+    if created := re.search(r"created=(\d+)", request.header("signature-input") or ""):
+        return datetime.fromtimestamp(int(created[1]), UTC)
+    return datetime(2026, 1, 1, tzinfo=UTC)
