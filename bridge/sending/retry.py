@@ -57,6 +57,9 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
     }
 )
 
+UNKNOWN = Policy("unknown", 1, DAY, holds_lane=True, requests=1)
+"""For a kind that only a newer version of the program knows."""
+
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """It exists; the message leaves the outbox."""

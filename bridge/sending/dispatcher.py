@@ -1,0 +1,538 @@
+"""The owner at work: claim, commit the intent, send, record the outcome, look after what is in doubt.
+
+Each step is a method of its own that commits once at most and holds no transaction across HTTP, so a simulation can put a
+crash, a thief or a clock step between any two. `run` is the loops around them.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import psycopg
+
+from bridge.db.database import UNREACHABLE, Database
+from bridge.db.ownership import LeaseLost, fence_all
+from bridge.domain.ids import EffectId, EffectKey, TenantId
+from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected
+from bridge.domain.reasons import Reason
+from bridge.sending import store
+from bridge.sending.backlog import Message
+from bridge.sending.horizon import Horizon
+from bridge.sending.landing import (
+    Finding,
+    Flight,
+    Found,
+    Intent,
+    Landed,
+    LookFailed,
+    Unknowable,
+    moved,
+    record_of,
+    record_of_look,
+)
+from bridge.sending.outbox import HELD, IN_DOUBT, READY, references
+from bridge.sending.settings import SendingSettings
+from bridge.sending.store import DEAD, DONE, Loaded, Record
+from bridge.sending.tenant import Tenant
+from bridge.servicetitan.client import ServiceTitan
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "bridge_outbox"
+
+DATABASE_AWAY = (*UNREACHABLE, psycopg.InterfaceError)
+
+Clients = Callable[[TenantId], ServiceTitan]
+Refs = Mapping[EffectKey, Mapping[str, int]]
+
+
+class Owns(Protocol):
+    """What the dispatcher asks of ownership."""
+
+    @property
+    def owned(self) -> Mapping[int, int]:
+        """Shard → epoch."""
+
+    @property
+    def leaving(self) -> frozenset[int]:
+        """Shards to be given up once nothing of them is in flight."""
+
+    def holds(self, shard: int, epoch: int) -> bool:
+        """Tell whether the shard is surely still ours."""
+
+    def let_go(self, shard: int) -> None:
+        """Say that nothing of a leaving shard is in flight any more."""
+
+
+class Execute(Protocol):
+    """Performs a command and tells what came of it; never raises for what the far side does."""
+
+    def __call__(self, client: ServiceTitan, loaded: Loaded, refs: Refs, *, now: datetime) -> Awaitable[Outcome]:
+        """Perform it."""
+
+
+class LookUp(Protocol):
+    """Asks whether an effect exists."""
+
+    def __call__(self, client: ServiceTitan, loaded: Loaded, refs: Refs, *, sent_at: datetime) -> Awaitable[Finding]:
+        """Ask."""
+
+
+class Dispatcher:
+    """Sends what waits for the tenants of the shards this process owns."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clients: Clients,
+        ownership: Owns,
+        clock: Callable[[], datetime],
+        execute: Execute,
+        look_up: LookUp,
+        settings: SendingSettings | None = None,
+        on_record: Callable[[Record], None] | None = None,
+    ) -> None:
+        self.settings = settings or SendingSettings()
+        self.tenants: dict[TenantId, Tenant] = {}
+        self.outbound: deque[Flight] = deque()
+        self.landed: list[Landed] = []
+        self._database = database
+        self._clients = clients
+        self._ownership = ownership
+        self._clock = clock
+        self._execute = execute
+        self._look_up = look_up
+        self._on_record = on_record
+        self._epochs: dict[int, int] = {}
+        self._horizon = Horizon()
+        self._intents = 0
+        self._stale: list[tuple[TenantId, int]] = []
+        self._looking: set[int] = set()
+        self._rotation = 0
+        self._is_stale = True
+        self._has_more = False
+        self._read_again_at = clock()
+        self._awake = asyncio.Event()
+        self.has_landed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that there may be something new: the next poll comes at once."""
+        self._is_stale = True
+        self._awake.set()
+
+    async def step(self) -> bool:
+        """Read if there may be something to read, commit intents, and tell whether to go on at once."""
+        now = self._clock()
+        self._awake.clear()
+        rows = 0
+        if self._is_stale or now >= self._read_again_at or self._runs_low():
+            self._is_stale = False
+            rows = await self.claim()
+            self._read_again_at = now + timedelta(seconds=self.settings.poll)
+            self._has_more = rows >= self.settings.read
+        return bool(await self.commit_intents()) or rows > 0
+
+    async def rest(self) -> None:
+        """Sleep until woken or until something falls due."""
+        wait = (self.next_at(now=self._clock()) - self._clock()).total_seconds()
+        if wait > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._awake.wait(), wait)
+
+    def _runs_low(self) -> bool:
+        """Tell whether reading on is worth it before the poll: the last read was full and little is left in memory."""
+        return self._has_more and sum(len(t.backlog) for t in self.tenants.values()) < 2 * self.settings.batch
+
+    async def claim(self) -> int:
+        """Follow ownership and operators, read what waits beyond what was read, and return how many rows came."""
+        now = self._clock()
+        await self._follow_ownership(now=now)
+        if not self._epochs:
+            return 0
+        async with self._database.connection() as connection:
+            snapshot = await store.look(connection)
+            rows = await store.tenants_of(connection, self._epochs)
+            await self._follow_tenants(connection, rows, now=now)
+            low = self._horizon.advance(snapshot)
+            reading = [tenant for tenant in self.tenants.values() if tenant.may_read(low)]
+            for tenant in reading:
+                tenant.backlog.begin_read()
+            try:
+                messages = await store.claim(
+                    connection, [(t.id, t.backlog.position, self.settings.read) for t in reading]
+                )
+                self._take_in(messages, now=now)
+                await self._resolve(connection, now=now)
+            finally:
+                for tenant in reading:
+                    tenant.backlog.end_read()
+        return len(messages)
+
+    async def commit_intents(self) -> int:
+        """Choose what goes next within limits, commit that it is about to go, and return how many are outbound."""
+        now = self._clock()
+        chosen = self._choose(now=now)
+        if not chosen:
+            return 0
+        by_tenant: dict[TenantId, list[Message]] = {}
+        for message in chosen:
+            by_tenant.setdefault(message.tenant_id, []).append(message)
+        intents = {tenant_id: self._next_intent(tenant_id, messages) for tenant_id, messages in by_tenant.items()}
+        try:
+            async with self._database.begin() as tx:
+                await fence_all(tx, {intent.shard: intent.epoch for intent in intents.values()})
+                versions = await store.lock_versions(tx, by_tenant)
+                current = [
+                    message
+                    for message in chosen
+                    if versions.get(message.tenant_id) == self.tenants[message.tenant_id].backlog.version
+                ]
+                loaded = await store.load_ready(tx, current)
+                refs = await self._refs(tx, current, loaded)
+                for tenant_id, intent in intents.items():
+                    going = [m for m in by_tenant[tenant_id] if m.id in loaded]
+                    if going:
+                        intent.left = len(going)
+                        await store.intend(
+                            tx,
+                            tenant_id=tenant_id,
+                            intent_id=intent.id,
+                            shard=intent.shard,
+                            epoch=intent.epoch,
+                            messages=going,
+                            now=now,
+                        )
+        except LeaseLost:
+            self._put_back(chosen, now=now)
+            return 0
+        except DATABASE_AWAY:
+            # The commit may have happened: the intents are forgotten with the next record, the messages go again.
+            self._stale += [(tenant_id, intent.id) for tenant_id, intent in intents.items()]
+            self._put_back(chosen, now=now)
+            raise
+        for message in chosen:
+            if message.id in loaded:
+                self.outbound.append(Flight(message, loaded[message.id], refs, intents[message.tenant_id], now))
+            elif message in current:
+                self.tenants[message.tenant_id].unsend(message)  # it ended or moved under an operator's hand
+                self.tenants[message.tenant_id].backlog.end(message.id, now=now)
+            else:
+                self._put_back([message], now=now)
+        return len(self.outbound)
+
+    async def send(self, flight: Flight) -> None:
+        """Perform one committed intent and keep what came of it for the next record."""
+        intent, message = flight.intent, flight.message
+        outcome: Outcome
+        if not self._ownership.holds(intent.shard, intent.epoch):
+            outcome = Deferred(reason=Reason.NOT_SENT, backpressure=True, retry_after=0.0)
+        elif flight.loaded.command is None:
+            outcome = Rejected(reason=Reason.COMMAND_UNREADABLE)
+        elif missing := [key for key in references(flight.loaded.command) if key not in flight.refs]:
+            outcome = Rejected(reason=Reason.REFERENCE_UNKNOWN, detail=f"effect {missing[0]} created no id")
+        else:
+            try:
+                client = self._clients(message.tenant_id)
+                outcome = await self._execute(client, flight.loaded, flight.refs, now=self._clock())
+            except Exception as error:
+                # A bug of ours, maybe after bytes went out: look before anything is sent again.
+                log.exception("attempt.broken", extra={"effect_id": message.id, "tenant_id": message.tenant_id})
+                outcome = InDoubt(reason=Reason.WORKER_CRASHED, detail=f"{type(error).__name__}: {error}"[:300])
+        self.landed.append(Landed(flight, outcome, self._clock()))
+        self.has_landed.set()
+
+    async def record_outcomes(self) -> int:
+        """Write down every outcome there is, in one transaction, and return how many."""
+        landed, self.landed = self.landed, []
+        self.has_landed.clear()
+        if not landed:
+            return 0
+        now = self._clock()
+        records = [record_of(one, now=now) for one in landed]
+        try:
+            await self._write(landed, records, now=now)
+        except LeaseLost:
+            await self._separate(landed, now=now)
+            return 0
+        except DATABASE_AWAY:
+            self.landed = landed + self.landed  # what is written already is left alone by the second try
+            raise
+        await self._follow_records(landed, records, now=now)
+        return len(landed)
+
+    async def reconcile_due(self) -> int:
+        """Look up what is in doubt and due, write down what was found, and return how many were looked at."""
+        now = self._clock()
+        due = [
+            (tenant, doubt)
+            for tenant in self.tenants.values()
+            if not tenant.backlog.paused
+            for doubt in tenant.backlog.due_doubts(now=now)
+            if doubt.message.id not in self._looking and tenant.budget.take(tenant.look_cost, now=now, reserved=True)
+        ]
+        if not due:
+            return 0
+        messages = [doubt.message for _, doubt in due]
+        self._looking.update(message.id for message in messages)
+        try:
+            async with self._database.connection() as connection:
+                loaded = await store.load(connection, messages)
+                refs = await self._refs(connection, messages, loaded)
+                evidence = await store.late_evidence(connection, messages)
+            findings = await asyncio.gather(
+                *(self._find(message, loaded.get(message.id), refs, evidence) for message in messages)
+            )
+            for (tenant, doubt), finding in zip(due, findings, strict=True):
+                await self._settle(tenant, doubt.message, finding, looks=doubt.looks)
+        finally:
+            self._looking.difference_update(message.id for message in messages)
+        return len(due)
+
+    # How ownership and operators reach the backlogs.
+
+    async def _follow_ownership(self, *, now: datetime) -> None:
+        owned = dict(self._ownership.owned)
+        lost = {shard for shard, epoch in self._epochs.items() if owned.get(shard) != epoch}
+        for shard in lost:
+            del self._epochs[shard]
+        self.tenants = {key: tenant for key, tenant in self.tenants.items() if tenant.shard not in lost}
+        gained = {shard: epoch for shard, epoch in owned.items() if shard not in self._epochs}
+        if gained:
+            async with self._database.begin() as tx:
+                try:
+                    await fence_all(tx, gained)
+                except LeaseLost:
+                    return
+                rows = await store.tenants_of(tx, gained)
+                await store.recover(
+                    tx, tenants=[row.tenant_id for row in rows], reason=Reason.WORKER_CRASHED.value, now=now
+                )
+            self._epochs |= gained
+            self._horizon = Horizon()  # new tenants are read from the start
+        for shard in self._ownership.leaving & self._epochs.keys():
+            if not any(tenant.backlog.in_flight for tenant in self.tenants.values() if tenant.shard == shard):
+                self._ownership.let_go(shard)
+
+    async def _follow_tenants(
+        self, connection: psycopg.AsyncConnection, rows: list[store.TenantRow], *, now: datetime
+    ) -> None:
+        changed = []
+        for row in rows:
+            tenant = self.tenants.get(row.tenant_id)
+            if tenant is None:
+                tenant = self.tenants[row.tenant_id] = Tenant(row.tenant_id, row.shard, self.settings, now=now)
+            if tenant.backlog.version != row.version:
+                changed.append(row)
+        if not changed:
+            return
+        ids = [row.tenant_id for row in changed]
+        pauses = await store.paused(connection, ids)
+        for breaker in await store.breakers_of(connection, ids):
+            self.tenants[breaker.tenant_id].restore(breaker)
+        for row in changed:
+            self.tenants[row.tenant_id].change(row, pauses.get(row.tenant_id, {}))
+
+    def _take_in(self, messages: list[Message], *, now: datetime) -> None:
+        for message in messages:
+            backlog = self.tenants[message.tenant_id].backlog
+            backlog.position = max(backlog.position, message.id)
+            backlog.add(message, now=now)
+
+    async def _resolve(self, connection: psycopg.AsyncConnection, *, now: datetime) -> None:
+        waiting = [(t, m) for t in self.tenants.values() for m in t.backlog.unresolved.values()]
+        if not waiting:
+            return
+        effects = {(t.id, effect) for t, m in waiting for effect in m.waits_for or ()}
+        standing = await store.standing(connection, sorted(effects))
+        for tenant, message in waiting:
+            needed = message.waits_for or []
+            if any(standing[effect] is False for effect in needed):
+                await self._hold(tenant, message, now=now)
+            elif open_effects := [effect for effect in needed if standing[effect] is None]:
+                tenant.backlog.await_effects(message, open_effects)
+            else:
+                tenant.backlog.resolve(message, now=now)
+
+    async def _hold(self, tenant: Tenant, message: Message, *, now: datetime) -> None:
+        reason = Reason.DEPENDENCY_DEAD.value
+        epoch = self._epochs[tenant.shard]
+        record = Record(
+            tenant.id, message.id, message.sends, "held", 0, epoch, None, None, None, reason, "", None, None
+        )._replace(state=HELD, spent=message.spent, due_at=now)
+        try:
+            async with self._database.begin() as tx:
+                await fence_all(tx, {tenant.shard: epoch})
+                await store.move(tx, [record], now=now)
+        except LeaseLost:
+            return
+        tenant.backlog.end(message.id, now=now)
+
+    # Choosing and recording.
+
+    def _choose(self, *, now: datetime) -> list[Message]:
+        runnable = [
+            tenant
+            for tenant in self.tenants.values()
+            if tenant.shard not in self._ownership.leaving and tenant.may_send(now=now)
+        ]
+        chosen: list[Message] = []
+        share = -(-self.settings.batch // max(len(runnable), 1))
+        self._rotation += 1
+        for index in range(len(runnable)):
+            tenant = runnable[(index + self._rotation) % len(runnable)]
+            room = min(share, self.settings.batch - len(chosen))
+            chosen += tenant.choose(room, now=now)
+        return chosen
+
+    def _put_back(self, messages: list[Message], *, now: datetime) -> None:
+        for message in messages:
+            tenant = self.tenants.get(message.tenant_id)
+            if tenant is not None:
+                tenant.unsend(message)
+                tenant.backlog.give_back(message, now=now)
+
+    def _next_intent(self, tenant_id: TenantId, messages: list[Message]) -> Intent:
+        shard = self.tenants[tenant_id].shard
+        epoch = self._epochs[shard]
+        self._intents += 1
+        return Intent(
+            tenant_id=tenant_id, id=(epoch << 32) + self._intents, shard=shard, epoch=epoch, left=len(messages)
+        )
+
+    async def _refs(
+        self, tx: psycopg.AsyncConnection, messages: list[Message], loaded: Mapping[EffectId, Loaded]
+    ) -> dict[EffectKey, dict[str, int]]:
+        keys = [
+            (message.tenant_id, key)
+            for message in messages
+            if message.waits_for and (found := loaded.get(message.id)) is not None and found.command is not None
+            for key in references(found.command)
+        ]
+        if not keys:
+            return {}
+        # An effect key is unique over all tenants: the tenant is part of what it is made of.
+        return {key: ids for (_, key), ids in (await store.created_by(tx, keys)).items()}
+
+    async def _write(self, landed: list[Landed], records: list[Record], *, now: datetime) -> None:
+        epochs: dict[int, int] = {}
+        last: dict[Intent, int] = {}
+        for one in landed:
+            intent = one.flight.intent
+            if epochs.setdefault(intent.shard, intent.epoch) != intent.epoch:
+                raise LeaseLost("one of two epochs of a shard is over")
+            last[intent] = last.get(intent, 0) + 1
+        over = [(TenantId(i.tenant_id), i.id) for i, count in last.items() if i.left == count]
+        stale, self._stale = self._stale, []
+        try:
+            async with self._database.begin() as tx:
+                await fence_all(tx, epochs)
+                await store.end(tx, [r for r in records if r.settles], now=now)
+                await store.move(tx, [r for r in records if not r.settles], now=now)
+                await store.forget_intents(tx, over + stale)
+        except BaseException:
+            self._stale += stale
+            raise
+
+    async def _separate(self, landed: list[Landed], *, now: datetime) -> None:
+        """Record what is still ours shard by shard; what is not is kept as late evidence."""
+        shards: dict[tuple[int, int], list[Landed]] = {}
+        for one in landed:
+            shards.setdefault((one.flight.intent.shard, one.flight.intent.epoch), []).append(one)
+        for (shard, epoch), group in shards.items():
+            records = [record_of(one, now=now) for one in group]
+            try:
+                await self._write(group, records, now=now)
+            except LeaseLost:
+                async with self._database.begin() as tx:
+                    await store.keep_late(tx, records, now=now)
+                log.warning("attempt.late", extra={"shard": shard, "epoch": epoch, "count": len(group)})
+                for one in group:
+                    one.flight.intent.left -= 1
+                continue
+            await self._follow_records(group, records, now=now)
+
+    async def _follow_records(self, landed: list[Landed], records: list[Record], *, now: datetime) -> None:
+        """Let memory follow what was committed; breakers that changed are written down."""
+        changed: list[store.BreakerRow] = []
+        for one, record in zip(landed, records, strict=True):
+            intent, message = one.flight.intent, one.flight.message
+            intent.left -= 1
+            tenant = self.tenants.get(message.tenant_id)
+            if tenant is not None and self._epochs.get(intent.shard) == intent.epoch:
+                changed += tenant.take_note(message, one.outcome, now=now)
+                self._apply(tenant, message, record, now=now)
+            if self._on_record is not None:
+                self._on_record(record)
+        self._awake.set()
+        if changed:
+            try:
+                async with self._database.begin() as tx:
+                    for row in changed:
+                        await store.keep_breaker(tx, row)
+            except DATABASE_AWAY:
+                log.warning("breaker.unseen")  # it works from memory; the next change writes it down
+
+    def _apply(self, tenant: Tenant, message: Message, record: Record, *, now: datetime) -> None:
+        if record.settles in {DONE, DEAD} or record.state == HELD:
+            tenant.backlog.end(message.id, now=now)
+        elif record.state == READY:
+            tenant.backlog.sleep(moved(message, record), now=now)
+        elif record.state == IN_DOUBT:
+            stands = moved(message, record)
+            tenant.backlog.doubt(stands, due_at=stands.due_at, looks=0, now=now)
+
+    # What is in doubt.
+
+    async def _find(
+        self, message: Message, loaded: Loaded | None, refs: Refs, evidence: Mapping[EffectId, dict[str, int]]
+    ) -> Finding:
+        if message.id in evidence:
+            return Found(ids=evidence[message.id])
+        if loaded is None or loaded.command is None:
+            return Unknowable(detail="the command cannot be read")
+        sent_at = message.sent_at or message.due_at
+        try:
+            return await self._look_up(self._clients(message.tenant_id), loaded, refs, sent_at=sent_at)
+        except Exception as error:
+            log.exception("look.broken", extra={"effect_id": message.id, "tenant_id": message.tenant_id})
+            return LookFailed(outcome=Deferred(reason=Reason.WORKER_CRASHED, detail=str(error)[:300]))
+
+    async def _settle(self, tenant: Tenant, message: Message, finding: Finding, *, looks: int) -> None:
+        now = self._clock()
+        epoch = self._epochs.get(tenant.shard)
+        if epoch is None or self.tenants.get(tenant.id) is not tenant:
+            return
+        if isinstance(finding, LookFailed):
+            tenant.take_note_of_look(finding.outcome, now=now)
+        record = record_of_look(message, finding, looks=looks, epoch=epoch, now=now)
+        if not isinstance(record, Record):
+            if message.id in tenant.backlog.doubts:
+                tenant.backlog.doubt(message, due_at=record.due_at, looks=looks + 1, now=now)
+            return
+        try:
+            async with self._database.begin() as tx:
+                await fence_all(tx, {tenant.shard: epoch})
+                stood = await (store.end if record.settles else store.move)(tx, [record], now=now)
+        except LeaseLost:
+            return
+        if message.id not in tenant.backlog.doubts:
+            return  # an operator changed something meanwhile and all is read anew
+        if stood and record.state == READY and not record.settles:
+            tenant.backlog.sleep(moved(message, record), now=now)
+        else:
+            tenant.backlog.end(message.id, now=now)
+        if self._on_record is not None:
+            self._on_record(record)
+        self.wake()
+
+    def next_at(self, *, now: datetime) -> datetime:
+        """Return when something may be to do without anybody saying so; at most one poll from now."""
+        times = [now + timedelta(seconds=self.settings.poll)]
+        for tenant in self.tenants.values():
+            times += tenant.next_times(now=now)
+        return min(times)

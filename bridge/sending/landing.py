@@ -1,0 +1,187 @@
+"""From what came of a send to what is written down (pure)."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple, assert_never
+
+import msgspec
+
+from bridge.domain.ids import EffectKey
+from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
+from bridge.domain.reasons import Reason
+from bridge.sending.backlog import Message
+from bridge.sending.outbox import HELD, IN_DOUBT, READY
+from bridge.sending.retry import Again, Dead, Done, LookFirst, look_first, next_step
+from bridge.sending.store import DEAD, DONE, NOT_SETTLED, Loaded, Record
+
+DETAIL_MAX = 500
+
+_encode = msgspec.json.Encoder().encode
+
+HOLDS = frozenset({Reason.FIELD_CONFLICT, Reason.FIELD_NOT_KEPT})
+"""Refusals of our own making that a person settles: the message waits instead of dying."""
+
+
+class Intent:
+    """A committed intent and how many of its messages have no recorded outcome yet."""
+
+    __slots__ = ("epoch", "id", "left", "shard", "tenant_id")
+
+    def __init__(self, *, tenant_id: int, id: int, shard: int, epoch: int, left: int) -> None:  # noqa: A002  its name
+        self.tenant_id = tenant_id
+        self.id = id
+        self.shard = shard
+        self.epoch = epoch
+        self.left = left
+
+
+class Flight(NamedTuple):
+    """A message whose intent is committed: it may be sent once."""
+
+    message: Message
+    loaded: Loaded
+    refs: dict[EffectKey, dict[str, int]]
+    intent: Intent
+    sent_at: datetime
+
+
+class Landed(NamedTuple):
+    """A flight and what came of it."""
+
+    flight: Flight
+    outcome: Outcome
+    at: datetime
+
+
+def record_of(landed: Landed, *, now: datetime) -> Record:
+    """Return what is written down for an outcome, with what the message becomes."""
+    message, outcome = landed.flight.message, landed.outcome
+    step = next_step(
+        outcome,
+        policy=message.policy,
+        spent=message.spent,
+        seed=message.id,
+        first_due=message.created_at,
+        sent_at=landed.flight.sent_at,
+        now=now,
+    )
+    record = _evidence(landed)
+    match step:
+        case Done():
+            return record._replace(settles=DONE)
+        case Dead(reason=reason) if reason in HOLDS:
+            return record._replace(state=HELD, spent=message.spent, due_at=now)
+        case Dead():
+            return record._replace(settles=DEAD)
+        case Again(due_at=due_at, spends=spends):
+            return record._replace(state=READY, spent=message.spent + spends, due_at=due_at)
+        case LookFirst(due_at=due_at):
+            return record._replace(state=IN_DOUBT, spent=message.spent, due_at=due_at)
+        case _:
+            assert_never(step)
+
+
+def _evidence(landed: Landed) -> Record:
+    flight, outcome = landed.flight, landed.outcome
+    milliseconds = int((landed.at - flight.sent_at) / timedelta(milliseconds=1))
+    record = Record(
+        flight.message.tenant_id,
+        flight.message.id,
+        flight.message.sends,
+        "",
+        NOT_SETTLED,
+        flight.intent.epoch,
+        flight.sent_at,
+        milliseconds,
+        outcome.status,
+        outcome.reason,
+        "",
+        None,
+        None,
+    )
+    match outcome:
+        case Succeeded(body=body):
+            return record._replace(outcome="succeeded", created=_encode(body).decode() if body else None)
+        case Rejected(detail=detail, problem=problem):
+            name = "rejected"
+        case Deferred(detail=detail, problem=problem):
+            name = "deferred"
+        case InDoubt(detail=detail, problem=problem):
+            name = "in_doubt"
+        case _:
+            assert_never(outcome)
+    return record._replace(
+        outcome=name,
+        detail=detail[:DETAIL_MAX].replace("\x00", "\ufffd"),
+        problem=None if problem is None else _encode(problem).decode().replace("\\u0000", "\ufffd"),
+    )
+
+
+def moved(message: Message, record: Record) -> Message:
+    """Return the message as it stands after its record was written."""
+    return message._replace(
+        state=record.state,
+        sends=message.sends + 1,
+        spent=record.spent,
+        due_at=record.due_at or message.due_at,
+        sent_at=record.sent_at,
+        reason=record.reason,
+    )
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True, tag="found"):
+    """ServiceTitan has it; `ids` are what it created, by part."""
+
+    ids: dict[str, int] = {}
+
+
+class Absent(msgspec.Struct, frozen=True, kw_only=True, tag="absent"):
+    """ServiceTitan has it not, as of now."""
+
+
+class Unknowable(msgspec.Struct, frozen=True, kw_only=True, tag="unknowable"):
+    """There is no way to look."""
+
+    detail: str = ""
+
+
+class LookFailed(msgspec.Struct, frozen=True, kw_only=True, tag="look_failed"):
+    """ServiceTitan did not answer the question."""
+
+    outcome: Outcome
+
+
+Finding = Found | Absent | Unknowable | LookFailed
+
+
+def record_of_look(message: Message, finding: Finding, *, looks: int, epoch: int, now: datetime) -> Record | LookFirst:
+    """Return what a look at an effect in doubt leads to: a record, or the next look."""
+    sent_at = message.sent_at or message.due_at
+    plan = look_first(sent_at=sent_at, looks=looks, now=now)
+    record = Record(message.tenant_id, message.id, message.sends, "", 0, epoch, sent_at, None, None, "", "", None, None)
+    match finding:
+        case Found(ids=ids):
+            created = _encode(ids).decode() if ids else None
+            return record._replace(outcome="found", settles=DONE, reason=Reason.FOUND_DONE.value, created=created)
+        case Absent() if now < plan.settles_at:
+            return plan
+        case Absent():
+            policy = message.policy
+            spent = message.spent + 1
+            reason = Reason.FOUND_ABSENT.value
+            if spent >= policy.attempts and now - message.created_at >= policy.window:
+                return record._replace(outcome="absent", settles=DEAD, reason=reason)
+            return record._replace(outcome="absent", state=READY, spent=spent, due_at=now, reason=reason)
+        case Unknowable(detail=detail):
+            if now < plan.settles_at:
+                return plan  # a late answer may still tell
+            reason = Reason.UNPROVABLE.value
+            return record._replace(
+                outcome="unknowable", state=HELD, spent=message.spent, due_at=now, reason=reason, detail=detail
+            )
+        case LookFailed(outcome=outcome):
+            if isinstance(outcome, Deferred) and outcome.retry_after:
+                later = now + timedelta(seconds=outcome.retry_after)
+                return LookFirst(due_at=max(plan.due_at, later), settles_at=plan.settles_at)
+            return plan
+        case _:
+            assert_never(finding)

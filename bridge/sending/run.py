@@ -1,0 +1,134 @@
+"""The loops around the dispatcher's steps: pump, senders, recorder, reconciler, and the ear for wake-ups."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+
+import psycopg
+
+from bridge.domain.ids import TenantId
+from bridge.sending.dispatcher import CHANNEL, DATABASE_AWAY, Dispatcher
+from bridge.sending.landing import Flight
+
+log = logging.getLogger(__name__)
+
+PAUSE = 0.2  # seconds between tries while the database is away
+
+
+async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = None) -> None:
+    """Send until `stop` is set, then let what is under way finish and be recorded. `dsn` is for the ear (None: polls only)."""
+    senders = Senders(dispatcher)
+    loops = [
+        asyncio.create_task(_pump(dispatcher, senders, stop), name="outbox.pump"),
+        asyncio.create_task(_record(dispatcher), name="outbox.record"),
+        asyncio.create_task(_reconcile(dispatcher), name="outbox.reconcile"),
+    ]
+    if dsn is not None:
+        loops.append(asyncio.create_task(_listen(dispatcher, dsn), name="outbox.listen"))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        # A loop only ends by an error that is no outage: better to end with it than to stand still unseen.
+        done, _ = await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
+        dispatcher.wake()
+        for task in done - {stopping}:
+            if task.get_name() != "outbox.pump" or not stop.is_set():
+                task.result()
+        await loops[0]
+        await senders.finish(dispatcher.settings.http_timeout)
+        while dispatcher.landed:
+            await _record_once(dispatcher)
+    finally:
+        for task in (stopping, *loops):
+            task.cancel()
+        await asyncio.gather(stopping, *loops, return_exceptions=True)
+        await senders.cancel()
+
+
+class Senders:
+    """Tasks that each send one flight after the other, started as flights come and ended when none is left."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._queues: dict[TenantId, deque[Flight]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def launch(self) -> None:
+        """Start what is outbound."""
+        outbound = self._dispatcher.outbound
+        fresh: dict[TenantId, int] = {}
+        while outbound:
+            flight = outbound.popleft()
+            tenant_id = flight.message.tenant_id
+            self._queues.setdefault(tenant_id, deque()).append(flight)
+            fresh[tenant_id] = fresh.get(tenant_id, 0) + 1
+        for tenant_id, count in fresh.items():
+            for _ in range(min(count, self._dispatcher.settings.in_flight)):
+                task = asyncio.create_task(self._send(self._queues[tenant_id]))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, queue: deque[Flight]) -> None:
+        while queue:
+            await self._dispatcher.send(queue.popleft())
+
+    async def finish(self, seconds: float) -> None:
+        """Wait until everything under way has its outcome, at most so long."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    async def cancel(self) -> None:
+        """End what is still under way; its intents stand, so the next owner looks it up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _pump(dispatcher: Dispatcher, senders: Senders, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            more = await dispatcher.step()
+        except DATABASE_AWAY as error:
+            log.warning("database.away", extra={"error": str(error)})
+            await asyncio.sleep(PAUSE)
+            continue
+        senders.launch()
+        if not more:
+            await dispatcher.rest()
+        else:
+            await asyncio.sleep(0)
+
+
+async def _record(dispatcher: Dispatcher) -> None:
+    while True:
+        await dispatcher.has_landed.wait()
+        await _record_once(dispatcher)
+
+
+async def _record_once(dispatcher: Dispatcher) -> None:
+    try:
+        await dispatcher.record_outcomes()
+    except DATABASE_AWAY as error:
+        log.warning("database.away", extra={"error": str(error)})
+        await asyncio.sleep(PAUSE)
+
+
+async def _reconcile(dispatcher: Dispatcher) -> None:
+    while True:
+        try:
+            looked = await dispatcher.reconcile_due()
+        except DATABASE_AWAY:
+            looked = 0
+        if not looked:
+            await asyncio.sleep(PAUSE)
+
+
+async def _listen(dispatcher: Dispatcher, dsn: str) -> None:
+    while True:
+        with contextlib.suppress(*DATABASE_AWAY):
+            async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, keepalives_idle=5) as ear:
+                await ear.execute(f"LISTEN {CHANNEL}")
+                dispatcher.wake()  # what was said while nobody listened
+                async for _ in ear.notifies():
+                    dispatcher.wake()
+        await asyncio.sleep(PAUSE)

@@ -1,0 +1,112 @@
+"""One tenant as its owner works it: backlog, budget, breakers and what operators set (pure)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bridge.domain.budget import Budget
+from bridge.domain.ids import TenantId
+from bridge.domain.outcome import Deferred, Outcome
+from bridge.domain.reasons import Reason
+from bridge.sending.backlog import Backlog, Message
+from bridge.sending.breaker import Breakers, error_class
+from bridge.sending.settings import SendingSettings
+from bridge.sending.store import BreakerRow, TenantRow
+
+
+class Tenant:
+    """What decides whether and what a tenant sends next."""
+
+    look_cost = 1.0
+
+    def __init__(self, tenant_id: TenantId, shard: int, settings: SendingSettings, *, now: datetime) -> None:
+        self.id = tenant_id
+        self.shard = shard
+        self.backlog = Backlog(tenant_id, lane_depth=settings.lane_depth)
+        self.budget = Budget(now=now, rate=settings.rate, burst=settings.burst)
+        self.breakers = Breakers()
+        self._settings = settings
+
+    def may_read(self, low: int) -> bool:
+        """Tell whether there is room to read on; `low` is where a transaction that committed late may show rows."""
+        self.backlog.position = min(self.backlog.position, low)
+        if self.backlog.paused:
+            return False
+        held = len(self.backlog)
+        return held < self._settings.window or (self.backlog.is_blocked and held < 20 * self._settings.window)
+
+    def may_send(self, *, now: datetime) -> bool:
+        """Tell whether anything could go now."""
+        backlog = self.backlog
+        backlog.wake(now=now)
+        return (
+            not backlog.paused
+            and backlog.is_runnable()
+            and len(backlog.in_flight) < self._settings.in_flight
+            and self.budget.available(now) > 0
+        )
+
+    def choose(self, limit: int, *, now: datetime) -> list[Message]:
+        """Hand out up to `limit` messages within budget and breakers; their requests are spent."""
+        limit = min(limit, self._settings.in_flight - len(self.backlog.in_flight))
+        allowed = self.breakers.allowance(self.backlog.runnable_families(), now=now, limit=limit)
+        chosen: list[Message] = []
+        for message in self.backlog.take(now=now, limit=limit, families=allowed):
+            if not self.budget.take(message.policy.requests, now=now):
+                self.backlog.give_back(message, now=now)
+                break
+            if allowed is not None:
+                self.breakers.sent(message.policy.family)
+            chosen.append(message)
+        return chosen
+
+    def unsend(self, message: Message) -> None:
+        """Give back the requests of a message that did not go."""
+        self.budget.give_back(message.policy.requests)
+        self.breakers.unsent(message.policy.family)
+
+    def take_note(self, message: Message, outcome: Outcome, *, now: datetime) -> list[BreakerRow]:
+        """Let budget and breakers learn from an outcome; return the breakers that changed, to be written down."""
+        if isinstance(outcome, Deferred) and outcome.reason == Reason.RATE_LIMITED:
+            self.budget.refused(now=now, retry_after=outcome.retry_after)
+        family = message.policy.family
+        if not self.breakers.all and error_class(outcome) is None:
+            return []
+        return [self._row(*key) for key in self.breakers.take_note(family, outcome, now=now)]
+
+    def take_note_of_look(self, outcome: Outcome, *, now: datetime) -> None:
+        """Let the budget learn from a look that was refused."""
+        if isinstance(outcome, Deferred) and outcome.reason == Reason.RATE_LIMITED:
+            self.budget.refused(now=now, retry_after=outcome.retry_after)
+
+    def change(self, row: TenantRow, pauses: Mapping[str, set[str]]) -> None:
+        """Take over what operators set, and read everything anew."""
+        backlog = self.backlog
+        backlog.version = row.version
+        backlog.paused = bool(pauses.get("tenant"))
+        backlog.paused_sources = frozenset(pauses.get("source", ()))
+        backlog.paused_lanes = frozenset(pauses.get("lane", ()))
+        self.budget.set_rate(self._settings.rate if row.rate is None else row.rate)
+        backlog.forget_waiting()
+
+    def restore(self, row: BreakerRow) -> None:
+        """Take over a breaker as it was written down; what this owner saw since stands, an override always comes over."""
+        known = (row.family, row.error_class) in self.breakers.all
+        breaker = self.breakers.get(row.family, row.error_class)
+        if not known:
+            breaker.restore(state=row.state, failures=row.failures, opened_at=row.opened_at, probe_at=row.probe_at)
+        breaker.override = row.override
+
+    def next_times(self, *, now: datetime) -> list[datetime]:
+        """Return when something of this tenant may be to do again."""
+        if self.backlog.paused:
+            return []
+        times = [time for time in (self.backlog.next_due(), self.breakers.next_probe()) if time is not None]
+        if self.backlog.is_runnable() and len(self.backlog.in_flight) < self._settings.in_flight:
+            times.append(self.budget.next_at(now))
+        return times
+
+    def _row(self, family: str, kind: str) -> BreakerRow:
+        breaker = self.breakers.all[family, kind]
+        return BreakerRow(
+            self.id, family, kind, breaker.state.value, breaker.failures, breaker.opened_at, breaker.probe_at, ""
+        )
