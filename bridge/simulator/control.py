@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.exceptions import NotFoundException, ValidationException
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from bridge.simulator.faults import Fault, profile
 from bridge.simulator.generator import ATTACHED, Town, attach
@@ -58,11 +58,11 @@ def read_ledger(  # noqa: PLR0913, PLR0917 - one query parameter for each column
     request: Request[Any, Any, Any],
     tenant: int | None = None,
     kind: str | None = None,
-    external_id: Annotated[str | None, Parameter(query="externalId")] = None,
-    customer_id: Annotated[int | None, Parameter(query="customerId")] = None,
-    location_id: Annotated[int | None, Parameter(query="locationId")] = None,
-    booking_id: Annotated[int | None, Parameter(query="bookingId")] = None,
-    lead_id: Annotated[int | None, Parameter(query="leadId")] = None,
+    external_id: Annotated[str | None, QueryParameter(name="externalId")] = None,
+    customer_id: Annotated[int | None, QueryParameter(name="customerId")] = None,
+    location_id: Annotated[int | None, QueryParameter(name="locationId")] = None,
+    booking_id: Annotated[int | None, QueryParameter(name="bookingId")] = None,
+    lead_id: Annotated[int | None, QueryParameter(name="leadId")] = None,
     by: str | None = None,
     after: int = 0,
     limit: int = 100,

@@ -103,10 +103,10 @@ class Faults:
 
     def pick(self, request: Meeting) -> Fault | None:
         """Return the rule that meets this request, counting it as hit; None if all goes well."""
-        for fault in self.rules:
-            if not meets(fault, request):
-                continue
+        met = [fault for fault in self.rules if meets(fault, request)]
+        for fault in met:
             fault.seen += 1
+        for fault in met:
             if fault.nth is not None and fault.seen != fault.nth:
                 continue
             if fault.probability < 1.0 and self.random.random() >= fault.probability:
