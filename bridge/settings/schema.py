@@ -1,0 +1,238 @@
+"""What a config may say: models that check every value and are closed against misspelled keys."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Reference = int | str
+"""An id of ServiceTitan, or the name its record goes by there."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as unknown:
+        raise ValueError(f"{name!r} is no time zone; write one like America/Chicago") from unknown
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Block(BaseModel):
+    """A block of the config: frozen, and closed against keys nobody knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class SecretReference(Block):
+    """Where a secret comes from: an environment variable or a file. Its text never stands in the config."""
+
+    env: str | None = Field(None, description="The environment variable that holds it.")
+    file: str | None = Field(None, description="The file that holds it, as a mounted secret.")
+    name: str | None = Field(None, description="The name under which its use is counted; the variable's by default.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "SecretReference":
+        if (self.env is None) == (self.file is None):
+            raise ValueError("say either `env: NAME` or `file: PATH`")
+        return self
+
+
+class Server(Block):
+    """Where the bridge listens, and how the outside reaches it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="Serves /metrics; none by default.")
+    public_url: str = Field(
+        "", description="The address senders use, e.g. https://hooks.example.com; part of URL signatures."
+    )
+    max_waiting: int = Field(4096, gt=0, description="Requests that may wait to be stored before senders hear 503.")
+
+
+class Worker(Block):
+    """How deliveries are processed and effects sent."""
+
+    lease_seconds: Seconds = 120
+    http_seconds: Seconds = Field(
+        110, description="The whole time of one call; ServiceTitan itself gives up after 100."
+    )
+    poll_seconds: Seconds = Field(0.25, description="The backstop of a wake-up that was lost.")
+    batch: int = Field(64, gt=0, le=1000, description="Deliveries of one tenant decided in one transaction.")
+
+    @model_validator(mode="after")
+    def _call_ends_before_lease(self) -> "Worker":
+        if self.http_seconds >= self.lease_seconds:
+            raise ValueError(
+                "http_seconds must be less than lease_seconds: a call may not outlive the right to make it"
+            )
+        return self
+
+
+class MirrorCadence(Block):
+    """How often ServiceTitan's records are looked at, in seconds."""
+
+    recent_seconds: Seconds = 30
+    full_seconds: Seconds = 300
+    lists_seconds: Seconds = 900
+
+
+class Retention(Block):
+    """How many days things are kept; dedup keys are kept for ever."""
+
+    bodies_days: int = Field(90, gt=0)
+    attempts_days: int = Field(400, gt=0)
+    rejected_days: int = Field(30, gt=0)
+
+
+class AlertTarget(Block):
+    """Where alerts go: a Slack-compatible address, or one that checks Standard Webhooks signatures."""
+
+    url: SecretReference
+    style: Literal["slack", "standard-webhooks"] = "slack"
+    secret: SecretReference | None = None
+    cooldown_minutes: int = Field(60, gt=0)
+
+
+class Alerts(Block):
+    """Who hears when a person must act."""
+
+    targets: dict[str, AlertTarget] = {}
+    review_older_than_hours: float = Field(24, gt=0)
+    work_older_than_minutes: float = Field(15, gt=0)
+
+
+class Credentials(Block):
+    """The key pair of (app, tenant, environment) and the app key."""
+
+    client_id: SecretReference
+    client_secret: SecretReference
+    app_key: SecretReference
+
+
+class Defaults(Block):
+    """What a booking gets where nothing else says it: ids, or names as they stand in ServiceTitan."""
+
+    campaign: Reference | None = None
+    business_unit: Reference | None = None
+    job_type: Reference | None = None
+    dismiss_reason: Reference | None = None
+    priority: Literal["Low", "Normal", "High", "Urgent"] | None = None
+    customer_type: Literal["Residential", "Commercial"] = "Residential"
+    confirmation_email: bool | None = None
+
+
+class Thresholds(Block):
+    """How sure a match must be. `shadow` records matches and writes nothing to existing records."""
+
+    auto: float = Field(0.999, gt=0.5, lt=1)
+    review: float = Field(0.5, ge=0, lt=1)
+    shadow: bool = False
+
+
+Hours = Annotated[str, Field(pattern=r"^(closed|([01]\d|2[0-4]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d)$")]
+
+
+class BusinessHours(Block):
+    """Opening hours in the tenant's time zone, as "08:00-17:00" or "closed"."""
+
+    mon: Hours = "08:00-17:00"
+    tue: Hours = "08:00-17:00"
+    wed: Hours = "08:00-17:00"
+    thu: Hours = "08:00-17:00"
+    fri: Hours = "08:00-17:00"
+    sat: Hours = "closed"
+    sun: Hours = "closed"
+
+
+class Tenant(Block):
+    """One ServiceTitan account."""
+
+    tenant_id: int = Field(gt=0)
+    environment: Literal["production", "integration", "simulator"]
+    simulator_url: str = "http://127.0.0.1:8090"
+    credentials: Credentials | None = Field(None, description="Required but for the simulator.")
+    booking_provider: int | None = Field(
+        None, gt=0, description="The id of the booking provider tag the app was granted."
+    )
+    time_zone: TimeZone = "America/New_York"
+    phone_region: str = Field("US", pattern="^[A-Z]{2}$")
+    defaults: Defaults = Defaults()
+    campaigns: dict[str, Reference] = Field({}, description="utm_campaign, ad or tracking number → campaign.")
+    custom_fields: dict[str, str] = Field({}, description="Name of a sender's field → name of a custom field.")
+    business_hours: BusinessHours = BusinessHours()
+    dedup_window_hours: float = Field(72, ge=0)
+    thresholds: Thresholds = Thresholds()
+    external_data_guid: str | None = None
+    webhook_secret: SecretReference | None = Field(None, description="Key of ServiceTitan's own webhooks.")
+
+    @model_validator(mode="after")
+    def _real_ones_need_keys(self) -> "Tenant":
+        if self.environment != "simulator" and self.credentials is None:
+            raise ValueError("credentials are required in this environment")
+        if self.environment != "simulator" and self.booking_provider is None:
+            raise ValueError("booking_provider is required: bookings are written under a booking provider tag")
+        return self
+
+    @property
+    def dedup_window(self) -> timedelta:
+        """How long the same ask of the same party joins the open booking."""
+        return timedelta(hours=self.dedup_window_hours)
+
+
+class Limits(Block):
+    """Bounds of one source."""
+
+    max_bytes: int = Field(1_048_576, gt=0, le=50_000_000)
+    tolerance_seconds: int = Field(300, gt=0)
+
+
+class Rhythm(Block):
+    """What is usual, for the alert that a source went quiet."""
+
+    per_week: float | None = Field(None, gt=0)
+    quiet_after_hours: float | None = Field(None, gt=0)
+
+
+class Source(Block):
+    """One configured way in: a sender's account, its secrets, its tenant."""
+
+    connector: str
+    tenant: str
+    title: str = ""
+    secrets: list[SecretReference] = []
+    unsigned: bool = Field(False, description="Take unsigned requests; shown in red.")
+    limits: Limits = Limits()
+    options: dict[str, Any] = {}
+    map: dict[str, str] = {}
+    defaults: dict[str, Any] = {}
+    hydrate: dict[str, SecretReference] = Field({}, description="Credentials by the name a connector's fetch uses.")
+    rhythm: Rhythm = Rhythm()
+    book_tests: bool = False
+
+
+class Rule(Block):
+    """When an inquiry looks like this, do that; the first rule that fits a kind of command wins."""
+
+    name: str
+    when: str = "true"
+    tenant: str | None = None
+    source: str | None = None
+    do: list[dict[str, Any]]
+
+
+class Config(Block):
+    """Everything the YAML files may say together."""
+
+    server: Server = Server()
+    worker: Worker = Worker()
+    mirror: MirrorCadence = MirrorCadence()
+    retention: Retention = Retention()
+    alerts: Alerts = Alerts()
+    tenants: dict[str, Tenant]
+    sources: dict[str, Source]
+    rules: list[Rule] = []
