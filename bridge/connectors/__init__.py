@@ -10,12 +10,23 @@ from bridge.connectors.base import Connector
 
 REGISTRY: dict[str, str] = {
     "callrail": "callrail:CallRail",
+    "cognito-forms": "cognito:Cognito",
+    "elementor": "elementor:Elementor",
+    "fillout": "fillout:Fillout",
+    "formstack": "formstack:Formstack",
     "generic": "generic:Generic",
     "github-style": "generic:GitHubStyle",
+    "google-forms-apps-script": "google_forms:GoogleForms",
+    "gravity-forms": "gravity:GravityForms",
+    "jotform": "jotform:Jotform",
     "standard-webhooks": "generic:StandardWebhooks",
     "stripe-style": "generic:StripeStyle",
     "svix": "generic:Svix",
+    "tally": "tally:Tally",
     "typeform": "typeform:Typeform",
+    "unbounce": "unbounce:Unbounce",
+    "webflow": "webflow:Webflow",
+    "wpforms": "wpforms:WPForms",
     "zapier-make-generic": "generic:ZapierMake",
 }
 """Kind → module:class. A new connector is one line here."""
@@ -24,6 +35,7 @@ ALIASES: dict[str, str] = {
     "generic-basic-auth": "generic",
     "generic-hmac": "generic",
     "generic-token": "generic",
+    "google-forms": "google-forms-apps-script",
     "make": "zapier-make-generic",
     "zapier": "zapier-make-generic",
 }

@@ -106,7 +106,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     """A request that would complete a thin payload, described and not made: `hydration/` performs it.
 
-    `auth` names the credential of the source's `hydrate:` block. `name` is unique within a delivery and names the
+    `auth` names the credential that the source's `hydrate:` block resolves. `name` is unique within a delivery and names the
     answer. `expect` are the statuses that count as an answer worth keeping (404 says that the record is gone).
     """
 
@@ -147,6 +147,21 @@ class Normalized(msgspec.Struct, frozen=True, kw_only=True):
         return Reason.EVENT_UNSUPPORTED if Reason.EVENT_UNSUPPORTED in reasons else Reason.EVENT_IGNORED
 
 
+class Hydrate(msgspec.Struct, frozen=True, kw_only=True):
+    """How a thin source's records are fetched: which credential, and where, if not at the sender's own host.
+
+    `base_url` replaces scheme and host of every fetch (a stand-in, a proxy); `hosts` allows more hosts than the sender's own;
+    `allow_private` permits addresses of a private network, for local stand-ins alone.
+    """
+
+    auth: str = "token"
+    base_url: str = ""
+    hosts: tuple[str, ...] = ()
+    allow_private: bool = False
+    max_bytes: int = 1_048_576
+    per_minute: int = 120
+
+
 class SourceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the config says about one source, as a connector may see it (never its secrets).
 
@@ -163,6 +178,8 @@ class SourceOptions(msgspec.Struct, frozen=True, kw_only=True):
     tolerance_seconds: int = 300
     country: str = "US"
     time_zone: str = "America/New_York"
+    hydrate: Hydrate | None = None
+    """None where the source names no credential: then nothing is fetched."""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +211,8 @@ class Connector(ABC):
     methods: ClassVar[frozenset[str]] = frozenset({"POST"})
     handled: ClassVar[frozenset[str]]
     ignored: ClassVar[frozenset[str]] = frozenset()
+    hosts: ClassVar[frozenset[str]] = frozenset()
+    """The sender's own API hosts: hydration goes nowhere else."""
     needs_secret: ClassVar[bool] = True
     """False where the keys are published by the sender and come with the connector."""
 

@@ -181,6 +181,17 @@ def context_of(payload: Any, delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def fetched_json(delivery: Delivery, name: str) -> tuple[int, Any] | None:
+    """Return status and data of what was fetched under a name; None where nothing was, data None where it is no JSON."""
+    answer = next((found for found in delivery.fetched if found.name == name), None)
+    if answer is None:
+        return None
+    try:
+        return answer.status, payloads.decode_json(answer.body)
+    except PayloadMalformed:
+        return answer.status, None
+
+
 def wish(draft: Draft, event_type: str, **known: Any) -> Normalized:
     """Return the booking inquiry of a draft, or why it is none: a form that names nobody and says nothing asks for nothing."""
     inquiry = draft.booking(**known)
