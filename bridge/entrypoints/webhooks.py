@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from litestar import asgi
 from litestar.enums import ScopeType
+from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from bridge import pipeline
@@ -169,7 +170,7 @@ class Hooks:
         )
 
 
-def mount(hooks: Hooks) -> object:
+def mount(hooks: Hooks) -> ASGIRouteHandler:
     """Return the Litestar handler that passes everything below /hooks on."""
 
     @asgi("/hooks", is_mount=True, copy_scope=True, opt={"public": True})

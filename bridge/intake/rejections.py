@@ -52,6 +52,11 @@ class RejectionLog:
     def __init__(self) -> None:
         self._waiting: deque[Rejection] = deque(maxlen=_MAX_WAITING)
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether anything was gathered since the last `write`."""
+        return bool(self._waiting)
+
     def add(self, rejection: Rejection) -> None:
         """Keep one until the next `write`."""
         self._waiting.append(rejection)

@@ -1,0 +1,127 @@
+"""Builds everything from settings; the one place that constructs."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from bridge import connectors
+from bridge.connectors.base import Secret, SourceOptions
+from bridge.db.embedded import EmbeddedPostgres
+from bridge.domain.ids import SourceId, TenantId
+from bridge.intake.gate import Door
+from bridge.servicetitan.client import ServiceTitan
+from bridge.servicetitan.credentials import Credentials
+from bridge.servicetitan.transport import open_http
+from bridge.settings import Settings, SourceSettings, TenantSettings, load, place_of_config
+
+
+def wall_clock() -> datetime:
+    """Tell the time of this machine in UTC."""
+    return datetime.now(UTC)
+
+
+def load_settings(place: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of `place`, of BRIDGE_CONFIG, or the built-in demo's; raises ConfigInvalid."""
+    known = (*connectors.kinds(), *connectors.ALIASES)
+    return load(place or place_of_config(environ), environ=environ, kinds=known, check_source=source_faults)
+
+
+def source_faults(source: SourceSettings) -> tuple[str, ...]:
+    """Return what a source's connector says is wrong with its options."""
+    options = options_of(source, time_zone="UTC", country="US", public_url="")
+    return connectors.get_connector(source.block.connector).faults(secrets=secrets_of(source), options=options)
+
+
+def open_database_server(settings: Settings) -> EmbeddedPostgres | None:
+    """Return the embedded PostgreSQL to start where no DATABASE_URL is set, None where one is."""
+    return None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+
+
+def secrets_of(source: SourceSettings) -> tuple[Secret, ...]:
+    """Return the source's secrets as its connector takes them."""
+    return tuple(Secret(secret.name, secret.value) for secret in source.secrets)
+
+
+def options_of(source: SourceSettings, *, time_zone: str, country: str, public_url: str) -> SourceOptions:
+    """Return what a connector may see of a source."""
+    block = source.block
+    return SourceOptions(
+        options=block.options,
+        map=block.map,
+        defaults=block.defaults,
+        public_url=f"{public_url}/hooks/{source.id}" if public_url else "",
+        unsigned=block.unsigned,
+        max_bytes=block.limits.max_bytes,
+        tolerance_seconds=block.limits.tolerance_seconds,
+        country=country,
+        time_zone=time_zone,
+    )
+
+
+def public_url_of(settings: Settings) -> str:
+    """Return the address senders use: the configured one, else where the server listens."""
+    server = settings.config.server
+    return (server.public_url or f"http://{server.host}:{server.port}").rstrip("/")
+
+
+def doors_of(settings: Settings) -> dict[SourceId, Door]:
+    """Return every source as intake sees it."""
+    doors = {}
+    for source in settings.sources.values():
+        tenant = settings.tenants[source.tenant_id].block
+        doors[source.id] = Door(
+            source_id=source.id,
+            tenant_id=source.tenant_id,
+            connector=connectors.get_connector(source.block.connector),
+            secrets=secrets_of(source),
+            options=options_of(
+                source, time_zone=tenant.time_zone, country=tenant.phone_region, public_url=public_url_of(settings)
+            ),
+        )
+    return doors
+
+
+def credentials_of(tenant: TenantSettings) -> Credentials:
+    """Return the credentials of a tenant for the environment it lives in."""
+    block = tenant.block
+    return Credentials.for_environment(
+        block.simulator_url if block.environment == "simulator" else block.environment,
+        tenant_id=tenant.tenant_id,
+        client_id=tenant.client_id,
+        client_secret=tenant.client_secret,
+        app_key=tenant.app_key,
+        booking_provider=block.booking_provider,
+    )
+
+
+def open_servicetitan(
+    tenant: TenantSettings, *, http: httpx.AsyncClient, clock: Callable[[], datetime] = wall_clock
+) -> ServiceTitan:
+    """Return the client of one tenant on an HTTP client of its own."""
+    return ServiceTitan(credentials_of(tenant), http, clock)
+
+
+class Clients:
+    """The client of each tenant, made when first asked for and kept: its token and its connections are worth keeping."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = wall_clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._clients: dict[TenantId, tuple[ServiceTitan, httpx.AsyncClient]] = {}
+
+    def __call__(self, tenant_id: TenantId) -> ServiceTitan:
+        """Return the tenant's client; raises KeyError for a tenant nobody configured."""
+        if tenant_id not in self._clients:
+            http = open_http(total=self._settings.config.worker.http_seconds)
+            client = open_servicetitan(self._settings.tenants[tenant_id], http=http, clock=self._clock)
+            self._clients[tenant_id] = (client, http)
+        return self._clients[tenant_id][0]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for _, http in self._clients.values():
+            await http.aclose()
+        self._clients.clear()

@@ -1,0 +1,102 @@
+"""The roles a process can play: everything, serve, work; and what a container asks of one."""
+
+import contextlib
+import os
+import urllib.request
+from collections.abc import Coroutine, Iterator
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from bridge.entrypoints.cli.exits import Exit, Stop
+
+if TYPE_CHECKING:
+    from bridge.settings import Settings
+
+
+def settings_or_stop() -> "Settings":
+    """Return the settings; ends the command with every fault of the config where it has any."""
+    from bridge.bootstrap import load_settings
+    from bridge.settings import ConfigInvalid
+
+    try:
+        return load_settings()
+    except ConfigInvalid as invalid:
+        raise Stop(Exit.PROBLEMS, str(invalid)) from None
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"the config cannot be read: {error}") from None
+
+
+@contextlib.contextmanager
+def database_server(settings: "Settings") -> Iterator[str]:
+    """Lend the address of PostgreSQL: the configured one, else the embedded one started for as long as this lasts."""
+    from bridge.bootstrap import open_database_server
+    from bridge.db.embedded import EmbeddedPostgresError
+
+    server = open_database_server(settings)
+    if server is None:
+        yield str(settings.database_url)
+        return
+    try:
+        dsn = server.start()
+    except EmbeddedPostgresError as error:
+        raise Stop(Exit.UNREACHABLE, str(error)) from None
+    try:
+        yield dsn
+    finally:
+        server.stop()
+
+
+def run(role: Coroutine[object, object, None]) -> None:
+    """Run a role to its end on the fast event loop."""
+    import asyncio
+
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(role)
+
+
+@click.command()
+def serve() -> None:
+    """Take webhooks in; serve the console and the API."""
+    from bridge.entrypoints import logs
+    from bridge.entrypoints import serve as role
+
+    settings = settings_or_stop()
+    logs.configure()
+    with database_server(settings) as dsn:
+        try:
+            run(role.run(settings, dsn=dsn))
+        except OSError as error:
+            raise Stop(Exit.UNREACHABLE, str(error)) from None
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database schema to the newest version."""
+    from sqlalchemy.exc import OperationalError
+
+    from bridge.db import migrations
+
+    settings = settings_or_stop()
+    with database_server(settings) as dsn:
+        try:
+            migrations.upgrade(dsn)
+        except OperationalError:
+            raise Stop(Exit.UNREACHABLE, "the database does not answer") from None
+        click.echo(f"the schema is at {migrations.head()}")
+
+
+@click.command()
+@click.option("--port", type=int, default=None, help="Where the process listens; BRIDGE_PORT or 8080 by default.")
+def ping(port: int | None) -> None:
+    """Ask the process of this machine whether it is alive: exit 0, or 3 where it is not."""
+    number = port or int(os.environ.get("BRIDGE_PORT", "8080"))
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{number}/livez", timeout=2) as answer:
+            alive = answer.status == 200
+    except OSError:
+        alive = False
+    if not alive:
+        raise Stop(Exit.UNREACHABLE, f"nothing answers on port {number}")
