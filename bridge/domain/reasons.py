@@ -344,9 +344,12 @@ class Reason(StrEnum):
     )
 
 
+_BY_SLUG: dict[str, Reason] = {reason.value: reason for reason in Reason}
+
+
 def advice_for(slug: str) -> Advice:
     """Return the text and remedy of a slug; an unknown one (of a newer version) speaks for itself."""
-    try:
-        return Reason(slug).advice
-    except ValueError:
-        return Advice(slug.replace("_", " ").capitalize() + ".", "See the log line of the same reason.")
+    known = _BY_SLUG.get(slug)
+    if known is not None:
+        return known.advice
+    return Advice(slug.replace("_", " ").capitalize() + ".", "See the log line of the same reason.")
