@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from bridge.domain.command import Command, kind_of
+from bridge.domain.command import Command
 from bridge.domain.ids import EffectKey, TenantId
 
 
@@ -54,12 +54,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def effect_key(
-    *, tenant_id: TenantId, command: Command, target: str, inquiry_key: str, version: str = "", nonce: str = ""
+    *, tenant_id: TenantId, kind: str, target: str, inquiry_key: str, version: str = "", nonce: str = ""
 ) -> EffectKey:
     """Return the name of one effect: 32 hex digits of SHA-256 over what makes it that effect.
 
     It names the effect, not the entity: the same wish redelivered or replayed gives the same key, a later version of the
-    wish another. `nonce` is empty but for a replay that a person forced.
+    wish another. `kind` is the command's tag, `inquiry_key` is unique in the tenant, and `nonce` is empty but for a replay
+    that a person forced.
     """
-    parts = (str(tenant_id), kind_of(command), target, inquiry_key, version, nonce)
+    parts = (str(tenant_id), kind, target, inquiry_key, version, nonce)
     return EffectKey(hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32])

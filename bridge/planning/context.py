@@ -1,0 +1,32 @@
+"""Everything a plan may look at, as values."""
+
+import msgspec
+
+from bridge.domain.ids import EffectKey, SourceId, TenantId
+from bridge.domain.party import KnownBooking, PartyRecord
+from bridge.domain.reference import ReferenceLists
+from bridge.settings.schema import Source, Tenant
+
+
+class OpenBooking(msgspec.Struct, frozen=True, kw_only=True):
+    """The booking that an earlier inquiry of the same party wants or made; `booking` is what the mirror knows of it."""
+
+    effect_key: EffectKey
+    inquiry_key: str
+    source_id: SourceId
+    booking: KnownBooking = KnownBooking()
+    known_contacts: tuple[str, ...] = ()
+
+
+class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about one inquiry besides itself. `nonce` names a replay that a person forced."""
+
+    tenant_id: TenantId
+    tenant: Tenant
+    source_id: SourceId
+    source: Source
+    reference: ReferenceLists = ReferenceLists()
+    party: PartyRecord | None = None
+    open_booking: OpenBooking | None = None
+    earlier_booking: OpenBooking | None = None
+    nonce: str = ""
