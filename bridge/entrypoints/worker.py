@@ -1,0 +1,195 @@
+"""The role that decides and sends: processes deliveries and works the outbox for the tenants it owns."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from datetime import timedelta
+
+import psycopg
+import structlog
+
+from bridge import bootstrap, pipeline
+from bridge.db.database import UNREACHABLE, Database
+from bridge.db.ownership import LeaseLost, Ownership, shard_of
+from bridge.domain.ids import TenantId
+from bridge.entrypoints import metrics
+from bridge.entrypoints.server import stop_on_signals
+from bridge.intake import queue
+from bridge.intake.queue import Queued
+from bridge.pipeline.deciders import ConfiguredDeciders
+from bridge.sending import run as sending
+from bridge.sending.dispatcher import Dispatcher
+from bridge.sending.execute import Performer
+from bridge.sending.settings import SendingSettings
+from bridge.sending.store import Record
+from bridge.settings import Settings
+
+_log = structlog.get_logger()
+_AWAY_SECONDS = 0.2
+_DRAIN_SECONDS = 2.0
+CHANNEL = "bridge_deliveries"
+
+
+class Processor:
+    """Reads the queue of deliveries and lets the pipeline decide, tenant beside tenant: a slow one waits alone."""
+
+    def __init__(
+        self, database: Database, *, deciders: ConfiguredDeciders, ownership: Ownership, settings: Settings
+    ) -> None:
+        self.deciders = deciders
+        self.settings = settings
+        self._database = database
+        self._ownership = ownership
+        self._busy: dict[TenantId, asyncio.Task[None]] = {}
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for deliveries now."""
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Process until `stop` is set, then let what is under way finish."""
+        while not stop.is_set():
+            self._woken.clear()
+            try:
+                found = await self._start_batches()
+            except UNREACHABLE:
+                _log.warning("database.away", role="processor")
+                await asyncio.sleep(_AWAY_SECONDS)
+                continue
+            if not found:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.settings.config.worker.poll_seconds):
+                        await self._woken.wait()
+            else:
+                await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+        if self._busy:
+            await asyncio.wait(self._busy.values(), timeout=_DRAIN_SECONDS)
+        for task in self._busy.values():
+            task.cancel()
+
+    async def _start_batches(self) -> bool:
+        self._busy = {tenant: task for tenant, task in self._busy.items() if not task.done()}
+        owned = self._ownership.owned
+        metrics.owned_shards.set(len(owned))
+        leaving = self._ownership.leaving
+        mine = {tenant: shard_of(tenant) for tenant in self.settings.tenants}
+        free = [
+            tenant
+            for tenant, shard in mine.items()
+            if shard in owned and shard not in leaving and tenant not in self._busy
+        ]
+        if not free:
+            return False
+        now = await self._database.now()
+        async with self._database.connection() as connection:
+            rows = await queue.claim(connection, free, now=now, share=self.settings.config.worker.batch)
+        by_tenant: dict[TenantId, list[Queued]] = {}
+        for row in rows:
+            by_tenant.setdefault(row.tenant_id, []).append(row)
+        for tenant, batch in by_tenant.items():
+            self._busy[tenant] = asyncio.create_task(self._process(tenant, batch, epoch=owned[mine[tenant]]))
+        return bool(by_tenant)
+
+    async def _process(self, tenant_id: TenantId, batch: Sequence[Queued], *, epoch: int) -> None:
+        try:
+            now = await self._database.now()
+            done = await pipeline.process(self._database, self.deciders, tenant_id, batch, epoch=epoch, now=now)
+        except LeaseLost:
+            _log.info("shard.lost", tenant=tenant_id)
+            return
+        except UNREACHABLE:
+            _log.warning("database.away", role="processor")
+            await asyncio.sleep(_AWAY_SECONDS)
+            return
+        for story in done.stories:
+            metrics.deliveries.labels(story.source_id, story.state, story.reason).inc()
+            _log.info(
+                f"delivery.{story.state}",
+                delivery_id=story.delivery_id,
+                tenant=story.tenant_id,
+                source=story.source_id,
+                reason=story.reason,
+                trace_id=story.trace_id,
+                inquiries=sum(decided.inquiry is not None for decided in story.decided),
+                effects=sum(len(decided.plan.effects) for decided in story.decided if decided.plan is not None),
+                config_version=self.deciders.config_version,
+            )
+
+
+async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None) -> None:
+    """Work until `stop` is set (SIGTERM or SIGINT by default); give the shards up at once."""
+    if stop is None:
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+    worker = settings.config.worker
+    database = Database(dsn, min_size=2, max_size=12)
+    await database.open()
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    ownership = Ownership(dsn, name=name, lease=worker.lease_seconds)
+    clients = bootstrap.Clients(settings)
+    deciders = ConfiguredDeciders(settings, doors=bootstrap.doors_of(settings))
+    await deciders.store_version(database)
+    processor = Processor(database, deciders=deciders, ownership=ownership, settings=settings)
+    dispatcher = Dispatcher(
+        database,
+        clients=clients,
+        ownership=ownership,
+        clock=bootstrap.wall_clock,
+        execute=(
+            performer := Performer(lambda tenant: settings.tenants[tenant].block.external_data_guid or "")
+        ).execute,
+        look_up=performer.look_up,
+        settings=SendingSettings(
+            http_timeout=worker.http_seconds, lease=worker.lease_seconds, poll=worker.poll_seconds
+        ),
+        on_record=_note_attempt,
+    )
+    ownership.start()
+    tasks = [
+        asyncio.create_task(processor.run(stop), name="processor"),
+        asyncio.create_task(sending.run(dispatcher, stop, dsn=dsn), name="sending"),
+        asyncio.create_task(_listen(dsn, processor), name="ear"),
+    ]
+    _log.info("worker.started", name=name)
+    try:
+        done, _ = await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if task in tasks:
+                task.result()  # a loop that ended by itself is a fault: end with it rather than stand still unseen
+        await asyncio.wait(tasks[:2], timeout=_DRAIN_SECONDS + 0.5)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(ownership.stop)
+        await clients.close()
+        await database.close()
+    _log.info("worker.stopped", name=name)
+
+
+def _note_attempt(record: Record) -> None:
+    metrics.attempts.labels("", record.outcome, record.reason).inc()
+    _log.info(
+        f"attempt.{record.outcome}",
+        tenant=record.tenant_id,
+        effect_id=record.effect_id,
+        reason=record.reason,
+        status=record.status,
+        milliseconds=record.milliseconds,
+    )
+
+
+async def _listen(dsn: str, processor: Processor) -> None:
+    """Wake the processor when intake has committed; a lost wake-up only costs the poll's quarter second."""
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+                await connection.execute(f"LISTEN {CHANNEL}")
+                processor.wake()
+                async for _ in connection.notifies():
+                    processor.wake()
+        except UNREACHABLE:
+            await asyncio.sleep(timedelta(seconds=1).total_seconds())
