@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.simulator.call import Call, Handler
 from bridge.simulator.paging import contains, feed, list_of, page
-from bridge.simulator.problems import Problem, conflict, invalid, not_found
+from bridge.simulator.problems import Problem, invalid, not_found
 from bridge.simulator.tables import Row
 
 CONTACT_TYPES = {"phone": "Phone", "email": "Email", "fax": "Fax", "mobilephone": "MobilePhone"}
@@ -23,7 +23,8 @@ def provider_of(call: Call) -> int:
             call.switches.provider_not_granted_status, f"Booking provider {tag_id} is not granted to this app."
         )
     if call.account.booking_provider_tags.get(tag_id) is None:
-        raise Problem(call.switches.unknown_provider_status, f"Booking provider {tag_id} was not found.")
+        title = f"Booking provider {tag_id} was not found."
+        raise Problem(call.switches.unknown_provider_status, title, settled=True)
     return tag_id
 
 
@@ -101,7 +102,7 @@ def create(call: Call) -> Any:
     if switches.duplicate_external_id_conflicts and any(
         row["bookingProviderId"] == tag_id for row in account.bookings.where("externalId", external_id)
     ):
-        raise conflict(f"A booking with external id {external_id} exists.")
+        raise Problem(409, f"A booking with external id {external_id} exists.", settled=True)
     booking = call.new(
         {**body, "status": "New", "bookingProviderId": tag_id, "jobId": None, "dismissingReasonId": None}
     )

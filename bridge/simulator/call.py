@@ -113,7 +113,7 @@ class Call:
         status = self.switches.unknown_reference_status
         label = field[:1].upper() + field[1:]
         errors = {label: [f"{label} {row_id} was not found."]} if status == 400 else None
-        raise Problem(status, f"{label} {row_id} was not found.", errors)
+        raise Problem(status, f"{label} {row_id} was not found.", errors, settled=True)
 
 
 Handler = Callable[[Call], Any]

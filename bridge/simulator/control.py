@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.exceptions import NotFoundException, ValidationException
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from bridge.simulator.faults import Fault, profile
 from bridge.simulator.generator import ATTACHED, Town, attach
@@ -56,16 +56,16 @@ def _simulator(request: Request[Any, Any, Any]) -> Simulator:
 @get("/_simulator/ledger", sync_to_thread=False)
 def read_ledger(  # noqa: PLR0913, PLR0917 - one query parameter for each column of the ledger
     request: Request[Any, Any, Any],
-    tenant: int | None = None,
-    kind: str | None = None,
+    tenant: FromQuery[int | None] = None,
+    kind: FromQuery[str | None] = None,
     external_id: Annotated[str | None, QueryParameter(name="externalId")] = None,
     customer_id: Annotated[int | None, QueryParameter(name="customerId")] = None,
     location_id: Annotated[int | None, QueryParameter(name="locationId")] = None,
     booking_id: Annotated[int | None, QueryParameter(name="bookingId")] = None,
     lead_id: Annotated[int | None, QueryParameter(name="leadId")] = None,
-    by: str | None = None,
-    after: int = 0,
-    limit: int = 100,
+    by: FromQuery[str | None] = None,
+    after: FromQuery[int] = 0,
+    limit: FromQuery[int] = 100,
 ) -> Response[bytes]:
     """Count effects: in all, by kind, by external id where it was effected more than once; and list the first `limit`."""
     found = _simulator(request).ledger.select(
@@ -98,11 +98,11 @@ def read_ledger(  # noqa: PLR0913, PLR0917 - one query parameter for each column
 @get("/_simulator/requests", sync_to_thread=False)
 def read_requests(
     request: Request[Any, Any, Any],
-    tenant: int | None = None,
-    method: str | None = None,
-    path: str | None = None,
-    after: int = 0,
-    limit: int = 100,
+    tenant: FromQuery[int | None] = None,
+    method: FromQuery[str | None] = None,
+    path: FromQuery[str | None] = None,
+    after: FromQuery[int] = 0,
+    limit: FromQuery[int] = 100,
 ) -> Response[bytes]:
     """List who asked what, newest last; `path` is a substring."""
     found = [
@@ -123,7 +123,7 @@ def read_faults(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @post("/_simulator/faults", sync_to_thread=False)
-def add_faults(request: Request[Any, Any, Any], data: list[Fault]) -> Response[bytes]:
+def add_faults(request: Request[Any, Any, Any], data: JSONBody[list[Fault]]) -> Response[bytes]:
     """Put rules in force, before those that are, in the order given."""
     for fault in reversed(data):
         _simulator(request).add_fault(fault)
@@ -131,7 +131,7 @@ def add_faults(request: Request[Any, Any, Any], data: list[Fault]) -> Response[b
 
 
 @put("/_simulator/faults/profile/{name:str}", sync_to_thread=False)
-def set_profile(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+def set_profile(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """Replace all rules by those of a named profile."""
     simulator = _simulator(request)
     try:
@@ -157,7 +157,7 @@ def read_switches(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @put("/_simulator/switches", sync_to_thread=False)
-def set_switches(request: Request[Any, Any, Any], data: Switches) -> Response[bytes]:
+def set_switches(request: Request[Any, Any, Any], data: JSONBody[Switches]) -> Response[bytes]:
     """Replace the choices; what is not sent goes back to its default."""
     _simulator(request).switches = data
     return _json(data)
@@ -176,14 +176,14 @@ def read_time(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @post("/_simulator/time", sync_to_thread=False, status_code=200)
-def advance(request: Request[Any, Any, Any], data: Advance) -> Response[bytes]:
+def advance(request: Request[Any, Any, Any], data: JSONBody[Advance]) -> Response[bytes]:
     """Move the simulator's time forward."""
     _simulator(request).advance(data.seconds)
     return _json({"now": _simulator(request).now()})
 
 
 @post("/_simulator/tenants", sync_to_thread=False)
-def add_tenant(request: Request[Any, Any, Any], data: Tenant) -> Response[bytes]:
+def add_tenant(request: Request[Any, Any, Any], data: JSONBody[Tenant]) -> Response[bytes]:
     """Add a tenant, or one more app to a tenant that is there."""
     simulator = _simulator(request)
     add = simulator.add_client if data.tenant in simulator.accounts else simulator.add_tenant
@@ -199,7 +199,7 @@ def add_tenant(request: Request[Any, Any, Any], data: Tenant) -> Response[bytes]
 
 
 @post("/_simulator/tenants/{tenant:int}/customers", sync_to_thread=False)
-def populate(request: Request[Any, Any, Any], tenant: int, data: Population) -> Response[bytes]:
+def populate(request: Request[Any, Any, Any], tenant: FromPath[int], data: JSONBody[Population]) -> Response[bytes]:
     """Give a tenant made-up customers with locations and contacts, in place of those it had been given before."""
     account = _simulator(request).accounts.get(tenant)
     if account is None:
@@ -209,7 +209,7 @@ def populate(request: Request[Any, Any, Any], tenant: int, data: Population) -> 
 
 
 @post("/_simulator/tenants/{tenant:int}/edits", sync_to_thread=False, status_code=200)
-def edit(request: Request[Any, Any, Any], tenant: int, data: Edit) -> Response[bytes]:
+def edit(request: Request[Any, Any, Any], tenant: FromPath[int], data: JSONBody[Edit]) -> Response[bytes]:
     """Do what a person does in ServiceTitan: one of the actions of `operator.ACTIONS`."""
     simulator = _simulator(request)
     act = ACTIONS.get(data.action)
@@ -224,7 +224,7 @@ def edit(request: Request[Any, Any, Any], tenant: int, data: Edit) -> Response[b
 
 
 @get("/_simulator/tenants/{tenant:int}/{table:str}", sync_to_thread=False)
-def read_table(request: Request[Any, Any, Any], tenant: int, table: str, limit: int = 100) -> Response[bytes]:
+def read_table(request: Request[Any, Any, Any], tenant: FromPath[int], table: FromPath[str], limit: FromQuery[int] = 100) -> Response[bytes]:
     """Show the stored rows of a table: the truth behind the API."""
     account = _simulator(request).accounts.get(tenant)
     if account is None or table not in account.tables:
@@ -234,7 +234,7 @@ def read_table(request: Request[Any, Any, Any], tenant: int, table: str, limit: 
 
 
 @post("/_simulator/webhooks", sync_to_thread=False)
-def subscribe(request: Request[Any, Any, Any], data: Subscription) -> Response[bytes]:
+def subscribe(request: Request[Any, Any, Any], data: JSONBody[Subscription]) -> Response[bytes]:
     """Send a tenant's events to a URL, signed with the key."""
     hooks = _simulator(request).webhooks
     hooks.subscriptions.append(data)
@@ -255,7 +255,7 @@ def read_webhooks(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @post("/_simulator/webhooks/repeat/{occurrence:str}", sync_to_thread=False, status_code=200)
-def repeat(request: Request[Any, Any, Any], occurrence: str) -> Response[bytes]:
+def repeat(request: Request[Any, Any, Any], occurrence: FromPath[str]) -> Response[bytes]:
     """Send an event again: same `userassignedid`, new `id`."""
     simulator = _simulator(request)
     return _json({"queued": simulator.webhooks.repeat(occurrence, at=simulator.now())})

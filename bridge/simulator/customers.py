@@ -40,6 +40,7 @@ def create_customer(call: Call) -> Any:
         "balance": 0,
         "external": write_external_data({}, given_external),
         "mergedToId": None,
+        "externalData": [],
     }
     row |= {name: bool(body.get(name)) for name in ("taxExempt", "doNotMail", "doNotService", "nationalAccount")}
     customer = call.account.customers.put(call.new(row))
@@ -71,6 +72,7 @@ def _put_location(call: Call, body: Row) -> Row:
         "taxZoneId": None,
         "zoneId": None,
         "mergedToId": None,
+        "externalData": [],
         "external": write_external_data({}, given_external),
     }
     location = call.account.locations.put(call.new(row))

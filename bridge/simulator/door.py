@@ -137,13 +137,9 @@ class Visit:
 
     def _refusal(self, problem: Problem) -> Reply:
         documented = self.route.operation.errors if self.route else frozenset[int]()
-        status = self.simulator.switches.undeclared_not_found_status
-        if problem.status == 404 and self.route and documented and 404 not in documented and status != 404:
-            provider = self.simulator.switches.unknown_provider_status == 404 and problem.title.startswith(
-                "Booking provider"
-            )
-            if not provider or "provider tag" in problem.title:
-                problem.status = status
+        status = problem.status
+        if documented and status in {404, 409} and status not in documented and not problem.settled:
+            problem.status = self.simulator.switches.undeclared_status or status
         return Reply(problem.status, problem.body(self.request_id), headers=problem.headers)
 
     def _token(self) -> Reply:
@@ -263,15 +259,15 @@ class Visit:
                 header = fault.action is Action.RATE_LIMIT
                 return self._refusal(rate_limited(int(fault.wait(7)), header=header))
             case Action.ERROR_BEFORE:
-                return self._refusal(Problem(fault.status, "An unexpected error occurred."))
+                return self._refusal(Problem(fault.status, "An unexpected error occurred.", settled=True))
             case Action.ERROR_AFTER:
                 self.run()
-                return self._refusal(Problem(fault.status, "An unexpected error occurred."))
+                return self._refusal(Problem(fault.status, "An unexpected error occurred.", settled=True))
             case Action.HTML_502:
                 return Reply(502, HTML_502, content_type="text/html")
             case Action.MAINTENANCE:
                 title = "The service is suspended for maintenance. Please try again later."
-                return self._refusal(Problem(409, title))
+                return self._refusal(Problem(409, title, settled=True))
             case Action.EXPIRE_TOKEN:
                 self.simulator.grants.revoke(self.bearer())
                 return self.run()

@@ -18,16 +18,26 @@ TYPES = {
 
 
 class Problem(Exception):  # noqa: N818 - it is named as the RFC names it
-    """The request is refused: status, title, and the errors by member where there are any."""
+    """The request is refused: status, title, and the errors by member where there are any.
+
+    A status that is `settled` is answered even where the operation documents no such status.
+    """
 
     def __init__(
-        self, status: int, title: str, errors: dict[str, list[str]] | None = None, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        title: str,
+        errors: dict[str, list[str]] | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        settled: bool = False,
     ) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
         self.errors = errors or {}
         self.headers = headers or {}
+        self.settled = settled
 
     def body(self, trace_id: str) -> bytes:
         """Return the JSON body of this problem."""

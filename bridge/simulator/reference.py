@@ -36,7 +36,7 @@ def creator(table: str, kind: str, defaults: Row) -> Handler:
             raise invalid("Name", "The Name field is required.")
         body = {name: value for name, value in call.body.items() if value is not None}
         external = write_external_data({}, body.pop("externalData", None))
-        row = call.account.tables[table].put(call.new({**defaults, **body, "external": external}))
+        row = call.account.tables[table].put(call.new({**defaults, **body, "external": external, "externalData": []}))
         call.effect(f"{kind}.created", row["id"])
         return shown(row)
 

@@ -24,8 +24,8 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     """A token of one tenant on the path of another; unknown tenants answer the same."""
     bad_app_key_status: int = 403
     """A missing or foreign ST-App-Key."""
-    undeclared_not_found_status: int = 400
-    """A record that is not there, at an operation whose documents list no 404."""
+    undeclared_status: int = 400
+    """What stands in for a 404 or 409 at an operation whose documents list none; 0 answers the 404 or 409 all the same."""
     null_in_patch: Nulls = Nulls.STRICT
     """An explicit null in a PATCH body where the contract has none: 400, ignored, or clears the member."""
     unknown_members_refused: bool = False

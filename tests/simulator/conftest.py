@@ -39,11 +39,17 @@ class Far:
 
     async def log_in(self) -> None:
         client = self.simulator.clients[self.client_id]
-        form = {"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": client.client_secret}
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+        }
         answer = await self.http.post("/connect/token", data=form)
         self.headers = {"authorization": f"Bearer {answer.json()['access_token']}", "st-app-key": client.app_key}
 
-    async def ask(self, method: str, path: str, json: Any = None, *, module: str = "crm/v2", **params: Any) -> httpx.Response:
+    async def ask(
+        self, method: str, path: str, json: Any = None, *, module: str = "crm/v2", **params: Any
+    ) -> httpx.Response:
         if not self.headers:
             await self.log_in()
         tenant = self.simulator.clients[self.client_id].tenant

@@ -34,7 +34,11 @@ from bridge.simulator.transport import SimulatorTransport
 IN_SCOPE = {
     "crm": ("crm-v2", "/crm/v2", r".*"),
     "marketing": ("marketing-v2", "/marketing/v2", r"Campaigns_(GetList|Create|Get|Update)$|CampaignCategories_"),
-    "settings": ("settings-v2", "/settings/v2", r"BusinessUnits_|TagTypes_|Export_|(Employees|Technicians)_(GetList|Get)$"),
+    "settings": (
+        "settings-v2",
+        "/settings/v2",
+        r"BusinessUnits_|TagTypes_|Export_|(Employees|Technicians)_(GetList|Get)$",
+    ),
     "jpm": ("jpm-v2", "/jpm/v2", r"JobTypes_|Jobs_(GetList|Get|GetCustomFieldTypes)$|Export_Jobs$"),
     "jbce": ("jbce-v2", "/jbce/v2", r".*"),
     "marketingads": ("marketing-ads-v2", "/marketingads/v2", r".*Attributions_Create|AttributedLeads_Get"),
@@ -45,17 +49,23 @@ IN_SCOPE = {
 def official(shared: Path, module: str) -> dict[str, Any]:
     """Return ServiceTitan's document of a module, cut down to what is in scope."""
     name, _, pattern = IN_SCOPE[module]
-    found: dict[str, Any] = json.loads((shared / "servicetitan-openapi" / "2026-05" / f"{name}.json").read_text("utf-8"))
+    found: dict[str, Any] = json.loads(
+        (shared / "servicetitan-openapi" / "2026-05" / f"{name}.json").read_text("utf-8")
+    )
     paths: dict[str, Any] = {}
     for path, operations in found["paths"].items():
-        kept = {method: operation for method, operation in operations.items() if re.match(pattern, operation["operationId"])}
+        kept = {
+            method: operation for method, operation in operations.items() if re.match(pattern, operation["operationId"])
+        }
         if kept:
             paths[path] = kept
     return {**found, "paths": paths}
 
 
 @pytest.mark.parametrize("module", IN_SCOPE)
-def test_every_operation_in_scope_is_served_with_its_parameters_bodies_and_errors(shared_dir: Path, module: str) -> None:
+def test_every_operation_in_scope_is_served_with_its_parameters_bodies_and_errors(
+    shared_dir: Path, module: str
+) -> None:
     base = IN_SCOPE[module][1]
     ours = document()
     for path, operations in official(shared_dir, module)["paths"].items():
@@ -64,7 +74,9 @@ def test_every_operation_in_scope_is_served_with_its_parameters_bodies_and_error
             assert {p["name"] for p in theirs["parameters"]} == {p["name"] for p in mine["parameters"]}, path
             assert theirs["responses"].keys() - {"200"} <= mine["responses"].keys(), path
             assert ("requestBody" in theirs) == ("requestBody" in mine), path
-            assert bool(theirs["responses"]["200"].get("content")) == bool(mine["responses"]["200"].get("content")), path
+            assert bool(theirs["responses"]["200"].get("content")) == bool(mine["responses"]["200"].get("content")), (
+                path
+            )
 
 
 def test_the_crm_has_its_86_operations() -> None:
@@ -79,7 +91,9 @@ def test_every_type_has_the_documented_members(shared_dir: Path, module: str) ->
     enums = [list(map(str, schema["enum"])) for schema in theirs.values() if "enum" in schema]
     for schema in mine.schemas.values():
         if schema.members:
-            assert list(schema.members) in [[one for one in enum if one != "None"] for enum in enums] + enums, schema.name
+            assert list(schema.members) in [[one for one in enum if one != "None"] for enum in enums] + enums, (
+                schema.name
+            )
         else:
             assert {field.name for field in schema.fields} in by_members, schema.name
 
@@ -96,7 +110,9 @@ class Stranger:
         self.account = self.simulator.accounts[1000001]
         attach(self.account, Town(seed=3, customers=60))
         self.transport = SimulatorTransport(create_app(self.simulator, send_webhooks=False))
-        token = self.simulator.grants.issue(self.simulator.clients["cid.open"], seconds=86_400, now=self.simulator.now())
+        token = self.simulator.grants.issue(
+            self.simulator.clients["cid.open"], seconds=86_400, now=self.simulator.now()
+        )
         self.headers = {"authorization": f"Bearer {token}", "st-app-key": "ak1.demo"}
 
     def know(self, path: str) -> dict[str, Any]:
@@ -108,7 +124,11 @@ class Stranger:
         table = account.tables.get("bookings" if word == "booking_provider" else word)
         if table is not None and (first := next(iter(table), None)):
             known["id"] = first["id"]
-        contacts = {"booking_provider": "booking_contacts", "customers": "customer_contacts", "locations": "location_contacts"}
+        contacts = {
+            "booking_provider": "booking_contacts",
+            "customers": "customer_contacts",
+            "locations": "location_contacts",
+        }
         for name, of in (("contactId", contacts.get(word, "contacts")), ("contactMethodId", "contact_methods")):
             if first := next(iter(account.tables[of]), None):
                 known[name] = first["id"]
@@ -168,7 +188,9 @@ def test_no_undocumented_status_or_shape_is_found(shared_dir: Path, module: str,
     schema = schemathesis.openapi.from_dict(official(shared_dir, module))
     seen = set[int]()
     # Creates first, so that the others find something.
-    for operation in sorted((found.ok() for found in schema.get_all_operations()), key=lambda one: one.method != "post"):
+    for operation in sorted(
+        (found.ok() for found in schema.get_all_operations()), key=lambda one: one.method != "post"
+    ):
         with contextlib.suppress(Unsatisfiable):
             prober(stranger, operation, base=base, mode=mode, seen=seen)()
     assert seen & {200, 400}
