@@ -1,24 +1,31 @@
-"""Environment and config/*.yaml → frozen settings; refuses to start with every fault named: file, line, column, remedy."""
+"""What the program is told from outside: YAML files and environment, checked at once, then frozen."""
 
-from bridge.settings.faults import ConfigInvalid, Fault
-from bridge.settings.load import (
-    NamedSecret,
+from bridge.settings.faults import ConfigInvalid, Fault, Place, did_you_mean
+from bridge.settings.load import files_of, load, load_texts, version_of
+from bridge.settings.resolved import (
+    AlertTargetSettings,
+    ConfigVersion,
     RuleSettings,
+    SecretValue,
     Settings,
     SourceSettings,
     TenantSettings,
-    load,
-    place_of_config,
 )
 
 __all__ = [
+    "AlertTargetSettings",
     "ConfigInvalid",
+    "ConfigVersion",
     "Fault",
-    "NamedSecret",
+    "Place",
     "RuleSettings",
+    "SecretValue",
     "Settings",
     "SourceSettings",
     "TenantSettings",
+    "did_you_mean",
+    "files_of",
     "load",
-    "place_of_config",
+    "load_texts",
+    "version_of",
 ]

@@ -1,42 +1,57 @@
-"""What is wrong with a config, shown where it stands: file, line and column, the line itself, a caret, a guess at what was meant."""
+"""What is wrong with a config: where, what, and what was probably meant."""
 
+import difflib
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import msgspec
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """One thing wrong; lines and columns count from 1, 0 where it stands nowhere."""
+class Place(msgspec.Struct, frozen=True):
+    """A place in a file; line and column count from 1."""
 
     file: str
     line: int = 0
     column: int = 0
-    path: str = ""
-    message: str = ""
     text: str = ""
-    hint: str = ""
+    """The line as it stands."""
 
     def __str__(self) -> str:
-        """Return it as a person reads it, like a compiler's message."""
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        subject = f"{self.path}: " if self.path else ""
-        hint = f"; {self.hint}" if self.hint else ""
-        head = f"{place}: {subject}{self.message}{hint}"
-        if not self.text:
+        """Return file:line:column, as editors jump to it."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def moved(self, by: int) -> "Place":
+        """Return the place so many characters further on the same line."""
+        return Place(self.file, self.line, min(self.column + by, len(self.text) + 1), self.text)
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong; `path` is the dotted way to it."""
+
+    place: Place
+    path: str
+    message: str
+    hint: str = ""
+
+    def render(self) -> str:
+        """Return the fault as a person reads it: place, what, the line, and a caret under the spot."""
+        told = f"{self.message}; {self.hint}" if self.hint else self.message
+        head = f"{self.place}: {self.path}: {told}" if self.path else f"{self.place}: {told}"
+        if not self.place.text:
             return head
-        return f"{head}\n    {self.text}\n    {' ' * (self.column - 1)}^"
-
-
-class ConfigInvalid(Exception):  # noqa: N818  it names the finding
-    """The config cannot be used; `faults` holds everything that is wrong with it at once."""
-
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults))
-        super().__init__("\n".join(map(str, self.faults)))
+        shown = self.place.text.rstrip()[:200]
+        return f"{head}\n    {shown}\n    {' ' * (self.place.column - 1)}^"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean "x"?` for the nearest known word, or nothing."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else ""
+    """Return `did you mean "x"?` for the known word that is nearest, empty where none is near."""
+    by_fold = {name.casefold(): name for name in sorted(known)}
+    near = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    return f'did you mean "{by_fold[near[0]]}"?' if near else ""
+
+
+class ConfigInvalid(Exception):  # noqa: N818 - it names the finding, as the reason slugs do
+    """The config cannot be used; `faults` are all of them."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(fault.render() for fault in self.faults))

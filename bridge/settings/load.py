@@ -1,292 +1,333 @@
-"""YAML files and the environment → one frozen Settings, or every fault at once."""
+"""From files and environment to `Settings`, or to every fault at once; a config with a fault never runs."""
 
 import hashlib
-import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
+from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, get_args
-
-import msgspec
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from bridge.domain.ids import SourceId, TenantId
-from bridge.settings.demo import DEMO
-from bridge.settings.documents import Document, files_of, read
-from bridge.settings.faults import ConfigInvalid, Fault, did_you_mean
-from bridge.settings.schema import Config, Rule, SecretReference, Source, Tenant
+from bridge.settings.checks import check_config
+from bridge.settings.faults import ConfigInvalid, Fault, Place
+from bridge.settings.reading import Reader, Written, dotted, merge
+from bridge.settings.resolved import (
+    DEMO_PROVIDER,
+    AlertTargetSettings,
+    ConfigVersion,
+    RuleSettings,
+    SecretValue,
+    Settings,
+    SourceSettings,
+    TenantSettings,
+)
+from bridge.settings.schema import Config, SecretReference, Source, Tenant
+from bridge.settings.validation import known_keys, validate
 
-_PLACEHOLDERS = frozenset({"", "n/a", "none", "null", "changeme", "change-me", "no-secret-provided", "todo", "secret"})
-_ENVIRONMENT = {
-    "BRIDGE_HOST": ("server", "host"),
-    "BRIDGE_PORT": ("server", "port"),
-    "BRIDGE_METRICS_PORT": ("server", "metrics_port"),
-    "BRIDGE_PUBLIC_URL": ("server", "public_url"),
+Inspect = Callable[[SourceSettings], Sequence[str]]
+"""What the connector of a source says about its settings: sentences that may start with `options.key: `."""
+
+DEMO_FILE = "demo.yaml"
+DEMO_SECRETS = {
+    "BRIDGE_DEMO_WEBSITE_SECRET": "whsec_YnJpZGdlLWRlbW8td2Vic2l0ZS1rZXktMzJieXRlcw==",
+    "BRIDGE_DEMO_TYPEFORM_SECRET": "demo-typeform-key",
+    "BRIDGE_DEMO_CALLRAIL_SECRET": "demo-callrail-key",
+    "BRIDGE_DEMO_CRM_SECRET": "whsec_YnJpZGdlLWRlbW8tY3JtLWtleS0tLTMyLWJ5dGVzLi4=",
+    "BRIDGE_DEMO_SERVICETITAN_SECRET": "demo-servicetitan-key",
 }
-"""Variable → key it overrides."""
+"""Keys of the built-in demo: known to all, and good for the simulator alone."""
+_SIMULATOR_KEYS = ("cid.demo", "cs1.demo", "ak1.demo")
+_BLOCKS = ("server", "worker", "mirror", "retention", "alerts")
+_SHORT = {
+    "BRIDGE_HOST": "host",
+    "BRIDGE_PORT": "port",
+    "BRIDGE_PUBLIC_URL": "public_url",
+    "BRIDGE_METRICS_PORT": "metrics_port",
+}
+_MARK = "#:file "
+"""Starts each file in the text of a config version."""
 
 
-class NamedSecret(msgspec.Struct, frozen=True):
-    """A secret with its name; its `repr` hides the value."""
+def config_files(where: Path | Sequence[Path] | None, environ: Mapping[str, str]) -> dict[str, str] | None:
+    """Return name → text of the config's files, None where there are none and the built-in demo is meant.
 
-    name: str
-    value: str
-
-    def __repr__(self) -> str:
-        """Name it without showing it."""
-        return f"NamedSecret({self.name!r}, …)"
-
-
-class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One tenant with its secrets resolved; `block` is what the config says."""
-
-    key: str
-    tenant_id: TenantId
-    block: Tenant
-    client_id: str
-    client_secret: str
-    app_key: str
-    webhook_secret: str = ""
-
-    def __repr__(self) -> str:
-        """Name it without its secrets."""
-        return f"TenantSettings({self.key!r})"
-
-
-class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One source with its secrets resolved; `block` is what the config says."""
-
-    id: SourceId
-    tenant_id: TenantId
-    block: Source
-    secrets: tuple[NamedSecret, ...]
-    hydrate: Mapping[str, str] = MappingProxyType({})
-
-    def __repr__(self) -> str:
-        """Name it without its secrets."""
-        return f"SourceSettings({self.id!r})"
-
-
-class RuleSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule with the place it stands at."""
-
-    block: Rule
-    at: str
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the program is told. `version` is the hash of `text`, the config as it was read."""
-
-    config: Config
-    tenants: Mapping[TenantId, TenantSettings]
-    sources: Mapping[SourceId, SourceSettings]
-    rules: tuple[RuleSettings, ...]
-    database_url: str | None
-    data_dir: Path
-    version: str
-    text: str
-    is_demo: bool = False
+    `where` is a directory, files, or None for what BRIDGE_CONFIG names, else the folder `config` where it holds YAML.
+    Raises ConfigInvalid for a path that does not exist.
+    """
+    named = where if where is not None else (Path(environ["BRIDGE_CONFIG"]) if environ.get("BRIDGE_CONFIG") else None)
+    paths = [named] if isinstance(named, Path) else list(named) if named is not None else [Path("config")]
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(each for each in path.iterdir() if each.suffix in (".yaml", ".yml") and each.is_file())
+        elif path.is_file():
+            files.append(path)
+        elif named is not None:
+            raise ConfigInvalid([Fault(place=Place(str(path)), path="", message="there is no such file or folder")])
+    if not files and named is not None:
+        raise ConfigInvalid([Fault(place=Place(str(paths[0])), path="", message="holds no .yaml file")])
+    texts: dict[str, str] = {}
+    for path in files:
+        try:
+            texts[str(path)] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            fault = Fault(place=Place(str(path)), path="", message=f"cannot be read ({type(error).__name__})")
+            raise ConfigInvalid([fault]) from error
+    return texts or None
 
 
 def load(
-    place: Path | None,
+    where: Path | Sequence[Path] | None,
+    environ: Mapping[str, str],
     *,
-    environ: Mapping[str, str] = os.environ,
-    kinds: Collection[str] = (),
-    check_source: Callable[[SourceSettings], tuple[str, ...]] | None = None,
-) -> Settings:
-    """Return the settings of a file or folder; the built-in demo's where `place` is None.
+    kinds: Collection[str],
+    inspect: Inspect | None = None,
+    read_secrets: bool = True,
+) -> Settings | tuple[Fault, ...]:
+    """Return the settings, or every fault of files, environment and secrets at once.
 
-    `kinds` are the connectors there are; `check_source` asks one about its options. Raises ConfigInvalid.
+    `kinds` are the connector kinds that exist, `inspect` asks a source's connector. `read_secrets=False` is for looking
+    at a config on a machine that has none of its secrets.
     """
-    texts = {"built-in demo": DEMO} if place is None else files_of(place)
-    if not texts:
-        raise ConfigInvalid([Fault(file=str(place), message="no *.yaml file is here")])
-    document = read(texts)
-    faults = list(document.faults)
-    _override(document, environ)
-    config = _validated(document, faults)
-    if config is None:
-        raise ConfigInvalid(faults)
-    resolver = _Resolver(document, environ, faults, is_demo=place is None)
-    tenants = {key: _tenant(key, block, resolver) for key, block in config.tenants.items()}
-    sources = [_source(name, block, tenants, kinds, resolver) for name, block in config.sources.items()]
-    _same_tenant_twice(document, config, faults)
-    if check_source is not None:
-        for source in sources:
-            if source is not None and not faults:
-                faults += [document.fault(("sources", source.id), what) for what in check_source(source)]
-    if faults:
-        raise ConfigInvalid(faults)
-    text = "".join(f"# {name}\n{content}\n" for name, content in texts.items())
-    return Settings(
-        config=config,
-        tenants={tenant.tenant_id: tenant for tenant in tenants.values()},
-        sources={source.id: source for source in sources if source is not None},
-        rules=tuple(
-            RuleSettings(block=rule, at=_at(document, ("rules", index))) for index, rule in enumerate(config.rules)
-        ),
-        database_url=environ.get("DATABASE_URL") or environ.get("BRIDGE_DATABASE_URL") or None,
-        data_dir=Path(environ.get("BRIDGE_DATA_DIR") or ".bridge"),
-        version=hashlib.sha256(text.encode()).hexdigest()[:12],
-        text=text,
-        is_demo=place is None,
-    )
-
-
-def place_of_config(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return where the config lies: BRIDGE_CONFIG, else None for the built-in demo."""
-    given = environ.get("BRIDGE_CONFIG")
-    return Path(given) if given else None
-
-
-def _override(document: Document, environ: Mapping[str, str]) -> None:
-    for variable, (block, key) in _ENVIRONMENT.items():
-        if environ.get(variable):
-            document.data.setdefault(block, {})
-            if isinstance(document.data[block], dict):
-                document.data[block][key] = environ[variable]
-
-
-def _validated(document: Document, faults: list[Fault]) -> Config | None:
     try:
-        return Config.model_validate(document.data)
-    except ValidationError as invalid:
-        for error in invalid.errors(include_url=False):
-            path = tuple(part for part in error["loc"] if not str(part).startswith("function-"))
-            if error["type"] == "extra_forbidden":
-                hint = did_you_mean(str(path[-1]), _keys_at(path[:-1]))
-                faults.append(document.fault(path, "unknown key", hint=hint, of_key=True))
-            elif error["type"] == "missing":
-                faults.append(document.fault(path, "is required"))
-            else:
-                message = error["msg"].removeprefix("Value error, ")
-                hint = did_you_mean(str(error["input"]), _choices(error)) if error["type"] == "literal_error" else ""
-                faults.append(document.fault(path, message[:1].lower() + message[1:], hint=hint))
-    return None
+        files = config_files(where, environ)
+    except ConfigInvalid as no:
+        return no.faults
+    if files is None:
+        text = resources.files("bridge.settings").joinpath(DEMO_FILE).read_text(encoding="utf-8")
+        files, environ = {DEMO_FILE: text}, {**DEMO_SECRETS, **environ}
+        return load_texts(files, environ, kinds=kinds, inspect=inspect, read_secrets=read_secrets, is_demo=True)
+    return load_texts(files, environ, kinds=kinds, inspect=inspect, read_secrets=read_secrets)
 
 
-def _choices(error: Any) -> list[str]:
-    return [word.strip(" '") for word in str(error.get("ctx", {}).get("expected", "")).replace(" or ", ",").split(",")]
+def load_texts(
+    files: Mapping[str, str],
+    environ: Mapping[str, str],
+    *,
+    kinds: Collection[str],
+    inspect: Inspect | None = None,
+    read_secrets: bool = True,
+    is_demo: bool = False,
+) -> Settings | tuple[Fault, ...]:
+    """Return the settings of texts that are already read, or every fault at once."""
+    reader = Reader()
+    trees = {name: tree for name, text in files.items() if (tree := reader.read(name, text)) is not None}
+    tree = (
+        merge(trees, reader)
+        if trees
+        else Written(data={}, place=Place(next(iter(files), "config")), key_place=Place(next(iter(files), "config")))
+    )
+    tree = _with_environment(tree, environ)
+    config = validate(tree)
+    if isinstance(config, list):
+        return _sorted([*reader.faults, *config])
+    faults = [*reader.faults, *check_config(config, tree, kinds=kinds)]
+    resolver = _Resolver(tree, environ, read_secrets=read_secrets)
+    settings = resolver.settings(config, version_of(files), environ, is_demo=is_demo)
+    faults += resolver.faults
+    if inspect is not None and not faults:
+        faults += _inspected(settings, tree, inspect)
+    return _sorted(faults) if faults else settings
 
 
-def _keys_at(path: tuple[str | int, ...]) -> list[str]:
-    """Return the keys a block may hold, by walking the models along the path."""
-    model: Any = Config
-    for part in path:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            field = model.model_fields.get(str(part))
-            model = field.annotation if field is not None else None
+def version_of(files: Mapping[str, str]) -> ConfigVersion:
+    """Return the name and text of a config: the hash covers file names without folders, and every character."""
+    text = "".join(f"{_MARK}{Path(name).name}\n{files[name].rstrip()}\n" for name in files)
+    return ConfigVersion(hash=hashlib.sha256(text.encode()).hexdigest()[:12], text=text)
+
+
+def files_of(version_text: str) -> dict[str, str]:
+    """Return name → text of the files that a stored config version was made of."""
+    files: dict[str, str] = {}
+    for part in version_text.split(_MARK)[1:]:
+        name, _, text = part.partition("\n")
+        files[name] = text
+    return files
+
+
+def _sorted(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    unique = {(f.place.file, f.place.line, f.place.column, f.path, f.message): f for f in faults}
+    return tuple(unique[key] for key in sorted(unique))
+
+
+def _with_environment(tree: Written, environ: Mapping[str, str]) -> Written:
+    """Return the tree with what the environment says instead: BRIDGE_PORT, or BRIDGE_<BLOCK>_<KEY>."""
+    changed: dict[str, Any] = dict(tree.data)
+    for name in sorted(environ):
+        if name in _SHORT:
+            block, key = "server", _SHORT[name]
         else:
-            inner = [kind for kind in get_args(model) if kind is not type(None)]
-            model = inner[-1] if inner else None
-        while model is not None and not isinstance(model, type) and type(None) in get_args(model):
-            model = next(kind for kind in get_args(model) if kind is not type(None))
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+            block, _, key = name.removeprefix("BRIDGE_").lower().partition("_")
+            if not name.startswith("BRIDGE_") or block not in _BLOCKS or key not in known_keys((block,)):
+                continue
+        place = Place(f"environment variable {name}")
+        value = Reader().read(name, environ[name])
+        data = value.data if value is not None and key not in ("host", "public_url") else environ[name]
+        old = changed.get(block)
+        inner = dict(old.data) if isinstance(old, Written) and isinstance(old.data, dict) else {}
+        inner[key] = Written(data=data, place=place, key_place=place)
+        changed[block] = Written(
+            data=inner, place=place, key_place=old.key_place if isinstance(old, Written) else place
+        )
+    return Written(data=changed, place=tree.place, key_place=tree.key_place)
+
+
+def _inspected(settings: Settings, tree: Written, inspect: Inspect) -> list[Fault]:
+    faults: list[Fault] = []
+    for source in settings.sources.values():
+        for sentence in inspect(source):
+            head, _, rest = sentence.partition(": ")
+            path: tuple[str, ...] = (
+                ("sources", source.id, *head.split(".")) if rest and " " not in head else ("sources", source.id)
+            )
+            found, walked = tree.at(path)
+            message = rest if rest and " " not in head else sentence
+            faults.append(Fault(place=found.key_place, path=dotted(walked), message=message))
+    return faults
 
 
 class _Resolver:
-    """Turns references into secrets, and notes each one that is not to be had."""
+    """Joins names and reads secrets, and keeps every fault on the way."""
 
-    def __init__(self, document: Document, environ: Mapping[str, str], faults: list[Fault], *, is_demo: bool) -> None:
-        self.document = document
-        self.faults = faults
-        self._environ = environ
-        self._is_demo = is_demo
+    def __init__(self, tree: Written, environ: Mapping[str, str], *, read_secrets: bool) -> None:
+        self.tree = tree
+        self.environ = environ
+        self.read_secrets = read_secrets
+        self.faults: list[Fault] = []
 
-    def value(self, reference: SecretReference | None, path: tuple[str | int, ...]) -> str:
-        """Return the secret's text, empty with a fault where it is unset or a placeholder."""
-        if reference is None:
-            return ""
-        if reference.env is not None:
-            found = self._environ.get(reference.env, "")
-            where = f"the environment variable {reference.env}"
-            if not found and self._is_demo:
-                found = _demo_secret(reference.env)
-        else:
-            file = Path(reference.file or "")
-            where = f"the file {file}"
-            found = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
-        if found.strip().lower() in _PLACEHOLDERS or (found.startswith("${") and found.endswith("}")):
-            what = "is a placeholder" if found.strip() else "is not set"
-            self.faults.append(self.document.fault(path, f"{where} {what}"))
-            return ""
+    def settings(
+        self, config: Config, version: ConfigVersion, environ: Mapping[str, str], *, is_demo: bool
+    ) -> Settings:
+        tenants = {name: self._tenant(name, tenant) for name, tenant in config.tenants.items()}
+        sources = [self._source(name, source, tenants) for name, source in config.sources.items()]
+        return Settings(
+            server=config.server,
+            worker=config.worker,
+            mirror=config.mirror,
+            retention=config.retention,
+            alerts=config.alerts,
+            alert_targets=tuple(self._alert_targets(config)),
+            tenants={tenant.tenant_id: tenant for tenant in tenants.values()},
+            sources={source.id: source for source in sources if source is not None},
+            rules=tuple(
+                RuleSettings(
+                    name=rule.name,
+                    when=rule.when,
+                    tenant_key=rule.tenant,
+                    source_id=None if rule.source is None else SourceId(rule.source),
+                    do=tuple(rule.do),
+                    at=self._line_of(("rules", index)),
+                )
+                for index, rule in enumerate(config.rules)
+            ),
+            version=version,
+            database_url=environ.get("BRIDGE_DATABASE_URL") or environ.get("DATABASE_URL") or None,
+            data_dir=environ.get("BRIDGE_DATA_DIR") or ".bridge",
+            is_demo=is_demo,
+        )
+
+    def _tenant(self, name: str, tenant: Tenant) -> TenantSettings:
+        path = ("tenants", name)
+        keys = _SIMULATOR_KEYS
+        if tenant.credentials is not None:
+            given = tenant.credentials
+            keys = (
+                self._secret(given.client_id, (*path, "credentials", "client_id")).value,
+                self._secret(given.client_secret, (*path, "credentials", "client_secret")).value,
+                self._secret(given.app_key, (*path, "credentials", "app_key")).value,
+            )
+        is_simulator = tenant.environment == "simulator"
+        url = self.environ.get("BRIDGE_SIMULATOR_URL") or tenant.simulator_url
+        webhook = tenant.webhook_secret
+        return TenantSettings(
+            key=name,
+            tenant_id=TenantId(tenant.tenant_id),
+            environment=url.rstrip("/") if is_simulator else tenant.environment,
+            is_simulator=is_simulator,
+            client_id=keys[0],
+            client_secret=keys[1],
+            app_key=keys[2],
+            booking_provider=tenant.booking_provider or DEMO_PROVIDER,
+            time_zone=tenant.time_zone,
+            phone_region=tenant.phone_region,
+            defaults=tenant.defaults,
+            campaigns=tenant.campaigns,
+            services=tenant.services,
+            business_hours=tenant.business_hours,
+            dedup_window=timedelta(hours=tenant.dedup_window_hours),
+            thresholds=tenant.thresholds,
+            external_data_guid=tenant.external_data_guid,
+            webhook_secret=None if webhook is None else self._secret(webhook, (*path, "webhook_secret")),
+        )
+
+    def _source(self, name: str, source: Source, tenants: Mapping[str, TenantSettings]) -> SourceSettings | None:
+        path = ("sources", name)
+        secrets = tuple(self._secret(secret, (*path, "secrets", index)) for index, secret in enumerate(source.secrets))
+        hydrate = {key: self._secret(secret, (*path, "hydrate", key)) for key, secret in source.hydrate.items()}
+        tenant = tenants.get(source.tenant)
+        if tenant is None:
+            return None
+        return SourceSettings(
+            id=SourceId(name),
+            title=source.title or name.replace("-", " ").replace("_", " ").capitalize(),
+            connector=source.connector,
+            tenant_key=source.tenant,
+            tenant_id=tenant.tenant_id,
+            secrets=secrets,
+            unsigned=source.unsigned,
+            limits=source.limits,
+            options=source.options,
+            map=source.map,
+            defaults=source.defaults,
+            hydrate=hydrate,
+            booking=source.booking,
+            updates=source.updates,
+            rhythm=source.rhythm,
+            book_tests=source.book_tests,
+        )
+
+    def _alert_targets(self, config: Config) -> list[AlertTargetSettings]:
+        found = []
+        for name, target in config.alerts.targets.items():
+            path = ("alerts", "targets", name)
+            secret = None if target.secret is None else self._secret(target.secret, (*path, "secret"))
+            found.append(
+                AlertTargetSettings(
+                    name=name,
+                    url=self._secret(target.url, (*path, "url")).value,
+                    style=target.style,
+                    secret=secret,
+                    cooldown=timedelta(minutes=target.cooldown_minutes),
+                )
+            )
         return found
 
+    def _secret(self, reference: SecretReference, path: tuple[str | int, ...]) -> SecretValue:
+        """Return the value; one that is unset, empty or unreadable is a fault, so that the program does not start."""
+        name = reference.name or reference.env or Path(reference.file or "").name
+        if not self.read_secrets:
+            return SecretValue(name=name, value=f"unread:{name}")
+        if reference.env is not None:
+            value = self.environ.get(reference.env)
+            if value is None:
+                self._fault((*path, "env"), f"the environment variable {reference.env} is not set")
+            elif not value.strip():
+                self._fault((*path, "env"), f"the environment variable {reference.env} is empty")
+            return SecretValue(name=name, value=value or "")
+        try:
+            value = Path(reference.file or "").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self._fault((*path, "file"), f"the file cannot be read ({type(error).__name__})")
+            value = ""
+        else:
+            if not value:
+                self._fault((*path, "file"), "the file is empty")
+        return SecretValue(name=name, value=value)
 
-def _demo_secret(name: str) -> str:
-    """Return a secret of the demo: the same at each start, opens nothing but the demo."""
-    digest = hashlib.sha256(f"bridge demo {name}".encode())
-    if name.endswith("STANDARD"):
-        import base64  # noqa: PLC0415
+    def _line_of(self, path: tuple[str | int, ...]) -> str:
+        place = self.tree.at(path)[0].place
+        return f"{Path(place.file).name}:{place.line}"
 
-        return "whsec_" + base64.b64encode(digest.digest()).decode()
-    return digest.hexdigest()[:32]
-
-
-def _tenant(key: str, block: Tenant, resolver: _Resolver) -> TenantSettings:
-    path = ("tenants", key)
-    if block.credentials is None:  # the simulator's own, known to all
-        client_id, client_secret, app_key = "cid.demo", "cs1.demo", "ak1.demo"
-    else:
-        there = (*path, "credentials")
-        client_id = resolver.value(block.credentials.client_id, (*there, "client_id"))
-        client_secret = resolver.value(block.credentials.client_secret, (*there, "client_secret"))
-        app_key = resolver.value(block.credentials.app_key, (*there, "app_key"))
-    return TenantSettings(
-        key=key,
-        tenant_id=TenantId(block.tenant_id),
-        block=block,
-        client_id=client_id,
-        client_secret=client_secret,
-        app_key=app_key,
-        webhook_secret=resolver.value(block.webhook_secret, (*path, "webhook_secret")),
-    )
-
-
-def _source(
-    name: str,
-    block: Source,
-    tenants: Mapping[str, TenantSettings],
-    kinds: Collection[str],
-    resolver: _Resolver,
-) -> SourceSettings | None:
-    path = ("sources", name)
-    document = resolver.document
-    tenant = tenants.get(block.tenant)
-    if tenant is None:
-        hint = did_you_mean(block.tenant, tenants)
-        resolver.faults.append(document.fault((*path, "tenant"), f'no tenant is called "{block.tenant}"', hint=hint))
-    if kinds and block.connector not in kinds:
-        hint = did_you_mean(block.connector, kinds)
-        resolver.faults.append(
-            document.fault((*path, "connector"), f'no connector is called "{block.connector}"', hint=hint)
-        )
-    if not name.replace("-", "").replace("_", "").isalnum() or name != name.lower() or len(name) > 64:
-        resolver.faults.append(
-            document.fault(path, "a source's name is part of its URL: lower-case letters, digits, - and _, at most 64")
-        )
-    secrets = tuple(
-        NamedSecret(reference.name or reference.env or Path(reference.file or "").name, value)
-        for index, reference in enumerate(block.secrets)
-        if (value := resolver.value(reference, (*path, "secrets", index)))
-    )
-    hydrate = {key: resolver.value(reference, (*path, "hydrate", key)) for key, reference in block.hydrate.items()}
-    if tenant is None:
-        return None
-    return SourceSettings(id=SourceId(name), tenant_id=tenant.tenant_id, block=block, secrets=secrets, hydrate=hydrate)
-
-
-def _same_tenant_twice(document: Document, config: Config, faults: list[Fault]) -> None:
-    seen: dict[int, str] = {}
-    for key, block in config.tenants.items():
-        if block.tenant_id in seen:
-            faults.append(
-                document.fault(("tenants", key, "tenant_id"), f'is already the tenant "{seen[block.tenant_id]}"')
-            )
-        seen[block.tenant_id] = key
-
-
-def _at(document: Document, path: tuple[str | int, ...]) -> str:
-    place = document.places.get(path)
-    return f"{place.file}:{place.line}" if place is not None else ""
+    def _fault(self, path: tuple[str | int, ...], message: str) -> None:
+        found, walked = self.tree.at(path)
+        self.faults.append(Fault(place=found.place, path=dotted(walked), message=message))

@@ -1,13 +1,12 @@
 """What a config may say: models that check every value and are closed against misspelled keys."""
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-Reference = int | str
-"""An id of ServiceTitan, or the name its record goes by there."""
+from bridge.settings.base import Block, Reference
+from bridge.settings.rules import Rule
 
 
 def _known_zone(name: str) -> str:
@@ -20,12 +19,6 @@ def _known_zone(name: str) -> str:
 
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 Seconds = Annotated[float, Field(gt=0)]
-
-
-class Block(BaseModel):
-    """A block of the config: frozen, and closed against keys nobody knows."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class SecretReference(Block):
@@ -115,7 +108,7 @@ class Credentials(Block):
 
 
 class Defaults(Block):
-    """What a booking gets where nothing else says it: ids, or names as they stand in ServiceTitan."""
+    """What a booking gets where no rule says it: ids, or names as they stand in ServiceTitan."""
 
     campaign: Reference | None = None
     business_unit: Reference | None = None
@@ -123,6 +116,18 @@ class Defaults(Block):
     dismiss_reason: Reference | None = None
     priority: Literal["Low", "Normal", "High", "Urgent"] | None = None
     customer_type: Literal["Residential", "Commercial"] = "Residential"
+    confirmation_email: bool | None = None
+
+
+class SourceDefaults(Block):
+    """What a booking of this source gets where no rule says it; the tenant's defaults come after."""
+
+    campaign: Reference | None = None
+    business_unit: Reference | None = None
+    job_type: Reference | None = None
+    dismiss_reason: Reference | None = None
+    priority: Literal["Low", "Normal", "High", "Urgent"] | None = None
+    customer_type: Literal["Residential", "Commercial"] | None = None
     confirmation_email: bool | None = None
 
 
@@ -154,7 +159,9 @@ class Tenant(Block):
 
     tenant_id: int = Field(gt=0)
     environment: Literal["production", "integration", "simulator"]
-    simulator_url: str = "http://127.0.0.1:8090"
+    simulator_url: str = Field(
+        "http://127.0.0.1:8090", pattern="^https?://", description="Where the simulator listens."
+    )
     credentials: Credentials | None = Field(None, description="Required but for the simulator.")
     booking_provider: int | None = Field(
         None, gt=0, description="The id of the booking provider tag the app was granted."
@@ -162,8 +169,10 @@ class Tenant(Block):
     time_zone: TimeZone = "America/New_York"
     phone_region: str = Field("US", pattern="^[A-Z]{2}$")
     defaults: Defaults = Defaults()
-    campaigns: dict[str, Reference] = Field({}, description="utm_campaign, ad or tracking number → campaign.")
-    custom_fields: dict[str, str] = Field({}, description="Name of a sender's field → name of a custom field.")
+    campaigns: dict[str, Reference] = Field(
+        {}, description="utm_campaign, utm_source, ad name or tracking number → campaign."
+    )
+    services: dict[str, Reference] = Field({}, description="What people ask for → job type.")
     business_hours: BusinessHours = BusinessHours()
     dedup_window_hours: float = Field(72, ge=0)
     thresholds: Thresholds = Thresholds()
@@ -177,11 +186,6 @@ class Tenant(Block):
         if self.environment != "simulator" and self.booking_provider is None:
             raise ValueError("booking_provider is required: bookings are written under a booking provider tag")
         return self
-
-    @property
-    def dedup_window(self) -> timedelta:
-        """How long the same ask of the same party joins the open booking."""
-        return timedelta(hours=self.dedup_window_hours)
 
 
 class Limits(Block):
@@ -198,31 +202,46 @@ class Rhythm(Block):
     quiet_after_hours: float | None = Field(None, gt=0)
 
 
+class FieldMapping(Block):
+    """A sender's field that is kept in a custom field of ServiceTitan."""
+
+    custom_field: Reference
+    on: Literal["customer", "location"] = "customer"
+    policy: Literal["ours", "theirs", "newest", "fill_if_empty", "hold"] = Field(
+        "ours", description="What happens when both sides changed it since it was last seen."
+    )
+
+
+class Updates(Block):
+    """What a contact update of this source may do to a customer."""
+
+    unmatched: Literal["ignore", "hold", "create_customer"] = "ignore"
+    contacts: Literal["add", "replace_single", "ignore"] = Field(
+        "add", description="replace_single: the one contact of a kind gets the new value; more than one are added to."
+    )
+    contacts_on: list[Literal["customer", "location"]] = ["customer"]
+    fields: dict[str, FieldMapping] = Field({}, description="The sender's field → custom field.")
+    tags: dict[str, Reference] = Field({}, description="The sender's tag → tag.")
+    notes: bool = True
+
+
 class Source(Block):
     """One configured way in: a sender's account, its secrets, its tenant."""
 
     connector: str
     tenant: str
-    title: str = ""
+    title: str = Field("", description="The name people know it by; the `source` of its bookings.")
     secrets: list[SecretReference] = []
     unsigned: bool = Field(False, description="Take unsigned requests; shown in red.")
     limits: Limits = Limits()
-    options: dict[str, Any] = {}
-    map: dict[str, str] = {}
-    defaults: dict[str, Any] = {}
+    options: dict[str, Any] = Field({}, description="The connector's own settings; its page lists them.")
+    map: dict[str, str] = Field({}, description="Field → expression over the payload.")
+    defaults: dict[str, Any] = Field({}, description="Field → value where the payload has none.")
     hydrate: dict[str, SecretReference] = Field({}, description="Credentials by the name a connector's fetch uses.")
+    booking: SourceDefaults = SourceDefaults()
+    updates: Updates = Updates()
     rhythm: Rhythm = Rhythm()
     book_tests: bool = False
-
-
-class Rule(Block):
-    """When an inquiry looks like this, do that; the first rule that fits a kind of command wins."""
-
-    name: str
-    when: str = "true"
-    tenant: str | None = None
-    source: str | None = None
-    do: list[dict[str, Any]]
 
 
 class Config(Block):
