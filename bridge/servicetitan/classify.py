@@ -18,6 +18,8 @@ from bridge.domain.outcome import Deferred, InDoubt, Outcome, Problem, Rejected,
 from bridge.domain.reasons import Reason
 from bridge.servicetitan.operation import Operation
 
+WAIT_MAX = 86_400.0  # seconds; a day is longer than any wait ServiceTitan was seen to ask for
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of a body; the last for one nested too deep
 DETAIL_MAX = 300  # characters of a foreign text that are kept beside an outcome
 
 MAINTENANCE = re.compile(r"maintenance|suspended|try(?:ing)? again|temporar|unavailable", re.IGNORECASE)
@@ -25,6 +27,7 @@ REFERENCE = re.compile(
     r"not found|does ?n[o']t exist|do not exist|unknown|no such|cannot find|can't find", re.IGNORECASE
 )
 SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s|sec|second|seconds)\b", re.IGNORECASE)
+PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 MARKUP = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 # A connection that never stood carried no bytes. The stock `httpx-aiohttp` transport reports a server that hung up
@@ -140,7 +143,7 @@ def _read(answer: Answered, *, operation: Operation) -> Outcome:
         return _lost(Reason.ANSWER_EMPTY, operation=operation, status=status, detail="")
     try:
         body = msgspec.json.decode(content) if reader is None else reader.read(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is one
+    except UNREADABLE as error:  # ValidationError is one
         detail = f"{error}; {_excerpt(answer)}"[:DETAIL_MAX]
         return _lost(Reason.ANSWER_UNREADABLE, operation=operation, status=status, detail=detail)
     if reader is not None and body is None and not reader.takes_null:
@@ -212,7 +215,7 @@ def read_problem(answer: Answered) -> tuple[Problem | None, str]:
     """Return the problem details of an error answer and one line for a person; HTML gives the line only."""
     try:
         body = msgspec.json.decode(answer.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None, _excerpt(answer)
     if not isinstance(body, dict):
         return None, _excerpt(answer)
@@ -234,12 +237,12 @@ def retry_after(answer: Answered, problem: Problem | None, *, now: datetime) -> 
     """Return the wait in seconds the answer asks for: header in seconds or as a date, else the seconds in the title."""
     header = answer.headers.get("retry-after", "").strip()
     if header:
-        seconds = float(header) if header.replace(".", "", 1).isdigit() else _until(header, now=now)
+        seconds = float(header) if PLAIN_NUMBER.fullmatch(header) else _until(header, now=now)
         if seconds is not None:
-            return seconds
+            return min(seconds, WAIT_MAX)
     title = problem.title if problem is not None else None
     found = SECONDS.search(title or "")
-    return float(found[1]) if found else None
+    return min(float(found[1]), WAIT_MAX) if found else None
 
 
 def _until(date: str, *, now: datetime) -> float | None:
@@ -267,7 +270,7 @@ def _errors(value: Any) -> dict[str, list[str]]:
 def _oauth_error(answer: Answered) -> str:
     try:
         body = msgspec.json.decode(answer.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
     return str(body.get("error_description") or body.get("error") or "")[:DETAIL_MAX] if isinstance(body, dict) else ""
 

@@ -5,11 +5,14 @@ reader of this API ended with "everything nullable except primary keys, enums as
 answer but the primary key may be missing, and a body that does not fit is mended value by value before it is given up.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from msgspec import inspect
+
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 class Reader:
@@ -56,7 +59,7 @@ def mend(value: Any, wanted: inspect.Type) -> Any:  # noqa: PLR0911 - one return
         case inspect.StrType() if isinstance(value, int | float):  # an enum sent as its number: kept as text
             return str(value)
         case inspect.IntType() if isinstance(value, str):
-            return int(value) if value.lstrip("-").isdigit() else value
+            return int(value) if WHOLE_NUMBER.fullmatch(value) else value
         case inspect.IntType() if isinstance(value, float) and value.is_integer():
             return int(value)
         case inspect.FloatType() if isinstance(value, str):

@@ -15,6 +15,7 @@ from bridge.servicetitan.credentials import Credentials
 # Tokens live 900 s. A request may wait for a connection and travel for seconds after the token was read here, and the
 # clocks of both sides may differ, so the last minute is not used.
 MARGIN = timedelta(seconds=60)
+LIFETIME_MAX = 86_400  # seconds; a longer promise is not relied on
 LIFETIME_DEFAULT = 900  # seconds, where the answer names none
 
 
@@ -80,9 +81,12 @@ class Tokens:
         if isinstance(answer, httpx.Response) and answer.status_code == 200:
             try:
                 read = msgspec.json.decode(answer.content, type=TokenAnswer)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 return self._refuse(classify_token(error, now=now), now=now)
-            lifetime = timedelta(seconds=read.expires_in or LIFETIME_DEFAULT)
+            if not (read.access_token.isascii() and read.access_token.isprintable() and read.access_token):
+                return self._refuse(classify_token(ValueError("the token fits in no header"), now=now), now=now)
+            seconds = read.expires_in if read.expires_in and read.expires_in > 0 else LIFETIME_DEFAULT
+            lifetime = timedelta(seconds=min(seconds, LIFETIME_MAX))
             self._token = Token(f"Bearer {read.access_token}", now + max(lifetime - MARGIN, lifetime / 2))
             self._refused = self._not_before = None
             return self._token
