@@ -48,10 +48,11 @@ def upgrade() -> None:
         postgresql_using="gin",
     )
     op.create_index(
-        "ix_delivery_states_tenant_id_name",
+        "ix_delivery_states_name",
         "delivery_states",
-        ["tenant_id", sa.literal_column("name text_pattern_ops")],
+        [sa.literal_column("to_tsvector('simple'::regconfig, name)")],
         unique=False,
+        postgresql_using="gin",
     )
     op.create_index(
         "ix_delivery_states_tenant_id_received_at", "delivery_states", ["tenant_id", "received_at"], unique=False

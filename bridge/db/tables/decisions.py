@@ -28,7 +28,7 @@ delivery_states = Table(
     Index("ix_delivery_states_tenant_id_received_at", "tenant_id", "received_at"),
     Index("ix_delivery_states_tenant_id_state_received_at", "tenant_id", "state", "received_at"),
     Index("ix_delivery_states_tenant_id_source_id_received_at", "tenant_id", "source_id", "received_at"),
-    Index("ix_delivery_states_tenant_id_name", "tenant_id", text("name text_pattern_ops")),
+    Index("ix_delivery_states_name", text("to_tsvector('simple'::regconfig, name)"), postgresql_using="gin"),
     Index("ix_delivery_states_tenant_id_zip", "tenant_id", "zip", postgresql_where=text("zip <> ''")),
     Index("ix_delivery_states_phones", "phones", postgresql_using="gin"),
     Index("ix_delivery_states_phone_ends", "phone_ends", postgresql_using="gin"),
