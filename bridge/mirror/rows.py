@@ -1,0 +1,150 @@
+"""Rows into tables: the newer of two versions wins in whatever order they come, and a repeat changes nothing.
+
+What is known already is left out before anything is written; what is new goes in by COPY, what changed by an upsert that
+compares once more, since our own writes come in between.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+import psycopg
+from psycopg import errors
+
+from bridge.db.database import Tx
+from bridge.domain.ids import TenantId
+from bridge.mirror.shapes import UNDATED, Row, Shape
+
+SETTLING = timedelta(minutes=2)
+"""For so long a page may still show a record without our own write, whose answer told no `modifiedOn`."""
+
+SAME_TICK = timedelta(minutes=10)
+"""Two versions with one `modifiedOn` are compared whole while so young; older ones are repeats."""
+
+FEW = 50
+"""Up to so many changed rows are sent one by one, more by COPY into a temporary table."""
+
+Known = dict[int, tuple[datetime, datetime | None, bool]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What a page did: how many rows it held, and the ids of those that were new or newer."""
+
+    seen: int
+    changed: frozenset[int]
+
+
+async def apply(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Iterable[Row], *, asked_at: datetime) -> Applied:
+    """Bring rows of one kind into the mirror and say which changed it.
+
+    `asked_at` is when the page was asked for, by the database's clock. Raises psycopg.DataError for what no column takes.
+    """
+    newest: dict[int, Row] = {}
+    for row in rows:
+        other = newest.get(row[0])
+        if other is None or row[2] >= other[2]:
+            newest[row[0]] = row
+    if not newest:
+        return Applied(seen=0, changed=frozenset())
+    known = await _known(tx, tenant_id, shape, list(newest))
+    fresh = [row for row in newest.values() if row[0] not in known]
+    newer = [row for row in newest.values() if row[0] in known and _may_replace(row, known[row[0]], asked_at=asked_at)]
+    if fresh:
+        try:
+            async with tx.transaction():
+                await _copy(tx, tenant_id, shape, shape.table, fresh)
+        except errors.UniqueViolation:
+            newer += fresh  # our own write came in between
+    changed = {row[0] for row in fresh}
+    if newer:
+        changed |= await _upsert(tx, tenant_id, shape, newer, asked_at=asked_at)
+    return Applied(seen=len(newest), changed=frozenset(changed))
+
+
+def _may_replace(row: Row, known: tuple[datetime, datetime | None, bool], *, asked_at: datetime) -> bool:
+    """Tell what the statement below decides for good, as far as three columns tell it."""
+    modified_on, written_at, active = known
+    if row[2] > modified_on:
+        return True
+    return row[2] == modified_on and (
+        written_at is not None or active != row[1] or row[2] == UNDATED or asked_at - row[2] < SAME_TICK
+    )
+
+
+async def _known(tx: Tx, tenant_id: TenantId, shape: Shape, ids: list[int]) -> Known:
+    fixed = "".join(f" AND {name} = '{value}'" for name, value in shape.fixed.items())
+    cursor = tx.cursor(binary=True)
+    await cursor.execute(
+        f"SELECT id, modified_on, written_at, active FROM {shape.table}"
+        f" WHERE tenant_id = %s{fixed} AND id = ANY(%s::bigint[])",
+        [tenant_id, ids],
+    )
+    return {row[0]: (row[1], row[2], row[3]) for row in await cursor.fetchall()}
+
+
+async def _copy(tx: Tx, tenant_id: TenantId, shape: Shape, table: str, rows: Sequence[Row]) -> None:
+    head = (tenant_id, *shape.fixed.values())
+    names = ", ".join(f'"{name}"' for name in shape.names)
+    async with tx.cursor().copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(shape.types)
+        write = copy.write_row
+        for row in rows:
+            await write(head + row)
+
+
+@cache
+def _statements(shape: Shape) -> tuple[str, str]:
+    """Return the upsert of a shape from a list of values, and from its temporary table."""
+    names = ", ".join(f'"{name}"' for name in shape.names)
+    own = [name for name in shape.columns if name != "id"]
+    sets = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in own)
+    mine = ", ".join(f't."{name}"' for name in own)
+    theirs = ", ".join(f'EXCLUDED."{name}"' for name in own)
+    # `written_at` says that the record holds a write of ours whose answer told no `modifiedOn` or only a part of it: a page
+    # asked for before that, and modified before that, may not show it yet. An equal `modified_on` fills what is missing.
+    conflict = f"""
+        ON CONFLICT ({", ".join(shape.key)}) DO UPDATE SET {sets}, written_at = NULL
+        WHERE (EXCLUDED.modified_on > t.modified_on
+               OR (EXCLUDED.modified_on = t.modified_on AND ({mine}) IS DISTINCT FROM ({theirs})))
+          AND (t.written_at IS NULL OR EXCLUDED.modified_on >= t.written_at OR %s > t.written_at)
+        RETURNING t.id
+    """
+    values = ", ".join(f"%s::{kind}" for kind in shape.types)
+    return (
+        f"INSERT INTO {shape.table} AS t ({names}) VALUES ({values}) {conflict}",
+        f"INSERT INTO {shape.table} AS t ({names}) SELECT {names} FROM {incoming(shape)} ORDER BY id {conflict}",
+    )
+
+
+def incoming(shape: Shape) -> str:
+    """Return the name of a shape's temporary table."""
+    return f"incoming_{shape.table}"
+
+
+async def _upsert(
+    tx: Tx, tenant_id: TenantId, shape: Shape, rows: Sequence[Row], *, asked_at: datetime
+) -> frozenset[int]:
+    one, many = _statements(shape)
+    settled = asked_at - SETTLING
+    changed: set[int] = set()
+    if len(rows) <= FEW:
+        head = (tenant_id, *shape.fixed.values())
+        # One order for all writers, so that two of them never wait for each other in a circle.
+        for row in sorted(rows, key=lambda row: int(row[0])):
+            cursor = await tx.execute(one, [*head, *row, settled])
+            changed.update(found[0] for found in await cursor.fetchall())
+        return frozenset(changed)
+    table = incoming(shape)
+    await tx.execute(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} (LIKE {shape.table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+    )
+    await tx.execute(f"DELETE FROM {table}")
+    await _copy(tx, tenant_id, shape, table, rows)
+    cursor = await tx.execute(many, [settled])
+    return frozenset(found[0] for found in await cursor.fetchall())
+
+
+Unfit = (psycopg.DataError, OverflowError)
+"""What is raised for values that no column takes."""
