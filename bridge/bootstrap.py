@@ -15,7 +15,7 @@ from bridge.intake.gate import Door
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
 from bridge.servicetitan.transport import open_http
-from bridge.settings import Settings, SourceSettings, TenantSettings, load, place_of_config
+from bridge.settings import ConfigInvalid, Settings, SourceSettings, TenantSettings, load
 
 
 def wall_clock() -> datetime:
@@ -26,18 +26,21 @@ def wall_clock() -> datetime:
 def load_settings(place: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of `place`, of BRIDGE_CONFIG, or the built-in demo's; raises ConfigInvalid."""
     known = (*connectors.kinds(), *connectors.ALIASES)
-    return load(place or place_of_config(environ), environ=environ, kinds=known, check_source=source_faults)
+    loaded = load(place, environ, kinds=known, inspect=source_faults)
+    if isinstance(loaded, Settings):
+        return loaded
+    raise ConfigInvalid(loaded)
 
 
 def source_faults(source: SourceSettings) -> tuple[str, ...]:
     """Return what a source's connector says is wrong with its options."""
     options = options_of(source, time_zone="UTC", country="US", public_url="")
-    return connectors.get_connector(source.block.connector).faults(secrets=secrets_of(source), options=options)
+    return connectors.get_connector(source.connector).faults(secrets=secrets_of(source), options=options)
 
 
 def open_database_server(settings: Settings) -> EmbeddedPostgres | None:
     """Return the embedded PostgreSQL to start where no DATABASE_URL is set, None where one is."""
-    return None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+    return None if settings.database_url else EmbeddedPostgres(Path(settings.data_dir))
 
 
 def secrets_of(source: SourceSettings) -> tuple[Secret, ...]:
@@ -47,15 +50,14 @@ def secrets_of(source: SourceSettings) -> tuple[Secret, ...]:
 
 def options_of(source: SourceSettings, *, time_zone: str, country: str, public_url: str) -> SourceOptions:
     """Return what a connector may see of a source."""
-    block = source.block
     return SourceOptions(
-        options=block.options,
-        map=block.map,
-        defaults=block.defaults,
+        options=dict(source.options),
+        map=dict(source.map),
+        defaults=dict(source.defaults),
         public_url=f"{public_url}/hooks/{source.id}" if public_url else "",
-        unsigned=block.unsigned,
-        max_bytes=block.limits.max_bytes,
-        tolerance_seconds=block.limits.tolerance_seconds,
+        unsigned=source.unsigned,
+        max_bytes=source.limits.max_bytes,
+        tolerance_seconds=source.limits.tolerance_seconds,
         country=country,
         time_zone=time_zone,
     )
@@ -63,7 +65,7 @@ def options_of(source: SourceSettings, *, time_zone: str, country: str, public_u
 
 def public_url_of(settings: Settings) -> str:
     """Return the address senders use: the configured one, else where the server listens."""
-    server = settings.config.server
+    server = settings.server
     return (server.public_url or f"http://{server.host}:{server.port}").rstrip("/")
 
 
@@ -71,11 +73,11 @@ def doors_of(settings: Settings) -> dict[SourceId, Door]:
     """Return every source as intake sees it."""
     doors = {}
     for source in settings.sources.values():
-        tenant = settings.tenants[source.tenant_id].block
+        tenant = settings.tenants[source.tenant_id]
         doors[source.id] = Door(
             source_id=source.id,
             tenant_id=source.tenant_id,
-            connector=connectors.get_connector(source.block.connector),
+            connector=connectors.get_connector(source.connector),
             secrets=secrets_of(source),
             options=options_of(
                 source, time_zone=tenant.time_zone, country=tenant.phone_region, public_url=public_url_of(settings)
@@ -86,14 +88,13 @@ def doors_of(settings: Settings) -> dict[SourceId, Door]:
 
 def credentials_of(tenant: TenantSettings) -> Credentials:
     """Return the credentials of a tenant for the environment it lives in."""
-    block = tenant.block
     return Credentials.for_environment(
-        block.simulator_url if block.environment == "simulator" else block.environment,
+        tenant.environment,
         tenant_id=tenant.tenant_id,
         client_id=tenant.client_id,
         client_secret=tenant.client_secret,
         app_key=tenant.app_key,
-        booking_provider=block.booking_provider,
+        booking_provider=tenant.booking_provider or None,
     )
 
 
@@ -115,7 +116,7 @@ class Clients:
     def __call__(self, tenant_id: TenantId) -> ServiceTitan:
         """Return the tenant's client; raises KeyError for a tenant nobody configured."""
         if tenant_id not in self._clients:
-            http = open_http(total=self._settings.config.worker.http_seconds)
+            http = open_http(total=self._settings.worker.http_seconds)
             client = open_servicetitan(self._settings.tenants[tenant_id], http=http, clock=self._clock)
             self._clients[tenant_id] = (client, http)
         return self._clients[tenant_id][0]

@@ -62,7 +62,7 @@ class Application:
         self.settings = settings
         self.database = Database(dsn, max_size=10)
         self.draining = asyncio.Event()
-        self._store = DeliveryStore(dsn, max_waiting=settings.config.server.max_waiting)
+        self._store = DeliveryStore(dsn, max_waiting=settings.server.max_waiting)
         self._rejections = RejectionLog()
         self._secret_uses = SecretUses()
         self._doors = bootstrap.doors_of(settings)
@@ -139,7 +139,7 @@ class Application:
 async def run(settings: Settings, *, dsn: str, handle_signals: bool = True) -> None:
     """Serve until a signal comes; every acknowledged delivery is committed before this returns."""
     application = Application(settings, dsn=dsn)
-    server = settings.config.server
+    server = settings.server
     await serve(
         application.build(),
         host=server.host,

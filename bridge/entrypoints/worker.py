@@ -61,7 +61,7 @@ class Processor:
                 continue
             if not found:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self.settings.config.worker.poll_seconds):
+                    async with asyncio.timeout(self.settings.worker.poll_seconds):
                         await self._woken.wait()
             else:
                 await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +85,7 @@ class Processor:
             return False
         now = await self._database.now()
         async with self._database.connection() as connection:
-            rows = await queue.claim(connection, free, now=now, share=self.settings.config.worker.batch)
+            rows = await queue.claim(connection, free, now=now, share=self.settings.worker.batch)
         by_tenant: dict[TenantId, list[Queued]] = {}
         for row in rows:
             by_tenant.setdefault(row.tenant_id, []).append(row)
@@ -124,7 +124,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     if stop is None:
         stop = asyncio.Event()
         stop_on_signals(stop)
-    worker = settings.config.worker
+    worker = settings.worker
     database = Database(dsn, min_size=2, max_size=12)
     await database.open()
     name = f"{socket.gethostname()}:{os.getpid()}"
@@ -139,7 +139,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         ownership=ownership,
         clock=bootstrap.wall_clock,
         execute=(
-            performer := Performer(lambda tenant: settings.tenants[tenant].block.external_data_guid or "")
+            performer := Performer(lambda tenant: settings.tenants[tenant].external_data_guid or "")
         ).execute,
         look_up=performer.look_up,
         settings=SendingSettings(

@@ -20,7 +20,7 @@ class ConfiguredDeciders:
     """Decides as the settings say."""
 
     def __init__(self, settings: Settings, *, doors: Mapping[SourceId, Door]) -> None:
-        self.config_version = settings.version
+        self.config_version = settings.version.hash
         self.doors = doors
         self._settings = settings
 
@@ -29,7 +29,7 @@ class ConfiguredDeciders:
         async with database.begin() as tx:
             await tx.execute(
                 "INSERT INTO config_versions (version, first_used_at, text) VALUES (%s, now(), %s) ON CONFLICT DO NOTHING",
-                [self._settings.version, self._settings.text],
+                [self._settings.version.hash, self._settings.version.text],
             )
 
     async def complete(
@@ -61,8 +61,8 @@ class ConfiguredDeciders:
         source = self._settings.sources[delivery.source_id]
         return PlanContext(
             tenant_id=delivery.tenant_id,
-            tenant=self._settings.tenants[delivery.tenant_id].block,
+            tenant=self._settings.tenants[delivery.tenant_id],
             source_id=delivery.source_id,
-            source=source.block,
+            source=source,
             nonce=nonce,
         )

@@ -5,7 +5,7 @@ import msgspec
 from bridge.domain.ids import EffectKey, SourceId, TenantId
 from bridge.domain.party import KnownBooking, PartyRecord
 from bridge.domain.reference import ReferenceLists
-from bridge.settings.schema import Source, Tenant
+from bridge.settings import SourceSettings, TenantSettings
 
 
 class OpenBooking(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,9 +22,9 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about one inquiry besides itself. `nonce` names a replay that a person forced."""
 
     tenant_id: TenantId
-    tenant: Tenant
+    tenant: TenantSettings
     source_id: SourceId
-    source: Source
+    source: SourceSettings
     reference: ReferenceLists = ReferenceLists()
     party: PartyRecord | None = None
     open_booking: OpenBooking | None = None

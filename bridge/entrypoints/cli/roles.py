@@ -73,6 +73,51 @@ def serve() -> None:
 
 
 @click.command()
+def work() -> None:
+    """Process deliveries and send their effects."""
+    from bridge.entrypoints import logs, worker
+
+    settings = settings_or_stop()
+    logs.configure()
+    with database_server(settings) as dsn:
+        run(worker.run(settings, dsn=dsn))
+
+
+@click.command()
+def up() -> None:
+    """Run everything in one process tree: migrations, serve, work, sync; PostgreSQL and simulator where needed."""
+    import time
+
+    from bridge.db import migrations
+    from bridge.entrypoints.cli.processes import Child, Signals, environment, stop_all
+
+    settings = settings_or_stop()
+    signals = Signals()
+    with database_server(settings) as dsn:
+        migrations.upgrade(dsn)
+        environ = environment(DATABASE_URL=dsn)
+        roles = [["serve"], ["work"], ["sync"]]
+        simulated = [tenant for tenant in settings.tenants.values() if tenant.is_simulator]
+        if simulated:
+            port = simulated[0].environment.rpartition(":")[2].strip("/")
+            known = [
+                f"{one.tenant_id}:cid.demo:cs1.demo:ak1.demo:{one.booking_provider or 0}" for one in simulated
+            ]
+            added = [word for text in known for word in ("--tenant", text)]
+            roles.insert(0, ["simulator", "--port", port, *added])
+        children = [Child(arguments, environ=environ) for arguments in roles]
+        try:
+            for child in children:
+                child.start()
+            while not signals.stopped:
+                for child in children:
+                    child.mind()
+                time.sleep(0.2)
+        finally:
+            stop_all(children)
+
+
+@click.command()
 def migrate() -> None:
     """Bring the database schema to the newest version."""
     from sqlalchemy.exc import OperationalError

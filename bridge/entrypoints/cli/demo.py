@@ -1,0 +1,253 @@
+"""`bridge demo`: everything on this machine, from a signed webhook to the booking in a stand-in ServiceTitan."""
+
+import json
+import shlex
+import time
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from bridge.entrypoints.cli.exits import Exit, Stop
+from bridge.entrypoints.cli.processes import Child, Signals, environment, free_port, stop_all
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from bridge.entrypoints.cli.demo_samples import Sample
+    from bridge.settings import Settings
+
+_START_SECONDS = 30.0
+_EFFECT_SECONDS = 20.0
+_TENANT = 1000001
+
+
+class Demo:
+    """The running pieces, and what was seen of them."""
+
+    def __init__(self, *, quiet: bool, signals: Signals) -> None:
+        from bridge.bootstrap import load_settings
+
+        self.port = free_port(8080)
+        self.simulator_port = free_port(8377)
+        self.environ = environment(
+            BRIDGE_PORT=str(self.port), BRIDGE_SIMULATOR_URL=f"http://127.0.0.1:{self.simulator_port}"
+        )
+        self.environ.pop("BRIDGE_CONFIG", None)
+        self.settings: Settings = load_settings(environ=self.environ)
+        self.children: list[Child] = []
+        self._quiet = quiet
+        self._signals = signals
+
+    def say(self, text: str = "") -> None:
+        """Tell the person at the terminal; --json keeps standard output for the result."""
+        click.echo(text, err=self._quiet)
+
+    def start(self, dsn: str, logs: Path) -> None:
+        """Migrate a fresh database, start the roles and wait until they are ready."""
+        from bridge.db import migrations
+
+        migrations.upgrade(dsn)
+        self.environ["DATABASE_URL"] = dsn
+        roles = (["simulator", "--port", str(self.simulator_port)], ["serve"], ["work"], ["sync"])
+        for arguments in roles:
+            child = Child(arguments, environ=self.environ, log=logs / f"{arguments[0]}.log")
+            child.start()
+            self.children.append(child)
+        self._wait(f"http://127.0.0.1:{self.simulator_port}/_simulator/time", "simulator", logs)
+        self._wait(f"http://127.0.0.1:{self.port}/readyz", "serve", logs)
+
+    def _wait(self, url: str, name: str, logs: Path) -> None:
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until and not self._signals.stopped:
+            try:
+                with urllib.request.urlopen(url, timeout=2):  # noqa: S310  our own address
+                    return
+            except OSError:
+                time.sleep(0.05)
+        tail = (logs / f"{name}.log").read_text(errors="replace")[-800:]
+        raise Stop(Exit.UNREACHABLE, f"{name} did not start:\n{tail}")
+
+    def post(self, sample: "Sample") -> tuple[int, dict[str, Any]]:
+        """Send a sample as its sender would and return status and answer."""
+        url = f"http://127.0.0.1:{self.port}/hooks/{sample.source}{sample.path}"
+        request = urllib.request.Request(url, data=sample.body, headers=sample.headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                return answer.status, json.loads(answer.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"{}")
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Return every effect the simulator ever applied to the demo's tenant: the truth, not our tables."""
+        url = f"http://127.0.0.1:{self.simulator_port}/_simulator/ledger?tenant={_TENANT}&by=api"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            body = json.loads(answer.read())
+        entries: list[dict[str, Any]] = body["entries"] if isinstance(body, dict) else body
+        return entries
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Send the samples, wait for their effects, print the end state and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Print the end state as JSON.")
+def demo(once: bool, as_json: bool) -> None:
+    """Run everything here: PostgreSQL, a stand-in ServiceTitan, the bridge and its worker, on signed sample webhooks.
+
+    Exit code of --once: 0 only if every sample had exactly its expected effect.
+    """
+    import os
+
+    import psycopg
+
+    from bridge.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+    from bridge.entrypoints.cli.demo_samples import samples
+
+    signals = Signals()
+    demonstration = Demo(quiet=as_json, signals=signals)
+    folder = Path(os.environ.get("BRIDGE_DATA_DIR") or ".bridge") / "demo"
+    server = EmbeddedPostgres(folder)
+    try:
+        dsn = server.start()
+    except EmbeddedPostgresError as error:
+        raise Stop(Exit.UNREACHABLE, str(error)) from None
+    try:
+        with psycopg.connect(dsn, autocommit=True) as admin:  # each demo starts from nothing; so does its simulator
+            admin.execute("DROP DATABASE IF EXISTS bridge_demo WITH (FORCE)")
+            admin.execute("CREATE DATABASE bridge_demo")
+        own = dsn.replace("/postgres?", "/bridge_demo?")
+        demonstration.start(own, folder)
+        secrets = {str(name): source.secrets[0].value for name, source in demonstration.settings.sources.items()}
+        run = uuid.uuid4().hex[:8]
+        wanted = samples(secrets, run=run, now=int(time.time()))
+        with psycopg.connect(own, autocommit=True) as connection:
+            results = [_follow(demonstration, connection, sample) for sample in wanted]
+            state = _end_state(demonstration, connection, results)
+        if as_json:
+            click.echo(json.dumps(state, indent=2))
+        else:
+            _tell(demonstration, state, secrets["website"], run)
+        if once:
+            if not state["as_expected"]:
+                raise Stop(Exit.PROBLEMS, "a sample did not have exactly its expected effect")
+            return
+        while not signals.stopped:
+            for child in demonstration.children:
+                child.mind()
+            time.sleep(0.2)
+        demonstration.say("stopping")
+    finally:
+        stop_all(demonstration.children)
+        server.stop()
+
+
+def _follow(demonstration: Demo, connection: "psycopg.Connection[Any]", sample: "Sample") -> dict[str, Any]:
+    """Send one sample and print its way, step by step, as the bridge wrote it down."""
+    status, answer = demonstration.post(sample)
+    result: dict[str, Any] = {
+        "sample": sample.title,
+        "source": sample.source,
+        "expected": sample.expect,
+        "status": status,
+    }
+    if status >= 300:
+        demonstration.say(f"✗ {sample.title}: {status} {answer.get('reason')}")
+        return {**result, "got": "rejected", "reason": answer.get("reason")}
+    delivery = int(answer["id"])
+    result["delivery"] = delivery
+    if answer["status"] == "duplicate":
+        demonstration.say(f"✓ {sample.title}: verified → already delivery {delivery}, nothing is done twice")
+        return {**result, "got": "duplicate"}
+    seen = _wait_for_effects(connection, delivery)
+    matched = (seen["match"] or {}).get("type", "?")
+    kinds = ", ".join(effect["kind"] for effect in seen["effects"]) or "nothing"
+    booking = next((effect["booking"] for effect in seen["effects"] if effect.get("booking")), None)
+    sent = "sent" if seen["settled"] else "NOT SENT"
+    got = "joins" if seen["joins"] else "booking" if booking else "nothing"
+    result |= {"got": got, "booking": booking, "effects": seen["effects"]}
+    where = f", ServiceTitan booking {booking}" if booking else ""
+    normalized = f"{(seen['inquiry'] or {}).get('type', '?')} of {((seen['inquiry'] or {}).get('person') or {}).get('name', '?')}"
+    demonstration.say(
+        f"✓ {sample.title}: verified → normalized ({normalized}) → {matched} → planned ({kinds}) → {sent}{where}"
+    )
+    return result
+
+
+def _wait_for_effects(connection: "psycopg.Connection[Any]", delivery: int) -> dict[str, Any]:
+    """Return inquiry, match and effects of a delivery once all of them are settled, or what there is after 20 s."""
+    until = time.monotonic() + _EFFECT_SECONDS
+    while True:
+        row = connection.execute(
+            "SELECT inquiry, match, plan FROM decisions WHERE delivery_id = %s ORDER BY id DESC LIMIT 1", [delivery]
+        ).fetchone()
+        effects = connection.execute(
+            "SELECT e.kind, e.key::text, a.settles, a.created FROM effects e LEFT JOIN attempts a"
+            " ON a.tenant_id = e.tenant_id AND a.effect_id = e.id AND a.settles > 0 WHERE e.delivery_id = %s ORDER BY e.id",
+            [delivery],
+        ).fetchall()
+        settled = row is not None and all(effect[2] == 1 for effect in effects)
+        if settled or time.monotonic() > until:
+            break
+        time.sleep(0.02)
+    listed = [
+        {
+            "kind": kind,
+            "key": key.replace("-", ""),
+            "booking": (created or {}).get("") if kind == "create_booking" else None,
+        }
+        for kind, key, _, created in effects
+    ]
+    inquiry, match, plan = row or (None, None, None)
+    joins = bool((plan or {}).get("joins"))
+    return {"inquiry": inquiry, "match": match, "effects": listed, "settled": settled, "joins": joins}
+
+
+def _end_state(
+    demonstration: Demo, connection: "psycopg.Connection[Any]", results: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what there is in the end, effects counted in the simulator's own ledger."""
+    entries = demonstration.ledger()
+    counts: dict[str, int] = {}
+    for entry in entries:
+        counts[entry["kind"]] = counts.get(entry["kind"], 0) + 1
+    per_booking: dict[str, int] = {}
+    for entry in entries:
+        if entry["kind"] == "booking.created":
+            per_booking[entry["externalId"]] = per_booking.get(entry["externalId"], 0) + 1
+    keys = [effect["key"] for one in results for effect in one.get("effects", ()) if effect["kind"] == "create_booking"]
+    once = sorted(per_booking) == sorted(keys) and all(count == 1 for count in per_booking.values())
+    deliveries = connection.execute("SELECT count(*) FROM deliveries").fetchone()
+    inquiries = connection.execute("SELECT count(*) FROM decisions WHERE inquiry IS NOT NULL").fetchone()
+    return {
+        "deliveries": deliveries[0] if deliveries else 0,
+        "inquiries": inquiries[0] if inquiries else 0,
+        "effects": counts,
+        "samples": results,
+        "as_expected": once and all(one["got"] == one["expected"] for one in results),
+    }
+
+
+def _tell(demonstration: Demo, state: dict[str, Any], secret: str, run: str) -> None:
+    from bridge.entrypoints.cli.demo_samples import signed_website
+
+    headers, body = signed_website(
+        secret,
+        f"msg_{run}_curl",
+        int(time.time()),
+        {"name": "Your Name", "phone": "512-555-0100", "message": "Tried with curl"},
+    )
+    flags = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items())
+    base = f"http://127.0.0.1:{demonstration.port}"
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(state["effects"].items()))
+    demonstration.say()
+    demonstration.say(f"In ServiceTitan's ledger: {counted or 'nothing'}.")
+    demonstration.say(f"Console     {base}/")
+    demonstration.say(f"API         {base}/api/v1")
+    demonstration.say(f"ServiceTitan (simulated)  http://127.0.0.1:{demonstration.simulator_port}/_simulator/docs")
+    demonstration.say()
+    demonstration.say("One more, signed and good for five minutes:")
+    demonstration.say(f"  curl -X POST {base}/hooks/website {flags} -d {shlex.quote(body.decode())}")
+    demonstration.say()
+    demonstration.say("Ctrl-C stops everything.")
