@@ -20,7 +20,9 @@ def provider_of(call: Call) -> int:
     refused = tag_id != granted if granted is not None else not call.switches.unrestricted_may_use_provider_paths
     if refused:
         raise Problem(
-            call.switches.provider_not_granted_status, f"Booking provider {tag_id} is not granted to this app."
+            call.switches.provider_not_granted_status,
+            f"Booking provider {tag_id} is not granted to this app.",
+            settled=True,
         )
     if call.account.booking_provider_tags.get(tag_id) is None:
         title = f"Booking provider {tag_id} was not found."
@@ -33,6 +35,7 @@ def _unrestricted(call: Call) -> None:
         raise Problem(
             call.switches.provider_not_granted_status,
             "This app is restricted to a booking provider; tenant-wide bookings are not available to it.",
+            settled=True,
         )
 
 

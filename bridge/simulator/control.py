@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.exceptions import NotFoundException, ValidationException
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromQuery, JSONBody, QueryParameter
 
 from bridge.simulator.faults import Fault, profile
 from bridge.simulator.generator import ATTACHED, Town, attach
@@ -31,6 +31,7 @@ class Tenant(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
 class Edit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """An action of a person in ServiceTitan, with its arguments by name."""
 
+    tenant: int
     action: str
     arguments: dict[str, Any]
 
@@ -38,8 +39,21 @@ class Edit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Population(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How many made-up customers a tenant shall have."""
 
+    tenant: int
     customers: int
     seed: int = 0
+
+
+class Profile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The name of a profile of faults."""
+
+    name: str
+
+
+class Occurrence(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The `userassignedid` of an event."""
+
+    occurrence: str
 
 
 class Advance(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -130,14 +144,14 @@ def add_faults(request: Request[Any, Any, Any], data: JSONBody[list[Fault]]) -> 
     return _json(_simulator(request).faults.rules)
 
 
-@put("/_simulator/faults/profile/{name:str}", sync_to_thread=False)
-def set_profile(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+@put("/_simulator/faults/profile", sync_to_thread=False)
+def set_profile(request: Request[Any, Any, Any], data: JSONBody[Profile]) -> Response[bytes]:
     """Replace all rules by those of a named profile."""
     simulator = _simulator(request)
     try:
-        rules = profile(name)
+        rules = profile(data.name)
     except KeyError as error:
-        raise NotFoundException(f"There is no profile named {name!r}.") from error
+        raise NotFoundException(f"There is no profile named {data.name!r}.") from error
     simulator.clear_faults()
     for fault in reversed(rules):
         simulator.add_fault(fault)
@@ -198,33 +212,35 @@ def add_tenant(request: Request[Any, Any, Any], data: JSONBody[Tenant]) -> Respo
     return _json({"tenants": sorted(simulator.accounts)})
 
 
-@post("/_simulator/tenants/{tenant:int}/customers", sync_to_thread=False)
-def populate(request: Request[Any, Any, Any], tenant: FromPath[int], data: JSONBody[Population]) -> Response[bytes]:
+@post("/_simulator/customers", sync_to_thread=False)
+def populate(request: Request[Any, Any, Any], data: JSONBody[Population]) -> Response[bytes]:
     """Give a tenant made-up customers with locations and contacts, in place of those it had been given before."""
-    account = _simulator(request).accounts.get(tenant)
+    account = _simulator(request).accounts.get(data.tenant)
     if account is None:
-        raise NotFoundException(f"There is no tenant {tenant}.")
+        raise NotFoundException(f"There is no tenant {data.tenant}.")
     attach(account, Town(seed=data.seed, customers=data.customers))
     return _json({name: len(account.tables[name]) for name in ATTACHED})
 
 
-@post("/_simulator/tenants/{tenant:int}/edits", sync_to_thread=False, status_code=200)
-def edit(request: Request[Any, Any, Any], tenant: FromPath[int], data: JSONBody[Edit]) -> Response[bytes]:
+@post("/_simulator/edits", sync_to_thread=False, status_code=200)
+def edit(request: Request[Any, Any, Any], data: JSONBody[Edit]) -> Response[bytes]:
     """Do what a person does in ServiceTitan: one of the actions of `operator.ACTIONS`."""
     simulator = _simulator(request)
     act = ACTIONS.get(data.action)
-    if act is None or tenant not in simulator.accounts:
+    if act is None or data.tenant not in simulator.accounts:
         raise NotFoundException(
-            f"There is no tenant {tenant} or no action {data.action!r}; actions: {', '.join(ACTIONS)}."
+            f"There is no tenant {data.tenant} or no action {data.action!r}; actions: {', '.join(ACTIONS)}."
         )
     try:
-        return _json(act(simulator.operator(tenant), **data.arguments))
+        return _json(act(simulator.operator(data.tenant), **data.arguments))
     except (KeyError, TypeError, ValueError) as error:
         raise ValidationException(str(error)) from error
 
 
-@get("/_simulator/tenants/{tenant:int}/{table:str}", sync_to_thread=False)
-def read_table(request: Request[Any, Any, Any], tenant: FromPath[int], table: FromPath[str], limit: FromQuery[int] = 100) -> Response[bytes]:
+@get("/_simulator/rows", sync_to_thread=False)
+def read_table(
+    request: Request[Any, Any, Any], tenant: FromQuery[int], table: FromQuery[str], limit: FromQuery[int] = 100
+) -> Response[bytes]:
     """Show the stored rows of a table: the truth behind the API."""
     account = _simulator(request).accounts.get(tenant)
     if account is None or table not in account.tables:
@@ -254,11 +270,11 @@ def read_webhooks(request: Request[Any, Any, Any]) -> Response[bytes]:
     return _json({"subscriptions": hooks.subscriptions, "deliveries": hooks.deliveries[-200:]})
 
 
-@post("/_simulator/webhooks/repeat/{occurrence:str}", sync_to_thread=False, status_code=200)
-def repeat(request: Request[Any, Any, Any], occurrence: FromPath[str]) -> Response[bytes]:
+@post("/_simulator/webhooks/repeat", sync_to_thread=False, status_code=200)
+def repeat(request: Request[Any, Any, Any], data: JSONBody[Occurrence]) -> Response[bytes]:
     """Send an event again: same `userassignedid`, new `id`."""
     simulator = _simulator(request)
-    return _json({"queued": simulator.webhooks.repeat(occurrence, at=simulator.now())})
+    return _json({"queued": simulator.webhooks.repeat(data.occurrence, at=simulator.now())})
 
 
 @get("/_simulator/openapi.json", sync_to_thread=False)

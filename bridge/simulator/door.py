@@ -178,9 +178,13 @@ class Visit:
             raise Problem(401, "Unauthorized", headers={"www-authenticate": 'Bearer error="invalid_token"'})
         client = self.client = grant.client
         if request.headers.get("st-app-key") != client.app_key:
-            raise Problem(switches.bad_app_key_status, "The application key is missing or not valid for this client.")
+            raise Problem(
+                switches.bad_app_key_status,
+                "The application key is missing or not valid for this client.",
+                settled=True,
+            )
         if self.texts and self.tenant != client.tenant:
-            raise Problem(switches.tenant_mismatch_status, "The token was not issued for this tenant.")
+            raise Problem(switches.tenant_mismatch_status, "The token was not issued for this tenant.", settled=True)
         self._limit(client)
         if self.route is None:
             if self.allowed:

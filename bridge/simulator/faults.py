@@ -83,7 +83,7 @@ def meets(fault: Fault, request: Meeting) -> bool:
     if fault.times is not None and fault.hits >= fault.times:
         return False
     read = request.method == "GET"
-    if (read and fault.action in WRITES_ONLY) or (not read and fault.action in READS_ONLY):
+    if (fault.action in WRITES_ONLY and (read or not request.operation)) or (not read and fault.action in READS_ONLY):
         return False
     return (
         (fault.method is None or fault.method.upper() == request.method)

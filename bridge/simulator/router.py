@@ -1,5 +1,7 @@
 """Paths to operations: a tree over the segments, so that a look-up costs the same however many operations there are."""
 
+from functools import cache
+
 from bridge.simulator import bookings, customers, leads, people, reference
 from bridge.simulator.call import Handler
 from bridge.simulator.contract import Operation, load
@@ -52,8 +54,9 @@ class Node:
         return found
 
 
+@cache
 def build() -> Node:
-    """Return the tree of all operations; every operation has a handler and every handler an operation."""
+    """Return the tree of all operations, the same for every simulator; every operation has a handler and every handler an operation."""
     root = Node()
     operations = {operation.name: operation for module in load() for operation in module.operations}
     if operations.keys() != HANDLERS.keys():

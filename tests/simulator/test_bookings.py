@@ -1,5 +1,7 @@
 """Bookings: who may use which path, what a create needs, what a change may touch."""
 
+from typing import Any
+
 import pytest
 
 from bridge.simulator.state import Simulator
@@ -7,7 +9,7 @@ from bridge.simulator.switches import Switches
 from bridge.simulator.values import Nulls
 
 
-async def test_a_booking_is_made_found_by_external_id_and_counted(far, simulator: Simulator) -> None:
+async def test_a_booking_is_made_found_by_external_id_and_counted(far: Any, simulator: Simulator) -> None:
     made = await far.book("e1", campaignId=602, jobTypeId=701, businessUnitId=301, priority="urgent")
     assert made["status"] == "New"
     assert made["priority"] == "Urgent"
@@ -16,13 +18,13 @@ async def test_a_booking_is_made_found_by_external_id_and_counted(far, simulator
     assert simulator.count("booking.created", external_id="e1") == 1
 
 
-async def test_the_same_external_id_twice_makes_two_bookings(far, simulator: Simulator) -> None:
+async def test_the_same_external_id_twice_makes_two_bookings(far: Any, simulator: Simulator) -> None:
     first, second = await far.book("e1"), await far.book("e1")
     assert first["id"] != second["id"]
     assert simulator.count("booking.created", external_id="e1") == 2
 
 
-async def test_the_switch_makes_a_second_external_id_a_conflict(far, simulator: Simulator) -> None:
+async def test_the_switch_makes_a_second_external_id_a_conflict(far: Any, simulator: Simulator) -> None:
     simulator.switches = Switches(duplicate_external_id_conflicts=True)
     await far.book("e1")
     answer = await far.ask("POST", "/booking-provider/501/bookings", await _body())
@@ -50,14 +52,16 @@ async def _body() -> dict[str, object]:
         ({"start": "tomorrow"}, "Start"),
     ],
 )
-async def test_a_bad_create_is_refused_naming_the_member(far, simulator: Simulator, change, member: str) -> None:
+async def test_a_bad_create_is_refused_naming_the_member(
+    far: Any, simulator: Simulator, change: Any, member: str
+) -> None:
     answer = await far.ask("POST", "/booking-provider/501/bookings", {**await _body(), **change})
     assert answer.status_code == 400
     assert member in answer.json()["errors"]
     assert simulator.count() == 0
 
 
-async def test_an_app_with_a_tag_has_its_provider_path_only(far, wide) -> None:
+async def test_an_app_with_a_tag_has_its_provider_path_only(far: Any, wide: Any) -> None:
     made = await far.book()
     assert (await far.ask("GET", "/bookings")).status_code == 403
     assert (await far.ask("GET", f"/bookings/{made['id']}")).status_code == 403
@@ -66,20 +70,22 @@ async def test_an_app_with_a_tag_has_its_provider_path_only(far, wide) -> None:
     assert (await wide.ask("GET", "/booking-provider/777/bookings")).status_code == 404
 
 
-async def test_there_is_no_create_on_the_tenant_path(wide) -> None:
+async def test_there_is_no_create_on_the_tenant_path(wide: Any) -> None:
     answer = await wide.ask("POST", "/bookings", await _body())
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET"
 
 
-async def test_a_change_touches_only_what_was_sent(far) -> None:
+async def test_a_change_touches_only_what_was_sent(far: Any) -> None:
     made = await far.book(campaignId=602)
     changed = await far.patch(f"/booking-provider/501/bookings/{made['id']}", {"summary": "AC is out, two units"})
     assert (changed["summary"], changed["campaignId"], changed["status"]) == ("AC is out, two units", 602, "New")
 
 
 @pytest.mark.parametrize(("mode", "status", "left"), [("strict", 400, 602), ("ignore", 200, 602), ("clear", 200, None)])
-async def test_null_in_a_change_does_what_the_switch_says(far, simulator: Simulator, mode, status, left) -> None:
+async def test_null_in_a_change_does_what_the_switch_says(
+    far: Any, simulator: Simulator, mode: Any, status: Any, left: Any
+) -> None:
     simulator.switches = Switches(null_in_patch=Nulls(mode))
     path = f"/booking-provider/501/bookings/{(await far.book(campaignId=602))['id']}"
     answer = await far.ask("PATCH", path, {"campaignId": None})
@@ -87,14 +93,14 @@ async def test_null_in_a_change_does_what_the_switch_says(far, simulator: Simula
     assert (await far.get(path))["campaignId"] == left
 
 
-async def test_an_address_in_a_change_must_be_complete(far) -> None:
+async def test_an_address_in_a_change_must_be_complete(far: Any) -> None:
     made = await far.book()
     answer = await far.ask("PATCH", f"/booking-provider/501/bookings/{made['id']}", {"address": {"city": "Waco"}})
     assert answer.status_code == 400
     assert "Address.Unit" in answer.json()["errors"]
 
 
-async def test_contacts_are_separate_records_and_answer_the_change_without_an_id(far) -> None:
+async def test_contacts_are_separate_records_and_answer_the_change_without_an_id(far: Any) -> None:
     path = f"/booking-provider/501/bookings/{(await far.book())['id']}/contacts"
     (first,) = (await far.get(path))["data"]
     await far.post(path, {"type": "Email", "value": "ann@example.com"})
@@ -104,7 +110,7 @@ async def test_contacts_are_separate_records_and_answer_the_change_without_an_id
     assert [row["type"] for row in (await far.get(path))["data"]] == ["Email"]
 
 
-async def test_a_dismissed_booking_is_dismissed_once(far, simulator: Simulator) -> None:
+async def test_a_dismissed_booking_is_dismissed_once(far: Any, simulator: Simulator) -> None:
     made = await far.book()
     path = f"/booking-provider/501/bookings/{made['id']}"
     answer = await far.ask("POST", f"{path}/dismiss", {"callReasonId": 903})
@@ -114,14 +120,14 @@ async def test_a_dismissed_booking_is_dismissed_once(far, simulator: Simulator) 
     assert simulator.count("booking.dismissed", external_id="e1") == 1
 
 
-async def test_what_is_not_there_is_404_where_documented_and_400_elsewhere(far, simulator: Simulator) -> None:
+async def test_what_is_not_there_is_404_where_documented_and_400_elsewhere(far: Any, simulator: Simulator) -> None:
     assert (await far.ask("GET", "/booking-provider/501/bookings/5")).status_code == 404
     assert (await far.ask("POST", "/booking-provider/501/bookings/5/dismiss", {})).status_code == 400
     simulator.switches = Switches(undeclared_status=0)
     assert (await far.ask("POST", "/booking-provider/501/bookings/5/dismiss", {})).status_code == 404
 
 
-async def test_provider_tags_are_made_found_and_renamed(far) -> None:
+async def test_provider_tags_are_made_found_and_renamed(far: Any) -> None:
     made = await far.post("/booking-provider-tags", {"tagName": "Angi", "description": "Leads of Angi"})
     assert (await far.ask("POST", "/booking-provider-tags", {"tagName": "Angi", "description": ""})).status_code == 409
     await far.patch(f"/booking-provider-tags/{made['id']}", {"description": "Angi leads"})

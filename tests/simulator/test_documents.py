@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 import requests
 import schemathesis
@@ -26,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from bridge.simulator.app import create_app
 from bridge.simulator.contract import load
 from bridge.simulator.generator import Town, attach
+from bridge.simulator.hooks import Subscription, cloud_event
 from bridge.simulator.openapi import document
 from bridge.simulator.state import Simulator
 from bridge.simulator.switches import Switches
@@ -194,3 +196,40 @@ def test_no_undocumented_status_or_shape_is_found(shared_dir: Path, module: str,
         with contextlib.suppress(Unsatisfiable):
             prober(stranger, operation, base=base, mode=mode, seen=seen)()
     assert seen & {200, 400}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("tn.crm.booking-updated", "CloudEvent_Of_Crm.V2.Webhooks.BookingUpdatedWebhookPayload"),
+        ("tn.crm.lead-created", "CloudEvent_Of_Crm.V2.Webhooks.LeadCreatedWebhook"),
+        ("tn.crm.lead-updated", "CloudEvent_Of_Crm.V2.Webhooks.LeadUpdatedWebhook"),
+    ],
+)
+async def test_webhooks_have_the_documented_shape(
+    shared_dir: Path, far: Any, simulator: Simulator, kind: str, name: str
+) -> None:
+    text = (shared_dir / "servicetitan-openapi" / "webhook-schemas" / "crm-v2.json").read_text("utf-8")
+    schemas = json.loads(text)["components"]["schemas"]
+    simulator.webhooks.subscriptions.append(Subscription(tenant=1000001, url="http://bridge.example.com"))
+    address = {"street": "1 Oak St", "city": "Austin", "state": "TX", "zip": "78701", "country": "USA"}
+    made = await far.book("e1", address=address, priority="High")
+    await far.patch(f"/booking-provider/501/bookings/{made['id']}", {"summary": "changed"})
+    lead = {"campaignId": 601, "summary": "Quote", "callReasonId": 901, "leadCity": "Austin"}
+    lead_id = (await far.post("/leads", lead))["id"]
+    await far.patch(f"/leads/{lead_id}", {"leadPhone": "512-555-0105"})
+    sent = [one for one in simulator.webhooks.deliveries if one.kind == kind]
+    assert sent
+    schema = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
+    for one in sent:
+        jsonschema_rs.validate(_plain_schema(schema), json.loads(cloud_event(one, "d-1")))
+
+
+def _plain_schema(schema: Any) -> Any:
+    """Return an OpenAPI 3.0 schema as JSON Schema: `nullable` becomes a type of its own."""
+    if isinstance(schema, list):
+        return [_plain_schema(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _plain_schema(value) for key, value in schema.items() if key != "example"}
+    return {"anyOf": [plain, {"type": "null"}]} if plain.pop("nullable", False) is True else plain

@@ -1,5 +1,7 @@
 """Customers, locations, their contacts, notes, tags, custom fields and external data."""
 
+from typing import Any
+
 import pytest
 
 from bridge.simulator import operator
@@ -10,7 +12,7 @@ GUID = "0d2f7a3e-9d0b-4c53-8f5d-1c8c8f8a0001"
 OTHER_GUID = "0d2f7a3e-9d0b-4c53-8f5d-1c8c8f8a0002"
 
 
-async def test_a_new_locations_contacts_are_copied_to_the_customer_as_other_records(far) -> None:
+async def test_a_new_locations_contacts_are_copied_to_the_customer_as_other_records(far: Any) -> None:
     made = await far.customer()
     (at_location,) = made["locations"][0]["contacts"]
     (at_customer,) = (await far.get(f"/customers/{made['id']}/contacts"))["data"]
@@ -18,7 +20,7 @@ async def test_a_new_locations_contacts_are_copied_to_the_customer_as_other_reco
     assert at_location["id"] != at_customer["id"]
 
 
-async def test_a_customer_carries_no_phone_and_is_found_by_the_phone_of_a_contact(far) -> None:
+async def test_a_customer_carries_no_phone_and_is_found_by_the_phone_of_a_contact(far: Any) -> None:
     made = await far.customer()
     found = await far.get("/customers", phone="+1 (512) 555-0102")
     assert [row["id"] for row in found["data"]] == [made["id"]]
@@ -26,7 +28,7 @@ async def test_a_customer_carries_no_phone_and_is_found_by_the_phone_of_a_contac
     assert (await far.get("/customers", phone="512-555-0103"))["data"] == []
 
 
-async def test_contact_changes_do_not_move_the_owners_modified_on(far, time) -> None:
+async def test_contact_changes_do_not_move_the_owners_modified_on(far: Any, time: Any) -> None:
     made = await far.customer()
     time.pass_seconds(60)
     path = f"/customers/{made['id']}/contacts"
@@ -39,12 +41,12 @@ async def test_contact_changes_do_not_move_the_owners_modified_on(far, time) -> 
 
 
 @pytest.mark.parametrize("path", ["/customers/contacts", "/locations/contacts"])
-async def test_the_cross_owner_contact_lists_need_a_bound(far, path: str) -> None:
+async def test_the_cross_owner_contact_lists_need_a_bound(far: Any, path: str) -> None:
     assert (await far.ask("GET", path)).status_code == 400
 
 
 @pytest.mark.parametrize(("party", "first", "second"), [("customers", 1001, 1002), ("locations", 1101, 1102)])
-async def test_a_change_replaces_all_custom_fields(far, party: str, first: int, second: int) -> None:
+async def test_a_change_replaces_all_custom_fields(far: Any, party: str, first: int, second: int) -> None:
     made = await far.customer()
     row_id = made["id"] if party == "customers" else made["locations"][0]["id"]
     await far.patch(f"/{party}/{row_id}", {"customFields": [{"typeId": first, "value": "a"}]})
@@ -52,14 +54,14 @@ async def test_a_change_replaces_all_custom_fields(far, party: str, first: int, 
     assert [(field["typeId"], field["value"]) for field in changed["customFields"]] == [(second, "b")]
 
 
-async def test_the_switch_merges_a_customers_custom_fields(far, simulator: Simulator) -> None:
+async def test_the_switch_merges_a_customers_custom_fields(far: Any, simulator: Simulator) -> None:
     simulator.switches = Switches(customer_custom_fields_replaced=False)
     made = await far.customer(customFields=[{"typeId": 1001, "value": "Spanish"}])
     changed = await far.patch(f"/customers/{made['id']}", {"customFields": [{"typeId": 1002, "value": "b"}]})
     assert {field["typeId"] for field in changed["customFields"]} == {1001, 1002}
 
 
-async def test_tags_are_added_once_removed_once_and_replaced_by_a_change(far, simulator: Simulator) -> None:
+async def test_tags_are_added_once_removed_once_and_replaced_by_a_change(far: Any, simulator: Simulator) -> None:
     made = await far.customer()
     path = f"/customers/{made['id']}/tags"
     assert await far.post(f"{path}/801") == {"customerId": made["id"], "tagTypeIds": [801]}
@@ -72,7 +74,7 @@ async def test_tags_are_added_once_removed_once_and_replaced_by_a_change(far, si
     assert simulator.count("customer.tag_added", customer_id=made["id"]) == 1
 
 
-async def test_bulk_tags_take_a_body_on_delete_and_answer_nothing(far) -> None:
+async def test_bulk_tags_take_a_body_on_delete_and_answer_nothing(far: Any) -> None:
     one, two = await far.customer(), await far.customer()
     body = {"customerIds": [one["id"], two["id"]], "tagTypeIds": [801, 802]}
     answer = await far.ask("PUT", "/tags", body)
@@ -82,19 +84,26 @@ async def test_bulk_tags_take_a_body_on_delete_and_answer_nothing(far) -> None:
     assert (await far.ask("PUT", "/tags", {**body, "customerIds": [5]})).status_code == 409
 
 
-async def test_external_data_is_seen_only_with_the_guid_it_was_written_under(far) -> None:
-    given = {"applicationGuid": GUID, "externalData": [{"key": "crm", "value": "a-1"}, {"key": "tier", "value": "gold"}]}
+async def test_external_data_is_seen_only_with_the_guid_it_was_written_under(far: Any) -> None:
+    given = {
+        "applicationGuid": GUID,
+        "externalData": [{"key": "crm", "value": "a-1"}, {"key": "tier", "value": "gold"}],
+    }
     made = await far.customer(externalData=given)
     assert (await far.get(f"/customers/{made['id']}"))["externalData"] == []
     assert (await far.get("/customers", externalDataApplicationGuid=OTHER_GUID))["data"][0]["externalData"] == []
     wanted = {"externalDataApplicationGuid": GUID, "externalDataKey": "crm", "externalDataValues": "a-0,a-1"}
     (found,) = (await far.get("/customers", **wanted))["data"]
     assert {one["key"]: one["value"] for one in found["externalData"]} == {"crm": "a-1", "tier": "gold"}
-    assert (await far.ask("GET", "/customers", externalDataApplicationGuid=GUID, externalDataKey="crm")).status_code == 400
+    assert (
+        await far.ask("GET", "/customers", externalDataApplicationGuid=GUID, externalDataKey="crm")
+    ).status_code == 400
 
 
-@pytest.mark.parametrize(("mode", "left"), [("Merge", {"crm": "a-1", "x": "1"}), ("Replace", {"x": "1"}), (None, {"x": "1"})])
-async def test_external_data_is_replaced_or_merged(far, mode, left) -> None:
+@pytest.mark.parametrize(
+    ("mode", "left"), [("Merge", {"crm": "a-1", "x": "1"}), ("Replace", {"x": "1"}), (None, {"x": "1"})]
+)
+async def test_external_data_is_replaced_or_merged(far: Any, mode: Any, left: Any) -> None:
     data = [{"key": "crm", "value": "a-1"}, {"key": "tier", "value": "gold"}]
     made = await far.customer(externalData={"applicationGuid": GUID, "externalData": data})
     change = [{"key": "x", "value": "1"}, {"key": "tier", "value": None}]
@@ -103,7 +112,7 @@ async def test_external_data_is_replaced_or_merged(far, mode, left) -> None:
     assert {one["key"]: one["value"] for one in changed["externalData"]} == left
 
 
-async def test_inactive_rows_are_hidden_by_default(far) -> None:
+async def test_inactive_rows_are_hidden_by_default(far: Any) -> None:
     made = await far.customer()
     await far.patch(f"/customers/{made['id']}", {"active": False})
     assert (await far.get("/customers"))["data"] == []
@@ -112,7 +121,7 @@ async def test_inactive_rows_are_hidden_by_default(far) -> None:
     assert (await far.get(f"/customers/{made['id']}"))["active"] is False
 
 
-async def test_a_merged_customer_names_its_survivor_and_gives_it_its_locations(far, simulator: Simulator) -> None:
+async def test_a_merged_customer_names_its_survivor_and_gives_it_its_locations(far: Any, simulator: Simulator) -> None:
     one, two = await far.customer(), await far.customer(name="Ann M. Lee")
     await far.post(f"/customers/{one['id']}/contacts", {"type": "Email", "value": "ann@example.com"})
     operator.merge_customers(simulator.operator(1000001), source_id=one["id"], target_id=two["id"])
@@ -126,24 +135,26 @@ async def test_a_merged_customer_names_its_survivor_and_gives_it_its_locations(f
     assert len((await far.get("/locations", customerId=one["id"]))["data"]) == 1
 
 
-async def test_a_location_needs_a_customer_that_is_there(far) -> None:
+async def test_a_location_needs_a_customer_that_is_there(far: Any) -> None:
     address = {"street": "1 Elm", "city": "Waco", "state": "TX", "zip": "76701", "country": "USA"}
     answer = await far.ask("POST", "/locations", {"name": "Shop", "address": address, "customerId": 5})
     assert answer.status_code == 409
     assert (await far.ask("POST", "/customers", {"name": "A", "address": address, "locations": []})).status_code == 400
 
 
-async def test_notes_reach_the_other_side_when_asked(far) -> None:
+async def test_notes_reach_the_other_side_when_asked(far: Any) -> None:
     made = await far.customer()
     location = made["locations"][0]["id"]
-    note = await far.post(f"/customers/{made['id']}/notes", {"text": "Gate code 12", "addToLocations": True, "pinToTop": True})
+    note = await far.post(
+        f"/customers/{made['id']}/notes", {"text": "Gate code 12", "addToLocations": True, "pinToTop": True}
+    )
     assert note["isPinned"] is True
     assert len((await far.get(f"/locations/{location}/notes"))["data"]) == 1
     assert (await far.ask("DELETE", f"/customers/{made['id']}/notes/{note['id']}")).status_code == 200
     assert (await far.get(f"/customers/{made['id']}/notes"))["data"] == []
 
 
-async def test_contact_preferences_must_be_complete(far) -> None:
+async def test_contact_preferences_must_be_complete(far: Any) -> None:
     made = await far.customer()
     path = f"/customers/{made['id']}/contacts"
     (contact,) = (await far.get(path))["data"]
@@ -154,7 +165,7 @@ async def test_contact_preferences_must_be_complete(far) -> None:
     assert (await far.patch(f"{path}/{contact['id']}", {"preferences": whole}))["preferences"] == whole
 
 
-async def test_the_preferred_technician_is_a_bare_id_or_null(far) -> None:
+async def test_the_preferred_technician_is_a_bare_id_or_null(far: Any) -> None:
     location = (await far.customer())["locations"][0]["id"]
     path = f"/locations/{location}/preferredtechnician"
     assert await far.get(path) is None
@@ -162,7 +173,7 @@ async def test_the_preferred_technician_is_a_bare_id_or_null(far) -> None:
     assert await far.get(path) == 1302
 
 
-async def test_more_than_fifty_ids_are_refused_and_unknown_parameters_ignored(far) -> None:
+async def test_more_than_fifty_ids_are_refused_and_unknown_parameters_ignored(far: Any) -> None:
     await far.customer()
     assert (await far.ask("GET", "/customers", ids=",".join(map(str, range(51))))).status_code == 400
     assert len((await far.get("/customers", favouriteColour="red"))["data"]) == 1
@@ -171,7 +182,7 @@ async def test_more_than_fifty_ids_are_refused_and_unknown_parameters_ignored(fa
     assert (await far.ask("GET", "/customers", sort="+Shoe")).status_code == 400
 
 
-async def test_pages_and_totals_and_order(far) -> None:
+async def test_pages_and_totals_and_order(far: Any) -> None:
     made = [(await far.customer(name=f"C{at}"))["id"] for at in range(5)]
     first = await far.get("/customers", pageSize=2, includeTotal="true")
     assert (first["hasMore"], first["totalCount"], [row["id"] for row in first["data"]]) == (True, 5, made[:2])
