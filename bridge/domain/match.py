@@ -81,3 +81,23 @@ class Unmatched(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
 
 Match = Matched | Ambiguous | Unmatched
+
+
+class MatchSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a tenant wants to be matched.
+
+    A record is written only from `auto` on: 0.999 until the tenant is certified, then 0.99. `verdict` is the probability
+    from which a party counts as recognised, `new` the one from which nobody does; between them a person chooses. In
+    shadow mode matches are recorded and no record is ever written. `window_hours` is how long an ask stays open for the same
+    party. A number or mailbox of `generic` customers or more says nothing about who somebody is.
+    """
+
+    auto: float = 0.999
+    verdict: float = 0.99
+    new: float = 0.9
+    is_shadow: bool = False
+    region: str = "US"
+    window_hours: float = 72.0
+    generic: int = 5
+    trusts_fictional: bool = False
+    """True only for sandboxes, whose phones are all 555-01xx: such a number then counts like any other."""

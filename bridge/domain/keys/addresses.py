@@ -194,7 +194,11 @@ gate
 _SUFFIXES = {form: line.split()[0] for line in _SUFFIX_LINES.strip().split("\n") for form in line.split()}
 _ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "sixth": "6th", "seventh": "7th",
              "eighth": "8th", "ninth": "9th", "tenth": "10th", "eleventh": "11th", "twelfth": "12th"}  # fmt: skip
-_UNITS = frozenset(["apt", "apartment", "unit", "ste", "suite", "rm", "room", "lot", "spc", "space", "trlr", "trailer", "fl", "floor", "bldg", "building", "no", "num", "number", "ph", "penthouse", "bsmt", "basement", "uppr", "upper", "lowr", "lower", "front", "rear", "dept", "hangar", "slip", "pier", "flat", "bureau", "app", "appt", "local"])  # fmt: skip
+_UNITS_TEXT = """
+apt apartment unit ste suite rm room lot spc space trlr trailer fl floor bldg building no num number ph
+penthouse bsmt basement uppr upper lowr lower front rear dept hangar slip pier flat bureau app appt local
+"""
+_UNITS = frozenset(_UNITS_TEXT.split())  # fmt: skip
 _ALONE = frozenset(("ph", "bsmt", "uppr", "lowr", "rear", "front", "upper", "lower", "basement", "penthouse"))
 """Designators that are a unit without a number after them."""
 _UNIT_NAMES = {"apartment": "apt", "suite": "ste", "room": "rm", "floor": "fl", "building": "bldg", "penthouse": "ph", "basement": "bsmt",
@@ -209,7 +213,10 @@ pr puerto rico;ab alberta;bc british columbia;mb manitoba;nb new brunswick;nl ne
 pe prince edward island;qc quebec;sk saskatchewan;nt northwest territories;nu nunavut;yt yukon
 """.strip().replace("\n", ";").split(";") for code, name in [line.split(" ", 1)]}  # fmt: skip
 _CODES = frozenset(_STATES.values())
-_CANADA = frozenset(["ab", "bc", "mb", "nb", "nl", "ns", "on", "pe", "qc", "sk", "nt", "nu", "yt"])
+_CANADA_TEXT = """
+ab bc mb nb nl ns on pe qc sk nt nu yt
+"""
+_CANADA = frozenset(_CANADA_TEXT.split())
 _BOX = re.compile(
     r"\b(?:p\s*\.?\s*o\s*\.?\s*(?:box|bx|drawer)|post\s*office\s*box|pobox|pob|casier\s*postal)\s*#?\s*(\w{0,10})",
     re.IGNORECASE,

@@ -49,160 +49,32 @@ _TYPOS = {
     }.items()
     for wrong in wrongs.split()
 }
-_ROLES = frozenset(
-    [
-        "info",
-        "office",
-        "admin",
-        "administrator",
-        "sales",
-        "service",
-        "services",
-        "support",
-        "contact",
-        "hello",
-        "billing",
-        "accounts",
-        "accounting",
-        "ap",
-        "ar",
-        "accountspayable",
-        "payables",
-        "invoices",
-        "invoice",
-        "maintenance",
-        "facilities",
-        "facility",
-        "manager",
-        "management",
-        "propertymanager",
-        "pm",
-        "leasing",
-        "rentals",
-        "dispatch",
-        "reception",
-        "frontdesk",
-        "help",
-        "helpdesk",
-        "team",
-        "mail",
-        "email",
-        "inbox",
-        "noreply",
-        "no-reply",
-        "donotreply",
-        "do-not-reply",
-        "webmaster",
-        "postmaster",
-        "marketing",
-        "hr",
-        "jobs",
-        "orders",
-        "customerservice",
-        "customercare",
-        "owner",
-        "general",
-        "enquiries",
-        "inquiries",
-        "workorders",
-        "scheduling",
-        "schedule",
-        "booking",
-        "bookings",
-        "operations",
-        "purchasing",
-        "procurement",
-        "main",
-        "shop",
-        "store",
-    ]
-)
-_EMPTY_LOCALS = frozenset(
-    [
-        "none",
-        "noemail",
-        "no",
-        "nomail",
-        "noemailaddress",
-        "na",
-        "n/a",
-        "n.a",
-        "notprovided",
-        "notgiven",
-        "unknown",
-        "nobody",
-        "noone",
-        "null",
-        "test",
-        "testing",
-        "tester",
-        "asdf",
-        "asd",
-        "abc",
-        "xxx",
-        "xx",
-        "x",
-        "a",
-        "aa",
-        "aaa",
-        "fake",
-        "refused",
-        "declined",
-        "decline",
-        "donthave",
-        "nope",
-        "noreply",
-        "nothing",
-        "customer",
-        "noname",
-        "anonymous",
-        "email",
-        "noaddress",
-        "needemail",
-        "getemail",
-        "dontknow",
-    ]
-)
-_EMPTY_DOMAINS = frozenset(
-    [
-        "none.com",
-        "noemail.com",
-        "no.com",
-        "nomail.com",
-        "na.com",
-        "test.com",
-        "testing.com",
-        "fake.com",
-        "email.none",
-        "noemail.net",
-        "none.net",
-        "none.none",
-        "unknown.com",
-        "notprovided.com",
-        "nothing.com",
-        "asdf.com",
-        "abc.com",
-        "xxx.com",
-        "x.com",
-        "null.com",
-        "noreply.com",
-        "declined.com",
-        "refused.com",
-        "nowhere.com",
-        "noemail.org",
-        "domain.com",
-        "mail.none",
-        "invalid.com",
-        "a.com",
-        "aa.com",
-        "aaa.com",
-        "customer.com",
-        "noemailaddress.com",
-    ]
-)
-_ALWAYS_EMPTY_LOCALS = frozenset(
-    ["noemail", "nomail", "noemailaddress", "notprovided", "needemail", "getemail", "donthave"]
-)
+_ROLES_TEXT = """
+info office admin administrator sales service services support contact hello billing accounts accounting ap ar
+accountspayable payables invoices invoice maintenance facilities facility manager management propertymanager
+pm leasing rentals dispatch reception frontdesk help helpdesk team mail email inbox noreply no-reply
+donotreply do-not-reply webmaster postmaster marketing hr jobs orders customerservice customercare owner
+general enquiries inquiries workorders scheduling schedule booking bookings operations purchasing procurement
+main shop store
+"""
+_ROLES = frozenset(_ROLES_TEXT.split())
+_EMPTY_LOCALS_TEXT = """
+none noemail no nomail noemailaddress na n/a n.a notprovided notgiven unknown nobody noone null test testing
+tester asdf asd abc xxx xx x a aa aaa fake refused declined decline donthave nope noreply nothing customer
+noname anonymous email noaddress needemail getemail dontknow
+"""
+_EMPTY_LOCALS = frozenset(_EMPTY_LOCALS_TEXT.split())
+_EMPTY_DOMAINS_TEXT = """
+none.com noemail.com no.com nomail.com na.com test.com testing.com fake.com email.none noemail.net none.net
+none.none unknown.com notprovided.com nothing.com asdf.com abc.com xxx.com x.com null.com noreply.com
+declined.com refused.com nowhere.com noemail.org domain.com mail.none invalid.com a.com aa.com aaa.com
+customer.com noemailaddress.com
+"""
+_EMPTY_DOMAINS = frozenset(_EMPTY_DOMAINS_TEXT.split())
+_ALWAYS_EMPTY_LOCALS_TEXT = """
+noemail nomail noemailaddress notprovided needemail getemail donthave
+"""
+_ALWAYS_EMPTY_LOCALS = frozenset(_ALWAYS_EMPTY_LOCALS_TEXT.split())
 _RESERVED = re.compile(r"(?:^|\.)(?:example\.(?:com|org|net|edu)|[a-z0-9-]+\.(?:test|example|invalid|localhost))$")
 _RELAYS = re.compile(
     r"(?:^|\.)(?:yelp\.com|messaging\.yelp\.com|thumbtack\.com|angi\.com|angieslist\.com|homeadvisor\.com|craigslist\.org"

@@ -1,0 +1,204 @@
+"""Mirrored customers that share a key with an inquiry: one round trip for a batch, bounded whatever is asked."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bridge.db.database import Tx
+from bridge.domain.ids import CustomerId, LocationId, SourceId, TenantId
+from bridge.domain.inquiry import Inquiry
+from bridge.domain.keys import key64
+from bridge.domain.match import MatchSettings
+from bridge.matching.keys import CAPS, KeyKind, PartyKeys, decision_keys, party_keys, wanted_keys
+from bridge.matching.lookup import Family, Lookup, MirroredContact, MirroredCustomer, MirroredLocation, Said
+
+MAX_CUSTOMERS = 16
+MAX_LOCATIONS = 24
+MAX_CONTACTS = 24
+"""Read at most per inquiry, and per customer or location: a manager of 5,000 flats costs what a family does."""
+
+# A hit counts by kind: phone and e-mail 8, address 5, person at a place 4, number with a digit wrong 3, name 2. A key that
+# fills its cap says nothing (the top rows would be chosen by id), so it adds 1. Customers that were merged lead to what they
+# became; one level is enough, ServiceTitan moves the older merges along.
+_FIND = """
+WITH wanted AS MATERIALIZED (
+  SELECT * FROM unnest(%(q)s::int[], %(kind)s::int[], %(key)s::bigint[], %(cap)s::int[]) AS w (q, kind, key, cap)
+), hits AS MATERIALIZED (
+  SELECT w.q, w.kind, w.key, h.customer_id, h.location_id, count(*) OVER (PARTITION BY w.q, w.key) >= w.cap AS is_full
+  FROM wanted w CROSS JOIN LATERAL (
+    SELECT k.customer_id, k.location_id FROM match_keys k WHERE k.tenant_id = %(tenant)s AND k.key = w.key LIMIT w.cap
+  ) h
+), said AS MATERIALIZED (
+  SELECT s.q, d.customer_id, d.location_id, d.same, false AS is_link
+  FROM unnest(%(sq)s::int[], %(said)s::bigint[]) AS s (q, key)
+  JOIN pair_decisions d ON d.tenant_id = %(tenant)s AND d.party_key = s.key
+  UNION ALL
+  SELECT s.q, l.customer_id, l.location_id, true, true
+  FROM unnest(%(lq)s::int[], %(record)s::text[]) AS s (q, record_id)
+  JOIN links l ON l.tenant_id = %(tenant)s AND l.source_id = %(source)s AND l.record_id = s.record_id
+), ranked AS (
+  SELECT q, customer_id, row_number() OVER (PARTITION BY q ORDER BY sum(worth) DESC, customer_id) AS place FROM (
+    SELECT DISTINCT q, key, customer_id,
+      CASE WHEN is_full THEN 1 ELSE (ARRAY[8, 8, 5, 4, 3, 2])[kind] END AS worth
+    FROM hits
+    UNION ALL SELECT q, 0, customer_id, 100 FROM said WHERE customer_id IS NOT NULL AND same
+  ) scored GROUP BY q, customer_id
+), chosen AS MATERIALIZED (
+  SELECT r.q, c.id AS found_id, coalesce(c.merged_to_id, c.id) AS id, r.place
+  FROM ranked r JOIN mirrored_customers c ON c.tenant_id = %(tenant)s AND c.id = r.customer_id
+  WHERE r.place <= %(customers)s
+), customers AS MATERIALIZED (SELECT DISTINCT id FROM chosen),
+hit_places AS MATERIALIZED (
+  SELECT DISTINCT l.id FROM hits h JOIN mirrored_locations l ON l.tenant_id = %(tenant)s AND l.id = h.location_id
+  JOIN customers c ON c.id = l.customer_id WHERE h.location_id <> 0
+), places AS MATERIALIZED (
+  SELECT id FROM hit_places
+  UNION
+  SELECT l.id FROM customers c CROSS JOIN LATERAL (
+    SELECT id FROM mirrored_locations WHERE tenant_id = %(tenant)s AND customer_id = c.id LIMIT %(locations)s
+  ) l
+)
+SELECT 0, q, customer_id, kind, key::text, NULL, NULL, NULL, NULL, NULL, false, false, location_id FROM hits WHERE kind <= 2
+UNION ALL
+SELECT 1, q, found_id, place::int, id::text, NULL, NULL, NULL, NULL, NULL, false, false, 0 FROM chosen
+UNION ALL
+SELECT 2, 0, c.id, 0, c.name, c.type, c.street, c.unit, c.city, c.state || E'\\x1f' || coalesce(c.zip, ''), c.active,
+  coalesce(c.do_not_service, false), 0
+FROM customers x JOIN mirrored_customers c ON c.tenant_id = %(tenant)s AND c.id = x.id
+UNION ALL
+SELECT 3, 0, l.customer_id, 0, l.name, l.street, l.unit, l.city, l.state, l.zip, l.active, false, l.id
+FROM places x JOIN mirrored_locations l ON l.tenant_id = %(tenant)s AND l.id = x.id WHERE l.merged_to_id IS NULL
+UNION ALL
+SELECT 4, 0, x.id, 0, k.type, k.value, k.memo, NULL, NULL, NULL, true, false, 0
+FROM customers x CROSS JOIN LATERAL (
+  SELECT type, value, memo FROM mirrored_contacts
+  WHERE tenant_id = %(tenant)s AND party = 'customer' AND owner_id = x.id AND active LIMIT %(contacts)s
+) k
+UNION ALL
+SELECT 5, 0, x.id, 0, k.type, k.value, k.memo, NULL, NULL, NULL, true, false, x.id
+FROM places x CROSS JOIN LATERAL (
+  SELECT type, value, memo FROM mirrored_contacts
+  WHERE tenant_id = %(tenant)s AND party = 'location' AND owner_id = x.id AND active LIMIT %(contacts)s
+) k
+UNION ALL
+SELECT 6, q, customer_id, 0, NULL, NULL, NULL, NULL, NULL, NULL, same, is_link, location_id FROM said
+"""
+
+
+async def find_many(
+    tx: Tx,
+    tenant_id: TenantId,
+    inquiries: Sequence[Inquiry],
+    settings: MatchSettings,
+    *,
+    source_id: SourceId = SourceId(""),
+) -> list[Lookup]:
+    """Return what the mirror knows around each inquiry, in their order, in one round trip."""
+    parties = [party_keys(inquiry.person, region=settings.region) for inquiry in inquiries]
+    arguments = _arguments(parties, inquiries)
+    arguments.update(
+        tenant=tenant_id, source=source_id, customers=MAX_CUSTOMERS, locations=MAX_LOCATIONS, contacts=MAX_CONTACTS
+    )
+    answer = await tx.execute(_FIND, arguments, prepare=True)
+    return _gather(await answer.fetchall(), parties, settings)
+
+
+def _arguments(parties: Sequence[PartyKeys], inquiries: Sequence[Inquiry]) -> dict[str, Any]:
+    """Return the arrays of the statement."""
+    wanted = [(q, want) for q, party in enumerate(parties) for want in wanted_keys(party)]
+    said = [(q, key) for q, party in enumerate(parties) for key in decision_keys(party)]
+    records = [
+        (q, inquiry.record_id[:500].replace("\0", "")) for q, inquiry in enumerate(inquiries) if inquiry.record_id
+    ]
+    return {
+        "q": [q for q, _ in wanted],
+        "kind": [int(want.kind) for _, want in wanted],
+        "key": [want.key for _, want in wanted],
+        "cap": [CAPS[want.kind] for _, want in wanted],
+        "sq": [q for q, _ in said],
+        "said": [key for _, key in said],
+        "lq": [q for q, _ in records],
+        "record": [record for _, record in records],
+    }
+
+
+def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], settings: MatchSettings) -> list[Lookup]:
+    """Return the rows of the statement as one lookup per inquiry; families are shared where several inquiries meet one."""
+    holders: list[dict[int, set[int]]] = [{} for _ in parties]
+    chosen: list[dict[int, tuple[int, int]]] = [{} for _ in parties]
+    customers: dict[int, tuple[Any, ...]] = {}
+    locations: dict[int, list[MirroredLocation]] = {}
+    contacts: dict[int, list[MirroredContact]] = {}
+    at_places: dict[int, list[MirroredContact]] = {}
+    said: list[list[Said]] = [[] for _ in parties]
+    for kind, q, one, place, a, b, c, d, e, f, yes, also, other in rows:
+        match kind:
+            case 0:
+                holders[q].setdefault(int(a), set()).add(one)
+            case 1:
+                kept = chosen[q].get(int(a))
+                if kept is None or place < kept[0]:
+                    chosen[q][int(a)] = (place, one)
+            case 2:
+                state, _, code = (f or "\x1f").partition("\x1f")
+                customers[one] = (a or "", b or "", yes, also, c or "", d or "", e or "", state, code)
+            case 3:
+                locations.setdefault(one, []).append(
+                    MirroredLocation(LocationId(other), a or "", yes, b or "", c or "", d or "", e or "", f or "")
+                )
+            case 4:
+                contacts.setdefault(one, []).append(MirroredContact(0, a or "", b or "", c or ""))
+            case 5:
+                at_places.setdefault(other, []).append(MirroredContact(other, a or "", b or "", c or ""))
+            case _:
+                said[q].append(Said(one, other, yes, also))
+    return [
+        Lookup(
+            families=tuple(
+                _family(
+                    id_,
+                    found,
+                    customers[id_],
+                    locations.get(id_, []),
+                    contacts.get(id_, []),
+                    at_places,
+                    settings.region,
+                )
+                for id_, (_, found) in sorted(chosen[q].items(), key=lambda item: item[1][0])
+                if id_ in customers
+            ),
+            holders=_holders(party, holders[q]),
+            said=tuple(said[q]),
+        )
+        for q, party in enumerate(parties)
+    ]
+
+
+def _family(
+    id_: int,
+    found: int,
+    row: tuple[Any, ...],
+    locations: list[MirroredLocation],
+    contacts: list[MirroredContact],
+    at_places: dict[int, list[MirroredContact]],
+    region: str,
+) -> Family:
+    """Return one customer with what belongs to it, in the order of ids, so that the same mirror gives the same answer."""
+    name, type_, active, do_not_service, street, unit, city, state, code = row
+    merged = CustomerId(found) if found != id_ else None
+    customer = MirroredCustomer(
+        CustomerId(id_), name, type_, active, do_not_service, merged, street, unit, city, state, code
+    )
+    places = tuple(sorted(locations, key=lambda location: location.id))
+    everyone = sorted(contacts) + [contact for location in places for contact in sorted(at_places.get(location.id, []))]
+    return Family(customer, places, tuple(everyone), region=region)
+
+
+def _holders(party: PartyKeys, counted: dict[int, set[int]]) -> dict[str, int]:
+    """Return per contact of the party how many customers have it."""
+    values = [(f"p{phone.e164}", phone.e164) for phone in party.phones] + [
+        (f"m{mail.mailbox}", mail.mailbox) for mail in party.emails
+    ]
+    return {value: len(counted.get(key64(text), ())) for text, value in values}
+
+
+__all__ = ["KeyKind", "find_many"]

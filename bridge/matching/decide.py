@@ -1,0 +1,418 @@
+"""Who is this, and where? One answer from the evidence, guards that no score overrides, and the reasons (pure)."""
+
+from math import exp, log
+from typing import NamedTuple
+
+from bridge.domain.ids import LocationId
+from bridge.domain.inquiry import Inquiry
+from bridge.domain.keys import KEYS_VERSION, AddressStatus, NameKind
+from bridge.domain.match import (
+    Ambiguous,
+    Candidate,
+    Comparison,
+    Evidence,
+    Match,
+    Matched,
+    MatchKind,
+    MatchSettings,
+    Unmatched,
+)
+from bridge.matching.keys import PartyKeys, party_keys
+from bridge.matching.lookup import Family, Lookup, Said
+from bridge.matching.score import Identity, Place, identities, place
+from bridge.matching.weights import Weights
+
+SHOWN = 5
+"""Candidates kept in the evidence."""
+_LN2 = log(2.0)
+
+
+class _View(NamedTuple):
+    """One family with what it scored: the probability that it is the customer, and the place that fits best."""
+
+    family: Family
+    identity: Identity
+    places: tuple[Place, ...]
+    here: Place | None
+    probability: float
+    at: Place | None
+    is_known_place: bool
+    """The party's address is one of the family's locations."""
+
+
+class _Hypothesis(NamedTuple):
+    """One story of how the inquiry came about, with its log-odds."""
+
+    story: str
+    family_index: int
+    place: Place | None
+    identity: Identity | None
+    weight: float
+
+
+def decide(inquiry: Inquiry, lookup: Lookup, weights: Weights, settings: MatchSettings) -> Match:
+    """Return the verdict about an inquiry's party with its evidence; what a person said earlier outranks every score."""
+    party = party_keys(inquiry.person, region=settings.region)
+    never = {said.customer_id for said in lookup.said if not said.is_same}
+    families = [family for family in lookup.families if family.customer.id not in never]
+    views, none = _weigh(party, families, lookup, weights, settings)
+    guards = [f"never:{customer}" for customer in sorted(id_ for id_ in never if id_ is not None)]
+    by_word = next((said for said in sorted(lookup.said, key=lambda said: not said.is_link) if said.is_same), None)
+    if by_word is not None and by_word.customer_id not in never:
+        return _by_word(party, by_word, views, guards, weights, settings)
+    return _judge(party, views, none, guards, weights, settings)
+
+
+def _by_word(
+    party: PartyKeys, said: Said, views: list[_View], guards: list[str], weights: Weights, settings: MatchSettings
+) -> Match:
+    """Return the verdict that a person gave; the location is the one said, else the one that fits."""
+    by = "link" if said.is_link else "person"
+    if said.customer_id is None:
+        return Unmatched(evidence=_evidence(views, guards, weights, settings, reason="said_to_be_nobody", by=by))
+    view = next(
+        (view for view in views if said.customer_id in (view.family.customer.id, view.family.customer.merged_from)),
+        None,
+    )
+    if view is None:  # deleted since, or the mirror is behind
+        return _judge(party, views, 0.0, [*guards, "link_target_unknown"], weights, settings, may_match=False)
+    known = next((location.id for location in view.family.locations if location.id == said.location_id), None)
+    where = known if known is not None and party.address.status is AddressStatus.ABSENT else None
+    if where is None and view.is_known_place and view.here is not None and view.here.location is not None:
+        where = view.here.location.id
+    if where is None and party.address.status is AddressStatus.ABSENT and len(view.family.locations) == 1:
+        where = view.family.locations[0].id
+    kind = _kind(party, where)
+    evidence = _evidence([view], guards, weights, settings, reason=f"decided_by_{by}", by=by)
+    return Matched(
+        kind=kind,
+        customer_id=view.family.customer.id,
+        location_id=where,
+        probability=1.0,
+        may_write=not settings.is_shadow,
+        evidence=evidence,
+    )
+
+
+def _kind(party: PartyKeys, where: LocationId | None) -> MatchKind:
+    """Return which verdict a known customer gets: a place we know, a new one, or one that a person picks."""
+    if where is not None:
+        return MatchKind.CUSTOMER_AND_LOCATION
+    if party.address.status is AddressStatus.PARSED:
+        return MatchKind.CUSTOMER_NEW_LOCATION
+    return MatchKind.CUSTOMER_PICK_LOCATION
+
+
+def _stories(
+    party: PartyKeys, index: int, family: Family, best: list[Identity], places: list[Place], weights: Weights
+) -> list[_Hypothesis]:
+    """Return the stories in which a family has a part."""
+    priors, chance = weights.priors, log(weights.population)
+    out: list[_Hypothesis] = []
+
+    def add(story: str, prior: float, bits: float, where: Place | None, who: Identity | None) -> None:
+        out.append(_Hypothesis(story, index, where, who, log(prior) - chance + bits * _LN2))
+
+    known = party.address.status in (AddressStatus.PARSED, AddressStatus.PARTIAL)
+    fitting = [where for where in places if where.levels.relation in ("same", "near")]
+    for identity in best:
+        bound = identity.who.location_id
+        for where in fitting:
+            if where.location is not None and bound not in (0, where.location.id):
+                continue
+            if not family.is_placeholder or bound:
+                add("same", priors.same_place, identity.same, where, identity) if where.bits == 0 else add(
+                    "same", priors.same_place, identity.same + where.bits, where, identity
+                )
+                add("household", priors.household, identity.household + where.bits, where, identity)
+        if family.is_placeholder and not bound:
+            continue
+        if not known:
+            add("same", priors.same_place + priors.elsewhere, identity.same, None, identity)
+        elif bound == 0:
+            add("elsewhere", priors.elsewhere, identity.same, None, identity)
+        if identity.has_contact:
+            add("borrowed", priors.borrowed, identity.borrowed, None, identity)
+            add("relative", priors.household * 0.2, identity.household, None, identity)
+    for where in fitting:
+        add("newcomer", priors.newcomer, where.bits, where, None)
+    return out
+
+
+def _weigh(
+    party: PartyKeys, families: list[Family], lookup: Lookup, weights: Weights, settings: MatchSettings
+) -> tuple[list[_View], float]:
+    """Return the families with their probabilities, best first, and the probability that nobody is it."""
+    priors = weights.priors
+    nobody = max(
+        0.05, 1.0 - priors.same_place - priors.elsewhere - priors.household - priors.newcomer - priors.borrowed
+    )
+    stories = [_Hypothesis("nobody", -1, None, None, log(nobody))]
+    scored: list[tuple[Family, list[Identity], list[Place]]] = []
+    for index, family in enumerate(families):
+        best = sorted(
+            identities(weights, party, family, holders=lookup.holders, settings=settings), key=lambda who: -who.same
+        )[:4]
+        places = [place(weights, party, location) for location in family.locations]
+        scored.append((family, best, places))
+        stories += _stories(
+            party, index, family, best[:1] + [who for who in best[1:] if who.who.location_id], places, weights
+        )
+    top = max(story.weight for story in stories)
+    shares = [exp(story.weight - top) for story in stories]
+    total = sum(shares)
+    is_it = [0.0] * len(families)
+    leading: list[tuple[float, _Hypothesis | None]] = [(-1.0, None) for _ in families]
+    for story, share in zip(stories, shares, strict=True):
+        if story.story in ("same", "elsewhere"):
+            is_it[story.family_index] += share / total
+            if share > leading[story.family_index][0]:
+                leading[story.family_index] = (share, story)
+    views = []
+    for index, (family, best, places) in enumerate(scored):
+        told = leading[index][1]
+        identity = told.identity if told is not None and told.identity is not None else best[0]
+        here = max(
+            places,
+            key=lambda where: (
+                _NEARNESS[where.levels.relation],
+                where.bits,
+                where.location is not None and where.location.is_active,
+            ),
+            default=None,
+        )
+        known = here is not None and here.levels.relation in ("same", "near")
+        views.append(
+            _View(family, identity, tuple(places), here, min(is_it[index], 1.0), told.place if told else None, known)
+        )
+    views.sort(
+        key=lambda view: (-view.probability, not view.is_known_place, -view.identity.same, view.family.customer.id)
+    )
+    return views, shares[0] / total
+
+
+_NEARNESS = {"same": 5, "near": 4, "building": 3, "street": 2, "elsewhere": 1, "unknown": 0}
+
+
+def _judge(
+    party: PartyKeys,
+    views: list[_View],
+    none: float,
+    guards: list[str],
+    weights: Weights,
+    settings: MatchSettings,
+    *,
+    may_match: bool = True,
+) -> Match:
+    """Return the verdict that scores and guards give."""
+
+    def evidence(reason: str) -> Evidence:
+        return _evidence(views, guards, weights, settings, reason=reason)
+
+    if _is_nobody(party):
+        guards.append("placeholder_inquiry")
+        return Ambiguous(evidence=evidence("placeholder_inquiry"))
+    best = views[0] if views else None
+    if best is not None and may_match and best.probability >= settings.verdict:
+        verdict = _recognised(party, best, views, guards, settings)
+        if isinstance(verdict, str):
+            return Ambiguous(evidence=evidence(verdict))
+        kind, where = verdict
+        if kind is None:
+            return Ambiguous(
+                location_customer_differs=True, location_id=where, evidence=evidence("location_of_another_customer")
+            )
+        return Matched(
+            kind=kind,
+            customer_id=best.family.customer.id,
+            location_id=where,
+            probability=best.probability,
+            may_write=best.probability >= settings.auto and not settings.is_shadow and best.family.customer.is_active,
+            evidence=evidence("recognised"),
+        )
+    there = [
+        view
+        for view in views
+        if view.here is not None and view.here.levels.relation == "same" and view.here.location is not None
+    ]
+    if (
+        there
+        and all(view.probability < 0.5 for view in views)
+        and len({view.family.customer.id for view in there}) == 1
+    ):
+        here = there[0].here
+        where = here.location.id if here is not None and here.location is not None else None
+        return Ambiguous(
+            location_customer_differs=True, location_id=where, evidence=evidence("location_known_customer_differs")
+        )
+    if there or any(view.identity.has_contact for view in views):
+        if none >= settings.new:
+            guards.append("contact_or_place_agrees")
+        return Ambiguous(evidence=evidence("ambiguous"))
+    if none >= settings.new:
+        return Unmatched(evidence=evidence("nobody_agrees"))
+    return Ambiguous(evidence=evidence("ambiguous"))
+
+
+def _is_nobody(party: PartyKeys) -> bool:
+    """Tell whether the party is made up: a placeholder's name and no contact that reaches anybody."""
+    return party.name.kind is NameKind.PLACEHOLDER and not party.phones and not party.emails
+
+
+def _recognised(
+    party: PartyKeys, best: _View, views: list[_View], guards: list[str], settings: MatchSettings
+) -> tuple[MatchKind | None, LocationId | None] | str:
+    """Return kind and location for a customer that scored enough, or the reason why a person must look."""
+    reason = _guard(party, best)
+    if reason:
+        guards.append(reason)
+        return reason
+    if best.is_known_place and best.here is not None and best.here.location is not None:
+        fits = [view for view in best.places if view.levels.relation == best.here.levels.relation]
+        if len(fits) > 1 and best.here.levels.unit == "one":
+            guards.append("several_units")
+            return MatchKind.CUSTOMER_PICK_LOCATION, None
+        others = _owners_of_the_place(best, views)
+        if others is not None and best.here.levels.relation == "near":
+            guards.append("location_of_another_customer")
+            return None, others
+        return MatchKind.CUSTOMER_AND_LOCATION, best.here.location.id
+    other = _owners_of_the_place(best, views)
+    if other is not None:
+        guards.append("location_of_another_customer")
+        return None, other
+    if party.address.status is AddressStatus.PARSED:
+        return _new_place(best, guards)
+    active = [location for location in best.family.locations if location.is_active] or list(best.family.locations)
+    bound = best.identity.who.location_id
+    if party.address.status is AddressStatus.ABSENT and (bound or len(active) == 1):
+        return MatchKind.CUSTOMER_AND_LOCATION, LocationId(bound) if bound else active[0].id
+    if party.address.status is not AddressStatus.ABSENT:
+        guards.append(f"address_{party.address.status.value}")
+    return MatchKind.CUSTOMER_PICK_LOCATION, None
+
+
+def _new_place(best: _View, guards: list[str]) -> tuple[MatchKind | None, LocationId | None] | str:
+    """Return the verdict for a known customer at an address that none of its locations has."""
+    here = best.here
+    if here is not None and here.levels.relation == "street" and here.levels.number == "exact":
+        guards.append("street_suffix_or_direction_conflict")
+        return "street_suffix_or_direction_conflict"
+    if (
+        here is not None
+        and here.levels.relation == "unknown"
+        and here.location is not None
+        and here.location.address.status is not AddressStatus.ABSENT
+    ):
+        guards.append("mirrored_address_unreadable")
+        return "mirrored_address_unreadable"
+    if not best.identity.has_contact:
+        guards.append("no_shared_contact")
+        return "no_shared_contact"
+    if not best.identity.has_name:
+        guards.append("contact_without_name")
+        return "contact_without_name"
+    return MatchKind.CUSTOMER_NEW_LOCATION, None
+
+
+def _guard(party: PartyKeys, best: _View) -> str:
+    """Return which guard forbids a match at all, empty for none."""
+    if party.name.kind is NameKind.PLACEHOLDER and not party.company.company:
+        return "placeholder_inquiry"
+    if not party.people and not party.company.company:
+        return "contact_without_name"
+    if best.family.is_placeholder and not best.identity.who.location_id:
+        return "placeholder_customer"
+    levels = {part.comparison.field: part.comparison.level for part in best.identity.parts}
+    if levels.get("suffix") == "differ":
+        return "suffix_conflict"
+    if not best.is_known_place and not best.identity.has_contact:
+        return "no_shared_contact"
+    if not best.is_known_place and best.identity.name_differs:
+        return "name_differs"
+    return ""
+
+
+def _owners_of_the_place(best: _View, views: list[_View]) -> LocationId | None:
+    """Return the location at the party's address that another customer owns, None where there is none."""
+    for view in views:
+        here = view.here
+        if (
+            view is not best
+            and here is not None
+            and here.levels.relation == "same"
+            and here.location is not None
+            and here.location.is_active
+        ):
+            return here.location.id
+    return None
+
+
+def _evidence(
+    views: list[_View], guards: list[str], weights: Weights, settings: MatchSettings, *, reason: str, by: str = "score"
+) -> Evidence:
+    """Return why the verdict is what it is."""
+    return Evidence(
+        candidates=tuple(_candidate(view, place_in_row) for place_in_row, view in enumerate(views[:SHOWN])),
+        guards=tuple(guards),
+        threshold_auto=settings.auto,
+        threshold_review=settings.verdict,
+        weights_version=weights.version,
+        keys_version=KEYS_VERSION,
+        decided_by=by,
+        reason=reason,
+    )
+
+
+def _candidate(view: _View, index: int) -> Candidate:
+    """Return one family as a candidate with every comparison, and why it lost."""
+    customer, here = view.family.customer, view.here
+    comparisons = [part.comparison for part in view.identity.parts]
+    total = view.identity.same
+    if here is not None and here.location is not None:
+        for part in here.parts:
+            comparisons.append(part.comparison)
+        total += here.bits if view.is_known_place else 0.0
+    flags = [
+        flag
+        for flag, is_set in (
+            ("do_not_service", customer.do_not_service),
+            ("inactive", not customer.is_active),
+            ("merged", customer.merged_from is not None),
+            ("placeholder", view.family.is_placeholder),
+            ("generic_contact", any(part.comparison.level == "generic" for part in view.identity.parts)),
+            (
+                "location_inactive",
+                here is not None and view.is_known_place and here.location is not None and not here.location.is_active,
+            ),
+        )
+        if is_set
+    ]
+    return Candidate(
+        customer_id=customer.id,
+        location_id=here.location.id
+        if here is not None and here.location is not None and view.is_known_place
+        else None,
+        customer_name=customer.name[:120],
+        address=here.location.line[:200] if here is not None and here.location is not None else "",
+        probability=round(view.probability, 9),
+        total=round(total, 2),
+        comparisons=tuple(comparisons),
+        why_not="" if index == 0 else _why_not(comparisons, view),
+        flags=tuple(flags),
+    )
+
+
+def _why_not(comparisons: list[Comparison], view: _View) -> str:
+    """Return what spoke most against a runner-up."""
+    against = [comparison for comparison in comparisons if comparison.weight < 0]
+    if view.family.is_placeholder:
+        return "the customer is a placeholder"
+    if not against:
+        return "others agree as well or better"
+    worst = min(against, key=lambda comparison: comparison.weight)
+    return (
+        f"{worst.field} {worst.level}s ({worst.weight:+.1f} bits)"
+        if worst.level == "differ"
+        else f"{worst.field} only {worst.level}"
+    )
