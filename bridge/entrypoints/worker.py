@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import psycopg
@@ -36,12 +36,19 @@ class Processor:
     """Reads the queue of deliveries and lets the pipeline decide, tenant beside tenant: a slow one waits alone."""
 
     def __init__(
-        self, database: Database, *, deciders: ConfiguredDeciders, ownership: Ownership, settings: Settings
+        self,
+        database: Database,
+        *,
+        deciders: ConfiguredDeciders,
+        ownership: Ownership,
+        settings: Settings,
+        on_effects: Callable[[], None],
     ) -> None:
         self.deciders = deciders
         self.settings = settings
         self._database = database
         self._ownership = ownership
+        self._on_effects = on_effects
         self._busy: dict[TenantId, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
 
@@ -104,6 +111,10 @@ class Processor:
             _log.warning("database.away", role="processor")
             await asyncio.sleep(_AWAY_SECONDS)
             return
+        if any(
+            decided.plan is not None and decided.plan.effects for story in done.stories for decided in story.decided
+        ):
+            self._on_effects()  # the owner decides and sends in one process: no notification has to travel
         for story in done.stories:
             metrics.deliveries.labels(story.source_id, story.state, story.reason).inc()
             _log.info(
@@ -132,20 +143,20 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     clients = bootstrap.Clients(settings)
     deciders = ConfiguredDeciders(settings, doors=bootstrap.doors_of(settings))
     await deciders.store_version(database)
-    processor = Processor(database, deciders=deciders, ownership=ownership, settings=settings)
     dispatcher = Dispatcher(
         database,
         clients=clients,
         ownership=ownership,
         clock=bootstrap.wall_clock,
-        execute=(
-            performer := Performer(lambda tenant: settings.tenants[tenant].external_data_guid or "")
-        ).execute,
+        execute=(performer := Performer(lambda tenant: settings.tenants[tenant].external_data_guid or "")).execute,
         look_up=performer.look_up,
         settings=SendingSettings(
             http_timeout=worker.http_seconds, lease=worker.lease_seconds, poll=worker.poll_seconds
         ),
         on_record=_note_attempt,
+    )
+    processor = Processor(
+        database, deciders=deciders, ownership=ownership, settings=settings, on_effects=dispatcher.wake
     )
     ownership.start()
     tasks = [
