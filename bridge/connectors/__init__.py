@@ -9,24 +9,36 @@ from importlib import import_module
 from bridge.connectors.base import Connector
 
 REGISTRY: dict[str, str] = {
+    "activecampaign": "activecampaign:ActiveCampaign",
     "angi": "angi:Angi",
     "cal-com": "cal_com:CalCom",
     "calendly": "calendly:Calendly",
     "callrail": "callrail:CallRail",
     "calltrackingmetrics": "calltrackingmetrics:CallTrackingMetrics",
+    "cloudevents": "cloudevents:CloudEvents",
     "cognito-forms": "cognito:Cognito",
     "elementor": "elementor:Elementor",
     "fillout": "fillout:Fillout",
     "formstack": "formstack:Formstack",
     "generic": "generic:Generic",
     "github-style": "generic:GitHubStyle",
+    "gohighlevel": "highlevel:HighLevel",
     "google-ads-lead-form": "google_ads:GoogleAdsLeadForm",
     "google-forms-apps-script": "google_forms:GoogleForms",
     "gravity-forms": "gravity:GravityForms",
+    "housecall-pro": "housecall:HousecallPro",
+    "hubspot": "hubspot:HubSpot",
+    "jobber": "jobber:Jobber",
     "jotform": "jotform:Jotform",
+    "keap": "keap:Keap",
+    "klaviyo": "klaviyo:Klaviyo",
+    "mailchimp": "mailchimp:Mailchimp",
     "meta-lead-ads": "meta:MetaLeadAds",
     "pipedrive": "pipedrive:Pipedrive",
     "podium": "podium:Podium",
+    "rfc9421": "rfc9421:Rfc9421",
+    "salesforce": "salesforce:Salesforce",
+    "servicetitan": "servicetitan_events:ServiceTitanEvents",
     "standard-webhooks": "generic:StandardWebhooks",
     "stripe-style": "generic:StripeStyle",
     "svix": "generic:Svix",
@@ -41,6 +53,7 @@ REGISTRY: dict[str, str] = {
     "wpforms": "wpforms:WPForms",
     "yelp-leads": "yelp:YelpLeads",
     "zapier-make-generic": "generic:ZapierMake",
+    "zoho-crm": "zoho:ZohoCrm",
 }
 """Kind → module:class. A new connector is one line here."""
 
@@ -49,6 +62,7 @@ ALIASES: dict[str, str] = {
     "generic-hmac": "generic",
     "generic-token": "generic",
     "google-forms": "google-forms-apps-script",
+    "highlevel": "gohighlevel",
     "make": "zapier-make-generic",
     "zapier": "zapier-make-generic",
 }

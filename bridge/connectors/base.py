@@ -117,7 +117,7 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     auth_style: str = "bearer"
-    """bearer | query:NAME | header:NAME"""
+    """bearer | query:NAME | header:NAME | scheme:NAME (another word than Bearer)"""
     expect: tuple[int, ...] = (200, 404, 410)
 
 
@@ -240,6 +240,10 @@ class Connector(ABC):
         """Return the answer this sender counts as success, None for the house answer (202 JSON)."""
         del identity, redelivered, options
         return None
+
+    def scrub(self, request: HookRequest) -> HookRequest:
+        """Return what may be stored of a believed request: the same, unless its body carries a live credential."""
+        return request
 
     def fetches(self, delivery: Delivery, *, options: SourceOptions) -> tuple[Fetch, ...]:
         """Describe what a thin payload only names; empty for a payload that says everything."""

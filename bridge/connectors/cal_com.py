@@ -81,8 +81,8 @@ class CalCom(Dialect):
         other = text(inner.get("rescheduleUid"))
         original, new = (other or uid, uid) if options.options.get("reschedule_uid") != "new" else (uid, other or uid)
         change = BookingChange(
-            key=f"{uid}|{event}|{text(payload.get('createdAt'))}", record_id=new if moved else uid, person=draft.person(), occurred_at=at,
-            origins=draft.origins, change=ChangeKind.RESCHEDULE if moved else ChangeKind.CANCEL, refers_to=original if moved else uid,
+            key=f"{uid}|{event}|{text(payload.get('createdAt'))}", record_id=new if moved else uid, person=draft.person(),
+            occurred_at=at, origins=draft.origins, change=ChangeKind.RESCHEDULE if moved else ChangeKind.CANCEL, refers_to=original if moved else uid,
             new_start=moment(start) if moved else None, message=draft.values.get("message", ""), answers=tuple(draft.answers),
             note=text(inner.get("cancellationReason") or inner.get("rejectionReason") or dig(inner, "responses", "rescheduleReason", "value")),
         )  # fmt: skip

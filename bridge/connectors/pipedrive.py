@@ -20,6 +20,7 @@ _ACTIONS = {
     "delete": "delete",
     "merged": "merge",
 }
+_OTHERS = ("activity", "organization", "note", "product", "pipeline", "stage", "user", "activityType")
 _RESERVED = {"email", "phone", "emails", "phones", "name", "first_name", "last_name"}
 
 
@@ -29,7 +30,7 @@ class Pipedrive(Dialect):
     kind = "pipedrive"
     about = About(
         title="Pipedrive", family="crm", signature="none; HTTP Basic by choice",
-        dedup="v2: meta.id; v1: meta.id with timestamp_micro", retries="after 3, 30, 150 s; 10 first-try failures ban for 30 min; 10 s timeout",
+        dedup="v2: meta.id; v1: meta.id with timestamp_micro", retries="after 3, 30, 150 s; 10 first-try failures ban for 30 min",
         setup=("Settings › Tools and apps › Webhooks › Create: hook URL, person and deal, all actions.", "Set HTTP auth user name and password."),
         paste="user:password you set", guessed=("v2's id is stable over retries; v2 persons list emails and phones.",),
     )  # fmt: skip
@@ -118,8 +119,8 @@ def _fields(record: dict[str, Any]) -> Iterator[Field]:
     for names, slot in ((("phone", "phones"), "phone"), (("email", "emails"), "email")):
         for name in names:
             rows = objects(record.get(name))
-            for place, row in enumerate(sorted(rows, key=lambda row: row.get("primary") is not True)):
-                yield Field(f"current.{name}.{place}", name, row.get("value"), slot)
+            for index, row in enumerate(sorted(rows, key=lambda row: row.get("primary") is not True)):
+                yield Field(f"current.{name}.{index}", name, row.get("value"), slot)
             if isinstance(record.get(name), str):
                 yield Field(f"current.{name}", name, record[name], slot)
     place = record.get("postal_address")

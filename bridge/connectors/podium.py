@@ -100,7 +100,8 @@ class Podium(Dialect):
         if kind == "contact":
             version = text(data.get("updatedAt")) or delivery.dedup_key
             update = draft.contact_update(
-                key=f"{key}|{version}", record_id=uid, version=version, occurred_at=at, is_new=what == "created", is_deleted=what == "deleted",
+                key=f"{key}|{version}", record_id=uid, version=version, occurred_at=at,
+                is_new=what == "created", is_deleted=what == "deleted",
                 fields={name: value for name, value in data.items() if isinstance(value, str | int | bool)},
                 tags_added=[text(tag.get("label") or tag.get("name")) for tag in objects(data.get("tags"))],
             )  # fmt: skip

@@ -94,6 +94,10 @@ PODIUM: tuple[Scheme, ...] = (
     Scheme(
         name="podium", header="podium-signature", signed="{timestamp}.{body}", timestamp="podium-timestamp",
     ),
+    Scheme(
+        name="podium-base64", header="podium-signature", signed="{timestamp}.{body}", timestamp="podium-timestamp",
+        encoding="base64",
+    ),
 )  # fmt: skip
 
 HUBSPOT: tuple[Scheme, ...] = (
@@ -108,6 +112,10 @@ HUBSPOT: tuple[Scheme, ...] = (
     Scheme(
         name="hubspot-v1", header="x-hubspot-signature", algorithm="sha256", signed="{secret}{body}",
         when=("x-hubspot-signature-version", "v1"),
+    ),
+    Scheme(
+        name="hubspot-v1", header="x-hubspot-signature", algorithm="sha256", signed="{secret}{body}",
+        when=("x-hubspot-signature-version", ""),
     ),
 )  # fmt: skip
 
@@ -130,6 +138,13 @@ HOUSECALL: tuple[Scheme, ...] = (
         name="housecall", header="api-signature", signed="{timestamp}.{body}", timestamp="api-timestamp",
     ),
 )  # fmt: skip
+
+SERVICETITAN: tuple[Scheme, ...] = (
+    Scheme(name="servicetitan", header="x-servicetitan-signature"),
+    Scheme(name="servicetitan-base64", header="x-servicetitan-signature", encoding="base64"),
+    Scheme(name="servicetitan", header="x-st-signature"),
+)
+"""The encoding is undocumented: hex in most public code, base64 in one."""
 
 APPS_SCRIPT: tuple[Scheme, ...] = (*STANDARD_WEBHOOKS, Scheme(name="apps-script-hex", header="x-signature"))
 """Our snippet signs with Standard Webhooks headers; scripts of others put a bare hex HMAC into X-Signature."""
