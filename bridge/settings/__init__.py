@@ -1,25 +1,23 @@
 """What the program is told from outside: YAML files and environment, checked at once, then frozen."""
 
 from bridge.settings.faults import ConfigInvalid, Fault, Place, did_you_mean
-from bridge.settings.load import files_of, load, load_texts, version_of
+from bridge.settings.load import files_of, load, load_texts, place_of_config, read_files
 from bridge.settings.resolved import (
-    AlertTargetSettings,
-    ConfigVersion,
+    AlertSettings,
+    NamedSecret,
     RuleSettings,
-    SecretValue,
     Settings,
     SourceSettings,
     TenantSettings,
 )
 
 __all__ = [
-    "AlertTargetSettings",
+    "AlertSettings",
     "ConfigInvalid",
-    "ConfigVersion",
     "Fault",
+    "NamedSecret",
     "Place",
     "RuleSettings",
-    "SecretValue",
     "Settings",
     "SourceSettings",
     "TenantSettings",
@@ -27,5 +25,6 @@ __all__ = [
     "files_of",
     "load",
     "load_texts",
-    "version_of",
+    "place_of_config",
+    "read_files",
 ]

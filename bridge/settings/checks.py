@@ -19,8 +19,7 @@ _COMPARED = re.compile(
 )
 _FUNCTIONS = frozenset({"range", "dict", "namespace", "debug", "loop", "true", "false", "none"})
 _EVERYTHING = frozenset({"*"})
-
-_NAMESPACE = re.compile(r"[^A-Za-z0-9_-]")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def check_config(config: Config, tree: Written, *, kinds: Collection[str]) -> Iterator[Fault]:
@@ -37,16 +36,23 @@ def _fault(tree: Written, path: tuple[str | int, ...], message: str, hint: str =
     )  # fmt: skip
 
 
+def _keys(tree: Written, block: str) -> Collection[str]:
+    """Return the names in a block as they stand in the files: one with a fault is still a name."""
+    found = tree.child(block)
+    return found.data if found is not None and isinstance(found.data, dict) else ()
+
+
 def _sources(config: Config, tree: Written, kinds: Collection[str]) -> Iterator[Fault]:
     for name, source in config.sources.items():
         path = ("sources", name)
-        if _NAMESPACE.search(name):
-            yield _fault(tree, path, "a source's id is part of its URL: letters, digits, - and _ only", at_key=True)
-        if source.connector not in kinds:
+        if not _NAME.fullmatch(name):
+            what = "a source's name is part of its URL: lower-case letters, digits, - and _, at most 64"
+            yield _fault(tree, path, what, at_key=True)
+        if kinds and source.connector not in kinds:
             hint = did_you_mean(source.connector, kinds)
             yield _fault(tree, (*path, "connector"), f'no connector is called "{source.connector}"', hint)
-        if source.tenant not in config.tenants:
-            hint = did_you_mean(source.tenant, config.tenants)
+        if source.tenant not in _keys(tree, "tenants"):
+            hint = did_you_mean(source.tenant, _keys(tree, "tenants"))
             yield _fault(tree, (*path, "tenant"), f'no tenant is called "{source.tenant}"', hint)
         names = [secret.name or secret.env or secret.file for secret in source.secrets]
         for index, known in enumerate(names):
@@ -77,26 +83,38 @@ def _tenants(config: Config, tree: Written) -> Iterator[Fault]:
 
 
 def _rules(config: Config, tree: Written) -> Iterator[Fault]:
+    """Check the rules; their conditions as they stand in the files, for a rule whose commands are wrong has one too."""
+    written = tree.child("rules")
+    listed = written.data if written is not None and isinstance(written.data, list) else []
+    places: dict[str, int] = {}
+    for index, rule in enumerate(listed):
+        name, when = rule.child("name"), rule.child("when")
+        if name is not None and str(name.data) in places:
+            yield _fault(tree, ("rules", index, "name"), f'another rule is called "{name.data}" too')
+        elif name is not None:
+            places[str(name.data)] = index
+        if when is not None and isinstance(when.data, str):
+            faults = list(_expression(tree, ("rules", index, "when"), when.data))
+            yield from faults
+            if not faults and not variables(when.data) and not is_true(evaluate(when.data, {})):
+                yield _fault(tree, ("rules", index, "when"), "is never true")
     for index, rule in enumerate(config.rules):
-        path = ("rules", index)
-        if rule.tenant is not None and rule.tenant not in config.tenants:
-            hint = did_you_mean(rule.tenant, config.tenants)
-            yield _fault(tree, (*path, "tenant"), f'no tenant is called "{rule.tenant}"', hint)
-        if rule.source is not None and rule.source not in config.sources:
-            hint = did_you_mean(rule.source, config.sources)
-            yield _fault(tree, (*path, "source"), f'no source is called "{rule.source}"', hint)
-        if any(rule.name == other.name for other in config.rules[:index]):
-            yield _fault(tree, (*path, "name"), f'another rule is called "{rule.name}" too')
-        faults = list(_expression(tree, (*path, "when"), rule.when, bare=True))
-        yield from faults
-        if not faults and not variables(rule.when) and not is_true(evaluate(rule.when, {})):
-            yield _fault(tree, (*path, "when"), "is never true")
-        for place, text in _templates(rule):
-            yield from _expression(tree, (*path, *place), text, bare=False)
-        for earlier in config.rules[:index]:
-            if _hides(earlier, rule):
-                yield _fault(tree, path, f'never gets its turn: "{earlier.name}" before it always fits first')
-                break
+        yield from _rule(tree, rule, config.rules[:index], ("rules", places.get(rule.name, index)))
+
+
+def _rule(tree: Written, rule: Rule, before: list[Rule], path: tuple[str | int, ...]) -> Iterator[Fault]:
+    if rule.tenant is not None and rule.tenant not in _keys(tree, "tenants"):
+        hint = did_you_mean(rule.tenant, _keys(tree, "tenants"))
+        yield _fault(tree, (*path, "tenant"), f'no tenant is called "{rule.tenant}"', hint)
+    if rule.source is not None and rule.source not in _keys(tree, "sources"):
+        hint = did_you_mean(rule.source, _keys(tree, "sources"))
+        yield _fault(tree, (*path, "source"), f'no source is called "{rule.source}"', hint)
+    for place, text in _templates(rule):
+        yield from _expression(tree, (*path, *place), text)
+    for earlier in before:
+        if _hides(earlier, rule):
+            yield _fault(tree, path, f'never gets its turn: "{earlier.name}" before it always fits first')
+            break
 
 
 def _hides(earlier: Rule, later: Rule) -> bool:
@@ -152,7 +170,7 @@ def _texts(
             yield from _texts(value, (*path, name))
 
 
-def _expression(tree: Written, path: tuple[str | int, ...], text: str, *, bare: bool) -> Iterator[Fault]:
+def _expression(tree: Written, path: tuple[str | int, ...], text: str) -> Iterator[Fault]:
     wrong = check(text)
     if wrong is not None:
         yield _unreadable(tree, path, wrong)
@@ -181,7 +199,6 @@ def _expression(tree: Written, path: tuple[str | int, ...], text: str, *, bare: 
                 or f"it is one of {', '.join(sorted(filter(None, VALUES[found[1]])))}"
             )
             yield _in_text(tree, path, text, value, f'{found[1]} is never "{value}"', hint, after=found.start())
-    del bare
 
 
 def _unreadable(tree: Written, path: tuple[str | int, ...], wrong: ExpressionFault) -> Fault:

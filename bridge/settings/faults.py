@@ -32,7 +32,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     hint: str = ""
 
-    def render(self) -> str:
+    def __str__(self) -> str:
         """Return the fault as a person reads it: place, what, the line, and a caret under the spot."""
         told = f"{self.message}; {self.hint}" if self.hint else self.message
         head = f"{self.place}: {self.path}: {told}" if self.path else f"{self.place}: {told}"
@@ -50,8 +50,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 class ConfigInvalid(Exception):  # noqa: N818 - it names the finding, as the reason slugs do
-    """The config cannot be used; `faults` are all of them."""
+    """The config cannot be used; `faults` holds everything that is wrong with it, in the order of the files."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(fault.render() for fault in self.faults))
+        # A value that YAML changed is wrong in type too; the first fault of a spot says what really happened.
+        spots: dict[tuple[str, int, int], list[Fault]] = {}
+        for fault in faults:
+            here = spots.setdefault((fault.place.file, fault.place.line, fault.place.column), [])
+            if not any(fault.path == other.path or fault == other for other in here):
+                here.append(fault)
+        self.faults = tuple(fault for spot in sorted(spots) for fault in spots[spot])
+        super().__init__("\n".join(map(str, self.faults)))

@@ -1,22 +1,20 @@
-"""From files and environment to `Settings`, or to every fault at once; a config with a fault never runs."""
+"""YAML files and the environment → one frozen `Settings`, or every fault at once; a config with a fault never runs."""
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from bridge.domain.ids import SourceId, TenantId
 from bridge.settings.checks import check_config
+from bridge.settings.demo import DEMO, demo_secret
 from bridge.settings.faults import ConfigInvalid, Fault, Place
 from bridge.settings.reading import Reader, Written, dotted, merge
 from bridge.settings.resolved import (
-    DEMO_PROVIDER,
-    AlertTargetSettings,
-    ConfigVersion,
+    AlertSettings,
+    NamedSecret,
     RuleSettings,
-    SecretValue,
     Settings,
     SourceSettings,
     TenantSettings,
@@ -24,18 +22,11 @@ from bridge.settings.resolved import (
 from bridge.settings.schema import Config, SecretReference, Source, Tenant
 from bridge.settings.validation import known_keys, validate
 
-Inspect = Callable[[SourceSettings], Sequence[str]]
+CheckSource = Callable[[SourceSettings], Sequence[str]]
 """What the connector of a source says about its settings: sentences that may start with `options.key: `."""
 
-DEMO_FILE = "demo.yaml"
-DEMO_SECRETS = {
-    "BRIDGE_DEMO_WEBSITE_SECRET": "whsec_YnJpZGdlLWRlbW8td2Vic2l0ZS1rZXktMzJieXRlcw==",
-    "BRIDGE_DEMO_TYPEFORM_SECRET": "demo-typeform-key",
-    "BRIDGE_DEMO_CALLRAIL_SECRET": "demo-callrail-key",
-    "BRIDGE_DEMO_CRM_SECRET": "whsec_YnJpZGdlLWRlbW8tY3JtLWtleS0tLTMyLWJ5dGVzLi4=",
-    "BRIDGE_DEMO_SERVICETITAN_SECRET": "demo-servicetitan-key",
-}
-"""Keys of the built-in demo: known to all, and good for the simulator alone."""
+DEMO_FILE = "built-in demo"
+_PLACEHOLDERS = frozenset({"", "n/a", "none", "null", "changeme", "change-me", "no-secret-provided", "todo", "secret"})
 _SIMULATOR_KEYS = ("cid.demo", "cs1.demo", "ak1.demo")
 _BLOCKS = ("server", "worker", "mirror", "retention", "alerts")
 _SHORT = {
@@ -44,28 +35,49 @@ _SHORT = {
     "BRIDGE_PUBLIC_URL": "public_url",
     "BRIDGE_METRICS_PORT": "metrics_port",
 }
+"""Variable → key of the server block that it overrides; any other key by BRIDGE_<BLOCK>_<KEY>."""
 _MARK = "#:file "
 """Starts each file in the text of a config version."""
 
 
-def config_files(where: Path | Sequence[Path] | None, environ: Mapping[str, str]) -> dict[str, str] | None:
-    """Return name → text of the config's files, None where there are none and the built-in demo is meant.
+def load(
+    place: Path | Sequence[Path] | None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    kinds: Collection[str] = (),
+    check_source: CheckSource | None = None,
+    read_secrets: bool = True,
+) -> Settings:
+    """Return the settings of a file, files or folder; the built-in demo's where `place` is None.
 
-    `where` is a directory, files, or None for what BRIDGE_CONFIG names, else the folder `config` where it holds YAML.
-    Raises ConfigInvalid for a path that does not exist.
+    `kinds` are the connectors there are; `check_source` asks one about its options. `read_secrets=False` looks at a
+    config on a machine that has none of its secrets. Raises ConfigInvalid with every fault.
     """
-    named = where if where is not None else (Path(environ["BRIDGE_CONFIG"]) if environ.get("BRIDGE_CONFIG") else None)
-    paths = [named] if isinstance(named, Path) else list(named) if named is not None else [Path("config")]
+    files = {DEMO_FILE: DEMO} if place is None else read_files(place)
+    return load_texts(
+        files, environ=environ, kinds=kinds, check_source=check_source, read_secrets=read_secrets, is_demo=place is None
+    )
+
+
+def place_of_config(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return where the config lies: BRIDGE_CONFIG, else None for the built-in demo."""
+    given = environ.get("BRIDGE_CONFIG")
+    return Path(given) if given else None
+
+
+def read_files(place: Path | Sequence[Path]) -> dict[str, str]:
+    """Return name → text of every YAML file at a place; raise ConfigInvalid where there is none or one is unreadable."""
     files: list[Path] = []
-    for path in paths:
+    for path in [place] if isinstance(place, Path) else place:
         if path.is_dir():
-            files += sorted(each for each in path.iterdir() if each.suffix in (".yaml", ".yml") and each.is_file())
+            inside = sorted(each for each in path.iterdir() if each.suffix in (".yaml", ".yml") and each.is_file())
+            if not inside:
+                raise ConfigInvalid([Fault(place=Place(str(path)), path="", message="no *.yaml file is here")])
+            files += inside
         elif path.is_file():
             files.append(path)
-        elif named is not None:
+        else:
             raise ConfigInvalid([Fault(place=Place(str(path)), path="", message="there is no such file or folder")])
-    if not files and named is not None:
-        raise ConfigInvalid([Fault(place=Place(str(paths[0])), path="", message="holds no .yaml file")])
     texts: dict[str, str] = {}
     for path in files:
         try:
@@ -73,81 +85,49 @@ def config_files(where: Path | Sequence[Path] | None, environ: Mapping[str, str]
         except (OSError, UnicodeDecodeError) as error:
             fault = Fault(place=Place(str(path)), path="", message=f"cannot be read ({type(error).__name__})")
             raise ConfigInvalid([fault]) from error
-    return texts or None
-
-
-def load(
-    where: Path | Sequence[Path] | None,
-    environ: Mapping[str, str],
-    *,
-    kinds: Collection[str],
-    inspect: Inspect | None = None,
-    read_secrets: bool = True,
-) -> Settings | tuple[Fault, ...]:
-    """Return the settings, or every fault of files, environment and secrets at once.
-
-    `kinds` are the connector kinds that exist, `inspect` asks a source's connector. `read_secrets=False` is for looking
-    at a config on a machine that has none of its secrets.
-    """
-    try:
-        files = config_files(where, environ)
-    except ConfigInvalid as no:
-        return no.faults
-    if files is None:
-        text = resources.files("bridge.settings").joinpath(DEMO_FILE).read_text(encoding="utf-8")
-        files, environ = {DEMO_FILE: text}, {**DEMO_SECRETS, **environ}
-        return load_texts(files, environ, kinds=kinds, inspect=inspect, read_secrets=read_secrets, is_demo=True)
-    return load_texts(files, environ, kinds=kinds, inspect=inspect, read_secrets=read_secrets)
+    return texts
 
 
 def load_texts(
     files: Mapping[str, str],
-    environ: Mapping[str, str],
     *,
-    kinds: Collection[str],
-    inspect: Inspect | None = None,
+    environ: Mapping[str, str] = os.environ,
+    kinds: Collection[str] = (),
+    check_source: CheckSource | None = None,
     read_secrets: bool = True,
     is_demo: bool = False,
-) -> Settings | tuple[Fault, ...]:
-    """Return the settings of texts that are already read, or every fault at once."""
+) -> Settings:
+    """Return the settings of texts that are already read (a stored config version); raise ConfigInvalid."""
     reader = Reader()
     trees = {name: tree for name, text in files.items() if (tree := reader.read(name, text)) is not None}
-    tree = (
-        merge(trees, reader)
-        if trees
-        else Written(data={}, place=Place(next(iter(files), "config")), key_place=Place(next(iter(files), "config")))
-    )
+    nowhere = Place(next(iter(files), "config"))
+    tree = merge(trees, reader) if trees else Written(data={}, place=nowhere, key_place=nowhere)
     tree = _with_environment(tree, environ)
-    config = validate(tree)
-    if isinstance(config, list):
-        return _sorted([*reader.faults, *config])
-    faults = [*reader.faults, *check_config(config, tree, kinds=kinds)]
-    resolver = _Resolver(tree, environ, read_secrets=read_secrets)
-    settings = resolver.settings(config, version_of(files), environ, is_demo=is_demo)
+    config, faults = validate(tree)
+    faults = [*reader.faults, *faults]
+    if config is None:
+        raise ConfigInvalid(faults)
+    faults += check_config(config, tree, kinds=kinds)
+    resolver = _Resolver(tree, environ, read_secrets=read_secrets, is_demo=is_demo)
+    settings = resolver.settings(config, version_text(files), is_demo=is_demo)
     faults += resolver.faults
-    if inspect is not None and not faults:
-        faults += _inspected(settings, tree, inspect)
-    return _sorted(faults) if faults else settings
+    if check_source is not None and read_secrets:
+        faulty = {fault.path.split(".")[1] for fault in faults if fault.path.startswith("sources.")}
+        faults += _asked(settings, tree, check_source, known=kinds, faulty=faulty)
+    if faults:
+        raise ConfigInvalid(faults)
+    return settings
 
 
-def version_of(files: Mapping[str, str]) -> ConfigVersion:
-    """Return the name and text of a config: the hash covers file names without folders, and every character."""
-    text = "".join(f"{_MARK}{Path(name).name}\n{files[name].rstrip()}\n" for name in files)
-    return ConfigVersion(hash=hashlib.sha256(text.encode()).hexdigest()[:12], text=text)
+def version_text(files: Mapping[str, str]) -> str:
+    """Return a config as one text: each file after a line that names it, without its folder."""
+    return "".join(f"{_MARK}{Path(name).name}\n{text.rstrip()}\n" for name, text in files.items())
 
 
-def files_of(version_text: str) -> dict[str, str]:
+def files_of(text: str) -> dict[str, str]:
     """Return name → text of the files that a stored config version was made of."""
-    files: dict[str, str] = {}
-    for part in version_text.split(_MARK)[1:]:
-        name, _, text = part.partition("\n")
-        files[name] = text
-    return files
-
-
-def _sorted(faults: Sequence[Fault]) -> tuple[Fault, ...]:
-    unique = {(f.place.file, f.place.line, f.place.column, f.path, f.message): f for f in faults}
-    return tuple(unique[key] for key in sorted(unique))
+    parts = [part.partition("\n") for part in text.split(_MARK)[1:]]
+    return {name: content for name, _, content in parts}
 
 
 def _with_environment(tree: Written, environ: Mapping[str, str]) -> Written:
@@ -172,162 +152,130 @@ def _with_environment(tree: Written, environ: Mapping[str, str]) -> Written:
     return Written(data=changed, place=tree.place, key_place=tree.key_place)
 
 
-def _inspected(settings: Settings, tree: Written, inspect: Inspect) -> list[Fault]:
+def _asked(
+    settings: Settings, tree: Written, check_source: CheckSource, *, known: Collection[str], faulty: Collection[str]
+) -> list[Fault]:
+    """Return what the connectors say of sources that are fine so far."""
     faults: list[Fault] = []
     for source in settings.sources.values():
-        for sentence in inspect(source):
+        if source.id in faulty or source.block.connector not in known:
+            continue
+        for sentence in check_source(source):
             head, _, rest = sentence.partition(": ")
-            path: tuple[str, ...] = (
-                ("sources", source.id, *head.split(".")) if rest and " " not in head else ("sources", source.id)
-            )
-            found, walked = tree.at(path)
-            message = rest if rest and " " not in head else sentence
-            faults.append(Fault(place=found.key_place, path=dotted(walked), message=message))
+            names = head.split(".") if rest and " " not in head else []
+            found, walked = tree.at(("sources", source.id, *names))
+            faults.append(Fault(place=found.key_place, path=dotted(walked), message=rest if names else sentence))
     return faults
 
 
 class _Resolver:
     """Joins names and reads secrets, and keeps every fault on the way."""
 
-    def __init__(self, tree: Written, environ: Mapping[str, str], *, read_secrets: bool) -> None:
-        self.tree = tree
-        self.environ = environ
-        self.read_secrets = read_secrets
+    def __init__(self, tree: Written, environ: Mapping[str, str], *, read_secrets: bool, is_demo: bool) -> None:
         self.faults: list[Fault] = []
+        self._tree = tree
+        self._environ = environ
+        self._read_secrets = read_secrets
+        self._is_demo = is_demo
 
-    def settings(
-        self, config: Config, version: ConfigVersion, environ: Mapping[str, str], *, is_demo: bool
-    ) -> Settings:
+    def settings(self, config: Config, text: str, *, is_demo: bool) -> Settings:
+        """Return everything joined; what could not be read is a fault and stands empty."""
+        environ = self._environ
         tenants = {name: self._tenant(name, tenant) for name, tenant in config.tenants.items()}
         sources = [self._source(name, source, tenants) for name, source in config.sources.items()]
         return Settings(
-            server=config.server,
-            worker=config.worker,
-            mirror=config.mirror,
-            retention=config.retention,
-            alerts=config.alerts,
-            alert_targets=tuple(self._alert_targets(config)),
+            config=config,
             tenants={tenant.tenant_id: tenant for tenant in tenants.values()},
             sources={source.id: source for source in sources if source is not None},
             rules=tuple(
-                RuleSettings(
-                    name=rule.name,
-                    when=rule.when,
-                    tenant_key=rule.tenant,
-                    source_id=None if rule.source is None else SourceId(rule.source),
-                    do=tuple(rule.do),
-                    at=self._line_of(("rules", index)),
-                )
-                for index, rule in enumerate(config.rules)
+                RuleSettings(block=rule, at=self._line_of(("rules", index))) for index, rule in enumerate(config.rules)
             ),
-            version=version,
-            database_url=environ.get("BRIDGE_DATABASE_URL") or environ.get("DATABASE_URL") or None,
-            data_dir=environ.get("BRIDGE_DATA_DIR") or ".bridge",
+            alert_targets=tuple(
+                AlertSettings(
+                    name=name,
+                    block=target,
+                    url=self._secret(target.url, ("alerts", "targets", name, "url")),
+                    secret=self._secret(target.secret, ("alerts", "targets", name, "secret")),
+                )
+                for name, target in config.alerts.targets.items()
+            ),
+            database_url=environ.get("DATABASE_URL") or environ.get("BRIDGE_DATABASE_URL") or None,
+            data_dir=Path(environ.get("BRIDGE_DATA_DIR") or ".bridge"),
+            version=hashlib.sha256(text.encode()).hexdigest()[:12],
+            text=text,
             is_demo=is_demo,
         )
 
     def _tenant(self, name: str, tenant: Tenant) -> TenantSettings:
         path = ("tenants", name)
-        keys = _SIMULATOR_KEYS
+        client_id, client_secret, app_key = _SIMULATOR_KEYS
         if tenant.credentials is not None:
             given = tenant.credentials
-            keys = (
-                self._secret(given.client_id, (*path, "credentials", "client_id")).value,
-                self._secret(given.client_secret, (*path, "credentials", "client_secret")).value,
-                self._secret(given.app_key, (*path, "credentials", "app_key")).value,
-            )
-        is_simulator = tenant.environment == "simulator"
-        url = self.environ.get("BRIDGE_SIMULATOR_URL") or tenant.simulator_url
-        webhook = tenant.webhook_secret
+            client_id = self._secret(given.client_id, (*path, "credentials", "client_id"))
+            client_secret = self._secret(given.client_secret, (*path, "credentials", "client_secret"))
+            app_key = self._secret(given.app_key, (*path, "credentials", "app_key"))
         return TenantSettings(
             key=name,
             tenant_id=TenantId(tenant.tenant_id),
-            environment=url.rstrip("/") if is_simulator else tenant.environment,
-            is_simulator=is_simulator,
-            client_id=keys[0],
-            client_secret=keys[1],
-            app_key=keys[2],
-            booking_provider=tenant.booking_provider or DEMO_PROVIDER,
-            time_zone=tenant.time_zone,
-            phone_region=tenant.phone_region,
-            defaults=tenant.defaults,
-            campaigns=tenant.campaigns,
-            services=tenant.services,
-            business_hours=tenant.business_hours,
-            dedup_window=timedelta(hours=tenant.dedup_window_hours),
-            thresholds=tenant.thresholds,
-            external_data_guid=tenant.external_data_guid,
-            webhook_secret=None if webhook is None else self._secret(webhook, (*path, "webhook_secret")),
+            block=tenant,
+            client_id=client_id,
+            client_secret=client_secret,
+            app_key=app_key,
+            webhook_secret=self._secret(tenant.webhook_secret, (*path, "webhook_secret")),
         )
 
     def _source(self, name: str, source: Source, tenants: Mapping[str, TenantSettings]) -> SourceSettings | None:
         path = ("sources", name)
-        secrets = tuple(self._secret(secret, (*path, "secrets", index)) for index, secret in enumerate(source.secrets))
+        secrets = tuple(
+            NamedSecret(secret.name or secret.env or Path(secret.file or "").name, value)
+            for index, secret in enumerate(source.secrets)
+            if (value := self._secret(secret, (*path, "secrets", index)))
+        )
         hydrate = {key: self._secret(secret, (*path, "hydrate", key)) for key, secret in source.hydrate.items()}
         tenant = tenants.get(source.tenant)
         if tenant is None:
             return None
         return SourceSettings(
-            id=SourceId(name),
-            title=source.title or name.replace("-", " ").replace("_", " ").capitalize(),
-            connector=source.connector,
-            tenant_key=source.tenant,
-            tenant_id=tenant.tenant_id,
-            secrets=secrets,
-            unsigned=source.unsigned,
-            limits=source.limits,
-            options=source.options,
-            map=source.map,
-            defaults=source.defaults,
-            hydrate=hydrate,
-            booking=source.booking,
-            updates=source.updates,
-            rhythm=source.rhythm,
-            book_tests=source.book_tests,
+            id=SourceId(name), tenant_id=tenant.tenant_id, block=source, secrets=secrets, hydrate=hydrate
         )
 
-    def _alert_targets(self, config: Config) -> list[AlertTargetSettings]:
-        found = []
-        for name, target in config.alerts.targets.items():
-            path = ("alerts", "targets", name)
-            secret = None if target.secret is None else self._secret(target.secret, (*path, "secret"))
-            found.append(
-                AlertTargetSettings(
-                    name=name,
-                    url=self._secret(target.url, (*path, "url")).value,
-                    style=target.style,
-                    secret=secret,
-                    cooldown=timedelta(minutes=target.cooldown_minutes),
-                )
-            )
+    def _secret(self, reference: SecretReference | None, path: tuple[str | int, ...]) -> str:
+        """Return the value; one that is unset, a placeholder or unreadable is a fault, so the program does not start."""
+        if reference is None:
+            return ""
+        if not self._read_secrets:
+            return f"unread {reference.env or reference.file}"
+        if reference.env is not None:
+            where, at = f"the environment variable {reference.env}", (*path, "env")
+            found = self._environ.get(reference.env)
+            if found is None and self._is_demo:
+                found = demo_secret(reference.env)
+            what = "is not set"
+        else:
+            where, at = f"the file {reference.file}", (*path, "file")
+            found, what = _file_text(Path(reference.file or ""))
+        if found is None:
+            self._fault(at, f"{where} {what}")
+            return ""
+        if not found.strip():
+            self._fault(at, f"{where} is empty")
+            return ""
+        if found.strip().lower() in _PLACEHOLDERS or (found.startswith("${") and found.endswith("}")):
+            self._fault(at, f"{where} holds a placeholder")
+            return ""
         return found
 
-    def _secret(self, reference: SecretReference, path: tuple[str | int, ...]) -> SecretValue:
-        """Return the value; one that is unset, empty or unreadable is a fault, so that the program does not start."""
-        name = reference.name or reference.env or Path(reference.file or "").name
-        if not self.read_secrets:
-            return SecretValue(name=name, value=f"unread:{name}")
-        if reference.env is not None:
-            value = self.environ.get(reference.env)
-            if value is None:
-                self._fault((*path, "env"), f"the environment variable {reference.env} is not set")
-            elif not value.strip():
-                self._fault((*path, "env"), f"the environment variable {reference.env} is empty")
-            return SecretValue(name=name, value=value or "")
-        try:
-            value = Path(reference.file or "").read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            self._fault((*path, "file"), f"the file cannot be read ({type(error).__name__})")
-            value = ""
-        else:
-            if not value:
-                self._fault((*path, "file"), "the file is empty")
-        return SecretValue(name=name, value=value)
-
     def _line_of(self, path: tuple[str | int, ...]) -> str:
-        place = self.tree.at(path)[0].place
+        place = self._tree.at(path)[0].place
         return f"{Path(place.file).name}:{place.line}"
 
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
-        found, walked = self.tree.at(path)
+        found, walked = self._tree.at(path)
         self.faults.append(Fault(place=found.place, path=dotted(walked), message=message))
+
+
+def _file_text(path: Path) -> tuple[str | None, str]:
+    try:
+        return path.read_text(encoding="utf-8").strip(), ""
+    except (OSError, UnicodeDecodeError) as error:
+        return None, f"cannot be read ({type(error).__name__})"

@@ -38,7 +38,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
         Parts that name no key (pydantic adds the branch of a union) are passed over.
         """
-        here, walked = self, ()
+        here = self
+        walked: tuple[str | int, ...] = ()
         for part in path:
             below = here.child(part)
             if below is not None:
@@ -123,7 +124,7 @@ class Reader:
             ]
             return Written(data=items, place=place, key_place=key_place)
         data = self._scalar(node, place, path)
-        return Written(data=data, place=place, key_place=key_place, raw="" if node.style else str(node.value))
+        return Written(data=data, place=place, key_place=key_place, raw="" if _is_quoted(node) else str(node.value))
 
     def _mapping(
         self, node: MappingNode, file: str, lines: list[str], path: tuple[str | int, ...]
@@ -147,9 +148,11 @@ class Reader:
             found[key] = self._written(value_node, file, lines, (*path, key), place)
         return found
 
-    def _scalar(self, node: Node, place: Place, path: tuple[str | int, ...]) -> Any:
+    def _scalar(  # noqa: PLR0911 - one return per YAML type
+        self, node: Node, place: Place, path: tuple[str | int, ...]
+    ) -> Any:
         raw, kind = str(node.value), str(node.tag).rpartition(":")[2]
-        if node.style is not None:
+        if _is_quoted(node):
             return raw
         try:
             match kind:
@@ -180,6 +183,10 @@ class Reader:
 
     def _fault(self, place: Place, path: str, message: str) -> None:
         self.faults.append(Fault(place=place, path=path, message=message))
+
+
+def _is_quoted(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.style is not None
 
 
 def merge(files: Mapping[str, Written], reader: Reader) -> Written:

@@ -90,8 +90,8 @@ class CreateCustomerFields(Block):
     name: Written | None = None
     customer_type: Literal["Residential", "Commercial"] | None = None
     location_name: Written | None = None
-    tags: list[Reference] = []
-    fields: dict[str, FieldWish] = {}
+    tags: list[Reference] = Field([], description="Tags it starts with.")
+    fields: dict[str, FieldWish] = Field({}, description="Custom fields it starts with, by name.")
 
 
 class CreateLocationFields(Block):
@@ -124,8 +124,8 @@ class ChangeTagsFields(Block):
     """Tags by name; the others are never touched."""
 
     on: Literal["customer", "location"] = "customer"
-    add: list[Reference] = []
-    remove: list[Reference] = []
+    add: list[Reference] = Field([], description="Tags to add.")
+    remove: list[Reference] = Field([], description="Tags to take away.")
 
 
 class AddNoteFields(Block):

@@ -1,5 +1,6 @@
 """What a config may say: models that check every value and are closed against misspelled keys."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -94,7 +95,7 @@ class AlertTarget(Block):
 class Alerts(Block):
     """Who hears when a person must act."""
 
-    targets: dict[str, AlertTarget] = {}
+    targets: dict[str, AlertTarget] = Field({}, description="Name → where it goes.")
     review_older_than_hours: float = Field(24, gt=0)
     work_older_than_minutes: float = Field(15, gt=0)
 
@@ -187,6 +188,11 @@ class Tenant(Block):
             raise ValueError("booking_provider is required: bookings are written under a booking provider tag")
         return self
 
+    @property
+    def dedup_window(self) -> timedelta:
+        """How long the same ask of the same party joins the open booking."""
+        return timedelta(hours=self.dedup_window_hours)
+
 
 class Limits(Block):
     """Bounds of one source."""
@@ -219,7 +225,9 @@ class Updates(Block):
     contacts: Literal["add", "replace_single", "ignore"] = Field(
         "add", description="replace_single: the one contact of a kind gets the new value; more than one are added to."
     )
-    contacts_on: list[Literal["customer", "location"]] = ["customer"]
+    contacts_on: list[Literal["customer", "location"]] = Field(
+        ["customer"], description="Whose contacts are kept up to date."
+    )
     fields: dict[str, FieldMapping] = Field({}, description="The sender's field → custom field.")
     tags: dict[str, Reference] = Field({}, description="The sender's tag → tag.")
     notes: bool = True
@@ -231,7 +239,7 @@ class Source(Block):
     connector: str
     tenant: str
     title: str = Field("", description="The name people know it by; the `source` of its bookings.")
-    secrets: list[SecretReference] = []
+    secrets: list[SecretReference] = Field([], description="All that count now; several while one is rotated.")
     unsigned: bool = Field(False, description="Take unsigned requests; shown in red.")
     limits: Limits = Limits()
     options: dict[str, Any] = Field({}, description="The connector's own settings; its page lists them.")
@@ -254,4 +262,4 @@ class Config(Block):
     alerts: Alerts = Alerts()
     tenants: dict[str, Tenant]
     sources: dict[str, Source]
-    rules: list[Rule] = []
+    rules: list[Rule] = Field([], description="In order; for each kind of command the first that fits wins.")

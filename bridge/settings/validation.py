@@ -23,12 +23,62 @@ _TYPES = {
 }
 
 
-def validate(tree: Written) -> Config | list[Fault]:
-    """Return the config that the files describe, or everything that is wrong with its shape."""
-    try:
-        return Config.model_validate(_forgiving(tree.plain()))
-    except ValidationError as error:
-        return _faults(tree, error)
+_ROUNDS = 6  # cutting a required key out makes its block faulty, and so on up; four levels are the deepest
+_NOTHING = object()
+
+
+def validate(tree: Written) -> tuple[Config | None, list[Fault]]:
+    """Return the config that the files describe and everything that is wrong with its shape.
+
+    With faults the config is what is left without the faulty parts, so that the other checks can go on and a person
+    sees every fault at once; None where nothing is left.
+    """
+    data = _forgiving(tree.plain())
+    faults: list[Fault] = []
+    for _ in range(_ROUNDS):
+        try:
+            return Config.model_validate(data), faults
+        except ValidationError as error:
+            if not faults:
+                faults = _faults(tree, error)
+            if not _prune(data, error):
+                break
+    return None, faults
+
+
+def _prune(data: Any, error: ValidationError) -> bool:
+    """Cut out what was wrong; tell whether anything was."""
+    cuts = []
+    for detail in error.errors(include_url=False, include_context=False):
+        path = _walked(data, detail["loc"])
+        # Inside a list the whole list goes, so that what stays keeps its place; rules are found again by their names.
+        while path and isinstance(path[-1], int) and path[0] != "rules":
+            path = path[:-1]
+        cuts.append(path)
+    pruned = False
+    for path in sorted(set(cuts), key=lambda path: [str(part).zfill(9) for part in path], reverse=True):
+        if not path:
+            return False
+        inside: Any = data
+        for part in path[:-1]:
+            inside = inside[part]
+        if isinstance(inside, dict):
+            pruned |= inside.pop(path[-1], _NOTHING) is not _NOTHING
+        elif isinstance(inside, list) and isinstance(path[-1], int) and path[-1] < len(inside):
+            inside.pop(path[-1])
+            pruned = True
+    return pruned
+
+
+def _walked(data: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Return the part of an error's path that leads somewhere in the data."""
+    path: tuple[str | int, ...] = ()
+    for part in loc:
+        if (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        ):
+            data, path = data[part], (*path, part)
+    return path
 
 
 def _forgiving(data: dict[str, Any]) -> dict[str, Any]:
