@@ -1,23 +1,25 @@
 """What the program is told from outside: YAML files and environment, checked at once, then frozen."""
 
 from bridge.settings.faults import ConfigInvalid, Fault, Place, did_you_mean
-from bridge.settings.load import files_of, load, load_texts, place_of_config, read_files
+from bridge.settings.load import files_of, load, load_texts, read_files, version_of
 from bridge.settings.resolved import (
-    AlertSettings,
-    NamedSecret,
+    AlertTargetSettings,
+    ConfigVersion,
     RuleSettings,
+    SecretValue,
     Settings,
     SourceSettings,
     TenantSettings,
 )
 
 __all__ = [
-    "AlertSettings",
+    "AlertTargetSettings",
     "ConfigInvalid",
+    "ConfigVersion",
     "Fault",
-    "NamedSecret",
     "Place",
     "RuleSettings",
+    "SecretValue",
     "Settings",
     "SourceSettings",
     "TenantSettings",
@@ -25,6 +27,6 @@ __all__ = [
     "files_of",
     "load",
     "load_texts",
-    "place_of_config",
     "read_files",
+    "version_of",
 ]

@@ -49,15 +49,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f'did you mean "{by_fold[near[0]]}"?' if near else ""
 
 
+def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Return the faults in the order of the files, each said once."""
+    # A value that YAML changed is wrong in type too; the first fault of a spot says what really happened.
+    spots: dict[tuple[str, int, int], list[Fault]] = {}
+    for fault in faults:
+        here = spots.setdefault((fault.place.file, fault.place.line, fault.place.column), [])
+        if not any(fault.path == other.path for other in here):
+            here.append(fault)
+    return tuple(fault for spot in sorted(spots) for fault in spots[spot])
+
+
 class ConfigInvalid(Exception):  # noqa: N818 - it names the finding, as the reason slugs do
-    """The config cannot be used; `faults` holds everything that is wrong with it, in the order of the files."""
+    """The config cannot be used; `faults` are all of them."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        # A value that YAML changed is wrong in type too; the first fault of a spot says what really happened.
-        spots: dict[tuple[str, int, int], list[Fault]] = {}
-        for fault in faults:
-            here = spots.setdefault((fault.place.file, fault.place.line, fault.place.column), [])
-            if not any(fault.path == other.path or fault == other for other in here):
-                here.append(fault)
-        self.faults = tuple(fault for spot in sorted(spots) for fault in spots[spot])
+        self.faults = in_order(faults)
         super().__init__("\n".join(map(str, self.faults)))

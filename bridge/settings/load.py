@@ -1,33 +1,22 @@
 """YAML files and the environment → one frozen `Settings`, or every fault at once; a config with a fault never runs."""
 
 import hashlib
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bridge.domain.ids import SourceId, TenantId
 from bridge.settings.checks import check_config
-from bridge.settings.demo import DEMO, demo_secret
-from bridge.settings.faults import ConfigInvalid, Fault, Place
+from bridge.settings.demo import DEMO
+from bridge.settings.faults import ConfigInvalid, Fault, Place, in_order
 from bridge.settings.reading import Reader, Written, dotted, merge
-from bridge.settings.resolved import (
-    AlertSettings,
-    NamedSecret,
-    RuleSettings,
-    Settings,
-    SourceSettings,
-    TenantSettings,
-)
-from bridge.settings.schema import Config, SecretReference, Source, Tenant
+from bridge.settings.resolved import ConfigVersion, Settings, SourceSettings
+from bridge.settings.resolving import Resolver
 from bridge.settings.validation import known_keys, validate
 
-CheckSource = Callable[[SourceSettings], Sequence[str]]
+Inspect = Callable[[SourceSettings], Sequence[str]]
 """What the connector of a source says about its settings: sentences that may start with `options.key: `."""
 
 DEMO_FILE = "built-in demo"
-_PLACEHOLDERS = frozenset({"", "n/a", "none", "null", "changeme", "change-me", "no-secret-provided", "todo", "secret"})
-_SIMULATOR_KEYS = ("cid.demo", "cs1.demo", "ak1.demo")
 _BLOCKS = ("server", "worker", "mirror", "retention", "alerts")
 _SHORT = {
     "BRIDGE_HOST": "host",
@@ -41,28 +30,25 @@ _MARK = "#:file "
 
 
 def load(
-    place: Path | Sequence[Path] | None,
+    where: Path | Sequence[Path] | None,
+    environ: Mapping[str, str],
     *,
-    environ: Mapping[str, str] = os.environ,
-    kinds: Collection[str] = (),
-    check_source: CheckSource | None = None,
+    kinds: Collection[str],
+    inspect: Inspect | None = None,
     read_secrets: bool = True,
-) -> Settings:
-    """Return the settings of a file, files or folder; the built-in demo's where `place` is None.
+) -> Settings | tuple[Fault, ...]:
+    """Return the settings of a folder or of files, or every fault of files, environment and secrets at once.
 
-    `kinds` are the connectors there are; `check_source` asks one about its options. `read_secrets=False` looks at a
-    config on a machine that has none of its secrets. Raises ConfigInvalid with every fault.
+    `where` None stands for what BRIDGE_CONFIG names, else for the built-in demo. `kinds` are the connector kinds that
+    exist, `inspect` asks a source's connector. `read_secrets=False` looks at a config on a machine that has none of its
+    secrets.
     """
-    files = {DEMO_FILE: DEMO} if place is None else read_files(place)
-    return load_texts(
-        files, environ=environ, kinds=kinds, check_source=check_source, read_secrets=read_secrets, is_demo=place is None
-    )
-
-
-def place_of_config(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return where the config lies: BRIDGE_CONFIG, else None for the built-in demo."""
-    given = environ.get("BRIDGE_CONFIG")
-    return Path(given) if given else None
+    named = where if where is not None else (Path(environ["BRIDGE_CONFIG"]) if environ.get("BRIDGE_CONFIG") else None)
+    try:
+        files = {DEMO_FILE: DEMO} if named is None else read_files(named)
+    except ConfigInvalid as no:
+        return no.faults
+    return load_texts(files, environ, kinds=kinds, inspect=inspect, read_secrets=read_secrets, is_demo=named is None)
 
 
 def read_files(place: Path | Sequence[Path]) -> dict[str, str]:
@@ -90,14 +76,14 @@ def read_files(place: Path | Sequence[Path]) -> dict[str, str]:
 
 def load_texts(
     files: Mapping[str, str],
+    environ: Mapping[str, str],
     *,
-    environ: Mapping[str, str] = os.environ,
-    kinds: Collection[str] = (),
-    check_source: CheckSource | None = None,
+    kinds: Collection[str],
+    inspect: Inspect | None = None,
     read_secrets: bool = True,
     is_demo: bool = False,
-) -> Settings:
-    """Return the settings of texts that are already read (a stored config version); raise ConfigInvalid."""
+) -> Settings | tuple[Fault, ...]:
+    """Return the settings of texts that are already read (those of a stored version, say), or every fault at once."""
     reader = Reader()
     trees = {name: tree for name, text in files.items() if (tree := reader.read(name, text)) is not None}
     nowhere = Place(next(iter(files), "config"))
@@ -106,22 +92,21 @@ def load_texts(
     config, faults = validate(tree)
     faults = [*reader.faults, *faults]
     if config is None:
-        raise ConfigInvalid(faults)
+        return in_order(faults)
     faults += check_config(config, tree, kinds=kinds)
-    resolver = _Resolver(tree, environ, read_secrets=read_secrets, is_demo=is_demo)
-    settings = resolver.settings(config, version_text(files), is_demo=is_demo)
+    resolver = Resolver(tree, environ, read_secrets=read_secrets, is_demo=is_demo)
+    settings = resolver.settings(config, version_of(files))
     faults += resolver.faults
-    if check_source is not None and read_secrets:
+    if inspect is not None and read_secrets:
         faulty = {fault.path.split(".")[1] for fault in faults if fault.path.startswith("sources.")}
-        faults += _asked(settings, tree, check_source, known=kinds, faulty=faulty)
-    if faults:
-        raise ConfigInvalid(faults)
-    return settings
+        faults += _asked(settings, tree, inspect, known=kinds, faulty=faulty)
+    return in_order(faults) if faults else settings
 
 
-def version_text(files: Mapping[str, str]) -> str:
-    """Return a config as one text: each file after a line that names it, without its folder."""
-    return "".join(f"{_MARK}{Path(name).name}\n{text.rstrip()}\n" for name, text in files.items())
+def version_of(files: Mapping[str, str]) -> ConfigVersion:
+    """Return the name and text of a config: each file after a line that names it, without its folder."""
+    text = "".join(f"{_MARK}{Path(name).name}\n{text.rstrip()}\n" for name, text in files.items())
+    return ConfigVersion(hash=hashlib.sha256(text.encode()).hexdigest()[:12], text=text)
 
 
 def files_of(text: str) -> dict[str, str]:
@@ -153,129 +138,16 @@ def _with_environment(tree: Written, environ: Mapping[str, str]) -> Written:
 
 
 def _asked(
-    settings: Settings, tree: Written, check_source: CheckSource, *, known: Collection[str], faulty: Collection[str]
+    settings: Settings, tree: Written, inspect: Inspect, *, known: Collection[str], faulty: Collection[str]
 ) -> list[Fault]:
     """Return what the connectors say of sources that are fine so far."""
     faults: list[Fault] = []
     for source in settings.sources.values():
-        if source.id in faulty or source.block.connector not in known:
+        if source.id in faulty or source.connector not in known:
             continue
-        for sentence in check_source(source):
+        for sentence in inspect(source):
             head, _, rest = sentence.partition(": ")
             names = head.split(".") if rest and " " not in head else []
             found, walked = tree.at(("sources", source.id, *names))
             faults.append(Fault(place=found.key_place, path=dotted(walked), message=rest if names else sentence))
     return faults
-
-
-class _Resolver:
-    """Joins names and reads secrets, and keeps every fault on the way."""
-
-    def __init__(self, tree: Written, environ: Mapping[str, str], *, read_secrets: bool, is_demo: bool) -> None:
-        self.faults: list[Fault] = []
-        self._tree = tree
-        self._environ = environ
-        self._read_secrets = read_secrets
-        self._is_demo = is_demo
-
-    def settings(self, config: Config, text: str, *, is_demo: bool) -> Settings:
-        """Return everything joined; what could not be read is a fault and stands empty."""
-        environ = self._environ
-        tenants = {name: self._tenant(name, tenant) for name, tenant in config.tenants.items()}
-        sources = [self._source(name, source, tenants) for name, source in config.sources.items()]
-        return Settings(
-            config=config,
-            tenants={tenant.tenant_id: tenant for tenant in tenants.values()},
-            sources={source.id: source for source in sources if source is not None},
-            rules=tuple(
-                RuleSettings(block=rule, at=self._line_of(("rules", index))) for index, rule in enumerate(config.rules)
-            ),
-            alert_targets=tuple(
-                AlertSettings(
-                    name=name,
-                    block=target,
-                    url=self._secret(target.url, ("alerts", "targets", name, "url")),
-                    secret=self._secret(target.secret, ("alerts", "targets", name, "secret")),
-                )
-                for name, target in config.alerts.targets.items()
-            ),
-            database_url=environ.get("DATABASE_URL") or environ.get("BRIDGE_DATABASE_URL") or None,
-            data_dir=Path(environ.get("BRIDGE_DATA_DIR") or ".bridge"),
-            version=hashlib.sha256(text.encode()).hexdigest()[:12],
-            text=text,
-            is_demo=is_demo,
-        )
-
-    def _tenant(self, name: str, tenant: Tenant) -> TenantSettings:
-        path = ("tenants", name)
-        client_id, client_secret, app_key = _SIMULATOR_KEYS
-        if tenant.credentials is not None:
-            given = tenant.credentials
-            client_id = self._secret(given.client_id, (*path, "credentials", "client_id"))
-            client_secret = self._secret(given.client_secret, (*path, "credentials", "client_secret"))
-            app_key = self._secret(given.app_key, (*path, "credentials", "app_key"))
-        return TenantSettings(
-            key=name,
-            tenant_id=TenantId(tenant.tenant_id),
-            block=tenant,
-            client_id=client_id,
-            client_secret=client_secret,
-            app_key=app_key,
-            webhook_secret=self._secret(tenant.webhook_secret, (*path, "webhook_secret")),
-        )
-
-    def _source(self, name: str, source: Source, tenants: Mapping[str, TenantSettings]) -> SourceSettings | None:
-        path = ("sources", name)
-        secrets = tuple(
-            NamedSecret(secret.name or secret.env or Path(secret.file or "").name, value)
-            for index, secret in enumerate(source.secrets)
-            if (value := self._secret(secret, (*path, "secrets", index)))
-        )
-        hydrate = {key: self._secret(secret, (*path, "hydrate", key)) for key, secret in source.hydrate.items()}
-        tenant = tenants.get(source.tenant)
-        if tenant is None:
-            return None
-        return SourceSettings(
-            id=SourceId(name), tenant_id=tenant.tenant_id, block=source, secrets=secrets, hydrate=hydrate
-        )
-
-    def _secret(self, reference: SecretReference | None, path: tuple[str | int, ...]) -> str:
-        """Return the value; one that is unset, a placeholder or unreadable is a fault, so the program does not start."""
-        if reference is None:
-            return ""
-        if not self._read_secrets:
-            return f"unread {reference.env or reference.file}"
-        if reference.env is not None:
-            where, at = f"the environment variable {reference.env}", (*path, "env")
-            found = self._environ.get(reference.env)
-            if found is None and self._is_demo:
-                found = demo_secret(reference.env)
-            what = "is not set"
-        else:
-            where, at = f"the file {reference.file}", (*path, "file")
-            found, what = _file_text(Path(reference.file or ""))
-        if found is None:
-            self._fault(at, f"{where} {what}")
-            return ""
-        if not found.strip():
-            self._fault(at, f"{where} is empty")
-            return ""
-        if found.strip().lower() in _PLACEHOLDERS or (found.startswith("${") and found.endswith("}")):
-            self._fault(at, f"{where} holds a placeholder")
-            return ""
-        return found
-
-    def _line_of(self, path: tuple[str | int, ...]) -> str:
-        place = self._tree.at(path)[0].place
-        return f"{Path(place.file).name}:{place.line}"
-
-    def _fault(self, path: tuple[str | int, ...], message: str) -> None:
-        found, walked = self._tree.at(path)
-        self.faults.append(Fault(place=found.place, path=dotted(walked), message=message))
-
-
-def _file_text(path: Path) -> tuple[str | None, str]:
-    try:
-        return path.read_text(encoding="utf-8").strip(), ""
-    except (OSError, UnicodeDecodeError) as error:
-        return None, f"cannot be read ({type(error).__name__})"

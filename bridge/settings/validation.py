@@ -77,7 +77,8 @@ def _walked(data: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
         if (isinstance(data, dict) and part in data) or (
             isinstance(data, list) and isinstance(part, int) and part < len(data)
         ):
-            data, path = data[part], (*path, part)
+            path = (*path, part)
+            data = data[part]  # type: ignore[index]
     return path
 
 
