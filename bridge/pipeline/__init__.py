@@ -75,7 +75,7 @@ class Deciders(Protocol):
     ) -> Delivery | timedelta:
         """Fetch what a thin payload only names; return how long to wait where that has to be tried again."""
 
-    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[Inquiry]) -> list[Match]:
+    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
         """Say for each inquiry who and where it is, in one round trip."""
 
     async def plan(
@@ -152,7 +152,12 @@ async def _decide_and_write(
     async with database.begin() as tx:
         await fence(tx, shard=shard_of(tenant_id), epoch=epoch)
         mine = await queue.finish(tx, tenant_id, [delivery.id for _, delivery in ready])
-        asked = [inquiry for _, delivery in ready if delivery.id in mine for inquiry in read[delivery.id].inquiries]
+        asked = [
+            (delivery.source_id, inquiry)
+            for _, delivery in ready
+            if delivery.id in mine
+            for inquiry in read[delivery.id].inquiries
+        ]
         matches = iter(await deciders.match(tx, tenant_id, asked) if asked else [])
         stories = []
         for one, delivery in ready:

@@ -7,10 +7,13 @@ from bridge.db.database import Database, Tx
 from bridge.domain.delivery import Delivery
 from bridge.domain.ids import SourceId, TenantId
 from bridge.domain.inquiry import Inquiry, ServiceTitanChange
-from bridge.domain.match import Evidence, Match, Unmatched
+from bridge.domain.match import Match, MatchSettings
 from bridge.domain.plan import Plan
 from bridge.intake.gate import Door
 from bridge.intake.ledger import Decided
+from bridge.matching import candidates
+from bridge.matching.decide import decide
+from bridge.matching.weights import shipped
 from bridge.planning.context import PlanContext
 from bridge.planning.plan import plan
 from bridge.settings import Settings
@@ -39,10 +42,29 @@ class ConfiguredDeciders:
         del database, attempts, now
         return delivery
 
-    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[Inquiry]) -> list[Match]:
-        """Say who each inquiry is about."""
-        del tx, tenant_id
-        return [Unmatched(evidence=Evidence(decided_by="none")) for _ in inquiries]
+    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
+        """Say who each inquiry is about: one round trip per source of the batch."""
+        settings = self._match_settings(tenant_id)
+        weights = shipped()
+        found: dict[int, Match] = {}
+        for source_id in dict.fromkeys(source for source, _ in inquiries):
+            places = [place for place, (source, _) in enumerate(inquiries) if source == source_id]
+            asked = [inquiries[place][1] for place in places]
+            lookups = await candidates.find_many(tx, tenant_id, asked, settings, source_id=source_id)
+            for place, inquiry, lookup in zip(places, asked, lookups, strict=True):
+                found[place] = decide(inquiry, lookup, weights, settings)
+        return [found[place] for place in range(len(inquiries))]
+
+    def _match_settings(self, tenant_id: TenantId) -> MatchSettings:
+        tenant = self._settings.tenants[tenant_id]
+        return MatchSettings(
+            auto=tenant.thresholds.auto,
+            new=1 - tenant.thresholds.review,
+            is_shadow=tenant.thresholds.shadow,
+            region=tenant.phone_region,
+            window_hours=tenant.dedup_window.total_seconds() / 3600,
+            trusts_fictional=tenant.is_simulator,
+        )
 
     async def plan(
         self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime
