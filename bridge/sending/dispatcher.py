@@ -229,7 +229,9 @@ class Dispatcher:
         """Perform one committed intent and keep what came of it for the next record."""
         intent, message = flight.intent, flight.message
         outcome: Outcome
-        if not self._ownership.holds(intent.shard, intent.epoch):
+        waited = self._clock() - flight.sent_at
+        # A flight that stood still since its intent may not go: whoever looks it up counts from the intent.
+        if waited.total_seconds() > self.settings.http_timeout or not self._ownership.holds(intent.shard, intent.epoch):
             outcome = Deferred(reason=Reason.NOT_SENT, backpressure=True, retry_after=0.0)
         elif flight.loaded.command is None:
             outcome = Rejected(reason=Reason.COMMAND_UNREADABLE)
@@ -529,6 +531,10 @@ class Dispatcher:
         if self._on_record is not None:
             self._on_record(record)
         self.wake()
+
+    def tenants_busy(self) -> bool:
+        """Tell whether anything is held in memory: ready, sleeping, in flight or in doubt."""
+        return any(len(tenant.backlog) for tenant in self.tenants.values())
 
     def next_at(self, *, now: datetime) -> datetime:
         """Return when something may be to do without anybody saying so; at most one poll from now."""

@@ -11,7 +11,7 @@ import httpx
 from bridge.db import ownership
 from bridge.db.database import Database
 from bridge.db.ownership import shard_of
-from bridge.domain.command import Command, ContactMethod, CreateBooking
+from bridge.domain.command import Command, ContactMethod, CreateBooking, kind_of
 from bridge.domain.ids import DecisionId, DeliveryId, EffectKey, SourceId, TenantId
 from bridge.domain.plan import Effect, effect_key
 from bridge.sending import outbox
@@ -189,7 +189,7 @@ class World:
 def effect(command: Command, name: str, *, tenant_id: TenantId = TENANT, lane: str = "", **parts: Any) -> Effect:
     """Return an effect named for the test."""
     key = effect_key(
-        tenant_id=tenant_id, command=command, target="t", inquiry_key=name, version=parts.pop("version", "")
+        tenant_id=tenant_id, kind=kind_of(command), target="t", inquiry_key=name, version=parts.pop("version", "")
     )
     return Effect(key=key, command=command, lane=lane or f"party:{name}", **parts)
 

@@ -1,0 +1,123 @@
+"""Known bugs that can be switched on again, so that the simulation is seen to find them."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from bridge.db.database import Tx
+from bridge.domain.outcome import Deferred, InDoubt
+from bridge.sending import dispatcher, landing, retry, store
+from bridge.sending.horizon import Horizon
+from tests.simulation.scene import Worker
+
+NAMES = {
+    "no_fence": "a worker that lost its lease still writes",
+    "retry_instead_of_doubt": "a lost answer is sent again at once",
+    "crash_is_ready": "what a crashed worker had begun is sent again at once",
+    "entity_key": "the key names the customer, not the wish",
+    "skipped_late_commit": "ids below the highest seen are never read again",
+    "notify_only": "nothing is read without a wake-up",
+    "no_settle_time": "finding nothing counts at once",
+    "pause_unseen": "the owner's memory of a pause is believed",
+    "partial_patch": "custom fields are written without those of others",
+    "late_outcome_wins": "an outcome without ownership moves the message",
+}
+
+
+class Bugs:
+    """The bugs that are on."""
+
+    def __init__(self, name: str = "") -> None:
+        if name and name not in NAMES:
+            raise SystemExit(f"no such bug: {name}; there are {', '.join(NAMES)}")
+        self.name = name
+
+    def may_claim(self, worker: Worker) -> bool:
+        """Tell whether the worker reads now: it polls, unless only wake-ups count."""
+        if self.name != "notify_only":
+            return True
+        was_woken = worker.dispatcher._is_stale
+        worker.dispatcher._is_stale = False
+        return was_woken
+
+    def wake_at_settle(self, worker: Worker) -> None:
+        """Nobody says anything at the end."""
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        """Put the bug in force."""
+        with contextlib.ExitStack() as stack:
+            for target, name, value in self._patches():
+                stack.enter_context(patch.object(target, name, value))
+            yield
+
+    def _patches(self) -> list[tuple[Any, str, Any]]:  # noqa: PLR0911  a table
+        match self.name:
+            case "no_fence" | "late_outcome_wins":
+                return [(dispatcher, "fence_all", _no_fence)]
+            case "retry_instead_of_doubt":
+                real = landing.next_step
+
+                def again(outcome: Any, **parts: Any) -> Any:
+                    return real(Deferred(reason=outcome.reason) if isinstance(outcome, InDoubt) else outcome, **parts)
+
+                return [(landing, "next_step", again)]
+            case "crash_is_ready":
+                return [(store, "recover", _forget_intents)]
+            case "entity_key":
+                from tests.simulation import asks
+
+                real_key = asks.effect_key
+
+                def by_entity(**parts: Any) -> Any:
+                    return real_key(**{**parts, "inquiry_key": "", "version": ""})
+
+                return [(asks, "effect_key", by_entity)]
+            case "skipped_late_commit":
+                return [(Horizon, "advance", lambda self, now: 2**62)]
+            case "no_settle_time":
+                return [(retry, "FAR_SIDE_TIMEOUT", timedelta(0)), (retry, "READ_LAG", timedelta(0))]
+            case "pause_unseen":
+                return [(store, "lock_versions", _believe_memory)]
+            case "partial_patch":
+                from bridge.sending import parties
+
+                real_merge = parties.merge_fields
+
+                def ours_only(*arguments: Any, **parts: Any) -> Any:
+                    merged = real_merge(*arguments, **parts)
+                    return merged._replace(values=merged.written)
+
+                return [(parties, "merge_fields", ours_only)]
+            case _:
+                return []
+
+
+async def _no_fence(tx: Tx, epochs: dict[int, int]) -> None:
+    return None
+
+
+async def _forget_intents(tx: Tx, *, tenants: list[int], reason: str, now: Any) -> int:
+    await tx.execute("DELETE FROM intents WHERE tenant_id = ANY(%s)", [tenants])
+    return 0
+
+
+class _Whatever(dict[Any, Any]):
+    """Agrees with every version it is asked about."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return _Same()
+
+
+class _Same:
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+async def _believe_memory(tx: Tx, tenants: Any) -> Any:
+    return _Whatever()

@@ -1,0 +1,423 @@
+"""One history: steps drawn from a seed, played on the scene, then everything settled and checked against the ledger."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from bridge.db.database import Tx
+from bridge.db.ownership import LeaseLost, shard_of
+from bridge.domain.ids import DecisionId, DeliveryId, EffectId, SourceId, TenantId
+from bridge.intake import queue
+from bridge.sending import control, outbox
+from bridge.sending.control import Action, Filter, Scope
+from bridge.simulator import operator
+from bridge.simulator.faults import Action as FaultAction
+from bridge.simulator.faults import Fault
+from tests.simulation.asks import KINDS, THEIRS, effects_of
+from tests.simulation.bugs import Bugs
+from tests.simulation.scene import SOURCES, Scene, Worker
+
+FAULTS = (
+    "rate_limit",
+    "rate_limit_bare",
+    "error_before",
+    "error_after",
+    "drop_before",
+    "drop_after",
+    "timeout_before",
+    "timeout_after",
+    "late_apply",
+    "expire_token",
+    "stale_reads",
+    "html_502",
+    "maintenance",
+    "null_required",
+    "int_enums",
+    "empty_body",
+    "broken_body",
+    "refuse",
+)
+"""Every fault of the simulator but `duplicate_apply` (the far side doubling by itself), `delay`, `slow_body` (the gates do
+that) and `paging_shift` (no list here has two pages)."""
+
+WEIGHTS = {
+    "deliver": 14,
+    "redeliver": 3,
+    "process": 14,
+    "late_put": 2,
+    "late_commit": 3,
+    "claim": 14,
+    "intend": 16,
+    "launch": 16,
+    "move": 40,
+    "record": 16,
+    "reconcile": 6,
+    "tick": 6,
+    "crash": 3,
+    "leave": 1,
+    "stall": 2,
+    "pass": 14,
+    "fault": 8,
+    "retry": 2,
+    "cancel": 2,
+    "release": 1,
+    "pause": 2,
+    "resume": 3,
+    "bulk": 1,
+    "edit": 2,
+    "replay": 3,
+    "config": 1,
+    "skew": 1,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; its numbers are read modulo what there is to choose from, so any selection of steps is a history."""
+
+    kind: str
+    a: int = 0
+    b: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.a} {self.b}"
+
+
+def draw(seed: int) -> list[Step]:
+    """Return the steps of a seed: 15 to 60 of them, all workers ticking first."""
+    dice = random.Random(seed)
+    kinds, weights = zip(*WEIGHTS.items(), strict=True)
+    steps = [Step("tick", 0), Step("tick", 1)]
+    steps += [
+        Step(kind, dice.randrange(1 << 16), dice.randrange(1 << 16))
+        for kind in dice.choices(kinds, weights, k=dice.randint(15, 60))
+    ]
+    return steps
+
+
+@dataclass
+class Story:
+    """What a history did and whether its promises were kept."""
+
+    seed: int
+    violations: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class History:
+    """Plays steps."""
+
+    def __init__(self, scene: Scene, bugs: Bugs, *, seed: int) -> None:
+        self.scene = scene
+        self.bugs = bugs
+        self.dice = random.Random(seed)
+        self.story = Story(seed)
+        self.workers: list[Worker] = []
+        self.deliveries: list[tuple[TenantId, str, dict[str, Any]]] = []
+        self.edits: dict[tuple[TenantId, int], str] = {}
+        self.touched: set[str] = set()
+        self.forced: list[tuple[dict[str, Any], TenantId, str, str]] = []
+        self.paused: set[TenantId] = set()
+        self.late: tuple[psycopg.AsyncConnection, list[dict[str, Any]], TenantId] | None = None
+        self.late_asks: list[tuple[TenantId, dict[str, Any]]] = []
+        self.configs: dict[str, str] = {}
+
+    async def play(self, steps: Sequence[Step]) -> Story:
+        """Play the steps, settle, check."""
+        await self.scene.begin(tenants=1 + self.dice.randrange(2), seed=self.story.seed)
+        self.workers = [Worker(self.scene, skew=0.0), Worker(self.scene, skew=0.0)]
+        try:
+            for step in steps:
+                self.story.counts[f"step.{step.kind}"] += 1
+                try:
+                    await getattr(self, f"do_{step.kind}")(step)
+                except LeaseLost:
+                    self.story.counts["fenced"] += 1
+            await self.settle()
+        finally:
+            for worker in self.workers:
+                await worker.crash()
+            if self.late is not None:
+                await self.late[0].close()
+        await self.check()
+        return self.story
+
+    def worker(self, number: int) -> Worker:
+        return self.workers[number % len(self.workers)]
+
+    def tenant(self, number: int) -> TenantId:
+        return self.scene.tenants[number % len(self.scene.tenants)]
+
+    # What happens outside.
+
+    def ask(self, number: int, name: str) -> dict[str, Any]:
+        kind = KINDS[number % len(KINDS)]
+        tags = sorted(row["id"] for row in self.scene.simulator.accounts[self.scene.tenants[0]].tag_types.rows.values())
+        return {"key": name, "person": number % 3, "kind": kind, "tag": tags[number % len(tags)]}
+
+    async def do_deliver(self, step: Step) -> None:
+        number = len(self.deliveries)
+        asks = [self.ask(step.a + 7 * index, f"d{number}.{index}") for index in range(1 + (step.b % 7 == 0) * 2)]
+        if step.b % 5 == 0 and asks[0]["kind"] == "field":
+            # The same wish in a second version within the delivery: both are wanted, in order.
+            asks.append({**asks[0], "version": "2"})
+        delivery = {"id": f"d{number}", "asks": asks}
+        tenant, source = self.tenant(step.b), SOURCES[step.a % 2]
+        self.deliveries.append((tenant, source, delivery))
+        await self.scene.receive(tenant, source, delivery)
+        self.story.counts["deliveries"] += 1
+
+    async def do_redeliver(self, step: Step) -> None:
+        if self.deliveries:
+            tenant, source, delivery = self.deliveries[step.a % len(self.deliveries)]
+            await self.scene.receive(tenant, source, delivery)
+
+    async def do_fault(self, step: Step) -> None:
+        action = FAULTS[step.a % len(FAULTS)]
+        method = None if action in {"stale_reads", "expire_token"} else ("POST", "PATCH", None)[step.b % 3]
+        seconds = {"late_apply": 5.0 + step.b % 90, "stale_reads": 5.0 + step.b % 150, "rate_limit": 1.0 + step.b % 9}
+        self.scene.simulator.add_fault(
+            Fault(
+                action=FaultAction(action),
+                method=method,
+                path="/crm/",
+                seconds=seconds.get(action),
+                times=1 + step.b % 2,
+            )
+        )
+        self.story.counts[f"fault.{action}"] += 1
+
+    async def do_edit(self, step: Step) -> None:
+        """Let somebody in ServiceTitan's screens change a field that is not ours, when no write of ours is amid its steps."""
+        if any(worker.flights for worker in self.workers):
+            return
+        tenant = self.tenant(step.a)
+        customer = self.scene.customers[tenant][step.b % 2]
+        value = f"edit {step.a}"
+        operator.set_custom_field(
+            self.scene.simulator.operator(tenant), party="customer", id=customer, type_id=THEIRS, value=value
+        )
+        self.edits[tenant, customer] = value
+
+    async def do_pass(self, step: Step) -> None:
+        self.scene.advance((0.02, 0.3, 2.0, 7.0)[step.a % 4])
+
+    async def do_stall(self, step: Step) -> None:
+        """Let more time pass than any lease lasts."""
+        self.scene.advance((35.0, 130.0)[step.a % 2])
+
+    # What our processes do.
+
+    async def do_process(self, step: Step) -> None:
+        if self.late is None:  # a key that an open transaction has inserted would be waited for
+            await self.scene.process(self.worker(step.a), share=1 + step.b % 4)
+
+    async def do_claim(self, step: Step) -> None:
+        worker = self.worker(step.a)
+        if self.bugs.may_claim(worker):
+            await worker.dispatcher.claim()
+
+    async def do_intend(self, step: Step) -> None:
+        worker = self.worker(step.a)
+        before = len(worker.dispatcher.outbound)
+        await worker.dispatcher.commit_intents()
+        fresh = list(worker.dispatcher.outbound)[before:]
+        for flight in fresh:
+            if flight.message.tenant_id in self.paused:
+                self.story.violations.append(
+                    f"an intent was committed for {flight.message.id} while its tenant was paused"
+                )
+        self.story.counts["intents"] += len(fresh)
+
+    async def do_launch(self, step: Step) -> None:
+        await self.worker(step.a).launch()
+
+    async def do_move(self, step: Step) -> None:
+        await self.worker(step.a).move(step.b)
+
+    async def do_record(self, step: Step) -> None:
+        await self.worker(step.a).dispatcher.record_outcomes()
+
+    async def do_reconcile(self, step: Step) -> None:
+        self.story.counts["looks"] += await self.worker(step.a).dispatcher.reconcile_due()
+
+    async def do_tick(self, step: Step) -> None:
+        await self.worker(step.a).lease.tick(greedy=step.b % 3 == 0)
+
+    async def do_crash(self, step: Step) -> None:
+        worker = self.worker(step.a)
+        await worker.crash()
+        self.workers[self.workers.index(worker)] = Worker(self.scene, skew=0.0)
+
+    async def do_leave(self, step: Step) -> None:
+        """End as SIGTERM asks: let the air clear, write it down, give everything up."""
+        worker = self.worker(step.a)
+        await worker.fly_home()
+        await worker.dispatcher.record_outcomes()
+        if worker.lease.worker_id:
+            await worker.lease.leave()
+        self.workers[self.workers.index(worker)] = Worker(self.scene, skew=0.0)
+
+    async def do_skew(self, step: Step) -> None:
+        from datetime import timedelta
+
+        self.worker(step.a).skew = timedelta(seconds=(step.b % 5) - 2)
+
+    async def do_late_put(self, step: Step) -> None:
+        """Draw ids in a transaction that stays open."""
+        if self.late is None:
+            tenant = self.tenant(step.a)
+            ask = self.ask(step.b, f"late{len(self.late_asks)}")
+            connection = await psycopg.AsyncConnection.connect(self.scene.database.dsn)
+            await self._put(connection, tenant, ask)
+            self.late = (connection, [ask], tenant)
+
+    async def do_late_commit(self, step: Step) -> None:
+        if self.late is not None:
+            connection, asks, tenant = self.late
+            self.late = None
+            await connection.commit()
+            await connection.close()
+            self.late_asks += [(tenant, ask) for ask in asks]
+
+    async def _put(self, tx: Tx, tenant: TenantId, ask: dict[str, Any]) -> None:
+        effects = effects_of(ask, tenant_id=tenant, customers=self.scene.customers[tenant], nonce="", config="1")
+        await outbox.put(
+            tx,
+            tenant_id=tenant,
+            source_id=SourceId("console"),
+            delivery_id=DeliveryId(0),
+            decision_id=DecisionId(0),
+            effects=effects,
+            now=self.scene.time,
+        )
+
+    # What operators do.
+
+    async def _effects(self, tenant: TenantId) -> list[int]:
+        return [
+            row[0] for row in await self.scene.rows("SELECT id FROM effects WHERE tenant_id = %s ORDER BY id", tenant)
+        ]
+
+    async def _operate(self, step: Step, action: Action) -> None:
+        tenant = self.tenant(step.a)
+        effects = await self._effects(tenant)
+        if not effects or self.late is not None:
+            return
+        effect_id = EffectId(effects[step.b % len(effects)])
+        async with self.scene.database.begin() as tx:
+            match action:
+                case Action.RETRY:
+                    refusal = await control.retry(
+                        tx, tenant_id=tenant, effect_id=effect_id, by="sim", now=self.scene.time
+                    )
+                case Action.CANCEL:
+                    refusal = await control.cancel(
+                        tx, tenant_id=tenant, effect_id=effect_id, by="sim", now=self.scene.time
+                    )
+                case Action.RELEASE:
+                    # Only what waits for a person: releasing a doubt by guess is the one way to make two.
+                    state = await tx.execute("SELECT state FROM outbox WHERE id = %s", [effect_id])
+                    row = await state.fetchone()
+                    if row is None or row[0] != 2:
+                        return
+                    refusal = await control.release(
+                        tx, tenant_id=tenant, effect_id=effect_id, is_done=False, by="sim", now=self.scene.time
+                    )
+        if refusal is None:
+            self.story.counts[f"operator.{action.value}"] += 1
+            rows = await self.scene.rows("SELECT replace(key::text, '-', '') FROM effects WHERE id = %s", effect_id)
+            self.touched.add(rows[0][0])
+
+    async def do_retry(self, step: Step) -> None:
+        await self._operate(step, Action.RETRY)
+
+    async def do_cancel(self, step: Step) -> None:
+        await self._operate(step, Action.CANCEL)
+
+    async def do_release(self, step: Step) -> None:
+        await self._operate(step, Action.RELEASE)
+
+    async def do_bulk(self, step: Step) -> None:
+        if self.late is not None:
+            return
+        tenant = self.tenant(step.a)
+        for row in await self.scene.rows(
+            "SELECT replace(e.key::text, '-', '') FROM dead_messages d JOIN effects e ON e.id = d.effect_id"
+            " AND e.tenant_id = d.tenant_id WHERE d.tenant_id = %s",
+            tenant,
+        ):
+            self.touched.add(row[0])
+        async with self.scene.database.begin() as tx:
+            await control.start_bulk(
+                tx,
+                tenant_id=tenant,
+                action=Action.RETRY,
+                matching=Filter(state="dead"),
+                by="sim",
+                reason="try again",
+                now=self.scene.time,
+            )
+        while await control.work_bulk(self.scene.database, now=self.scene.time):
+            pass
+
+    async def do_pause(self, step: Step) -> None:
+        tenant = self.tenant(step.a)
+        async with self.scene.database.begin() as tx:
+            await control.pause(
+                tx, tenant_id=tenant, scope=Scope.TENANT, by="sim", reason="a look", now=self.scene.time
+            )
+        self.paused.add(tenant)
+
+    async def do_resume(self, step: Step) -> None:
+        await self._resume(self.tenant(step.a))
+
+    async def _resume(self, tenant: TenantId) -> None:
+        async with self.scene.database.begin() as tx:
+            await control.resume(tx, tenant_id=tenant, scope=Scope.TENANT)
+        self.paused.discard(tenant)
+
+    async def do_replay(self, step: Step) -> None:
+        """Run a stored delivery again; every third time forced, which a person means."""
+        if not self.deliveries or self.late is not None:
+            return
+        tenant, source, delivery = self.deliveries[step.a % len(self.deliveries)]
+        rows = await self.scene.rows(
+            "SELECT id FROM deliveries WHERE tenant_id = %s AND dedup_key = %s", tenant, delivery["id"]
+        )
+        nonce = f"n{step.b}" if step.b % 3 == 0 else ""
+        waits = await self.scene.rows(
+            "SELECT 1 FROM delivery_queue WHERE tenant_id = %s AND id = %s", tenant, rows[0][0]
+        )
+        if waits:
+            return  # it was not even processed once
+        async with self.scene.database.begin() as tx:
+            await queue.replay(tx, tenant, DeliveryId(rows[0][0]), by="sim", nonce=nonce)
+        if nonce:
+            self.forced += [(ask, tenant, source, nonce) for ask in delivery["asks"]]
+
+    async def do_config(self, step: Step) -> None:
+        self.scene.deciders.config_version = str(1 + step.a % 3)
+
+    # The end.
+
+    async def settle(self) -> None:
+        """Heal everything, let one worker do what is left, and give it a virtual day."""
+        from tests.simulation.settle import settle
+
+        await settle(self)
+
+    async def check(self) -> None:
+        """Compare the ledger with what was wanted."""
+        from tests.simulation.check import check
+
+        await check(self)
+
+
+def shard_count(tenants: Sequence[TenantId]) -> int:
+    """Return how many shards the tenants are on."""
+    return len({shard_of(tenant) for tenant in tenants})

@@ -1,0 +1,358 @@
+"""What a history plays in: a real PostgreSQL, the real simulator in-process, virtual workers and one virtual clock."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+
+from bridge import pipeline
+from bridge.connectors.base import About, Connector, Identity, Normalized, SourceOptions, Strength, Verified
+from bridge.db import ownership
+from bridge.db.database import Database, Tx
+from bridge.db.ownership import shard_of
+from bridge.domain.delivery import Delivery, HookRequest
+from bridge.domain.ids import SourceId, TenantId
+from bridge.domain.inquiry import BookingInquiry, Inquiry
+from bridge.domain.match import Match, Unmatched
+from bridge.domain.plan import Plan
+from bridge.intake import queue
+from bridge.intake.gate import Door
+from bridge.intake.ledger import Decided
+from bridge.intake.store import DeliveryStore
+from bridge.sending.dispatcher import Dispatcher
+from bridge.sending.execute import Performer
+from bridge.sending.landing import Flight
+from bridge.sending.settings import SendingSettings
+from bridge.servicetitan.client import ServiceTitan
+from bridge.servicetitan.credentials import Credentials
+from bridge.simulator.app import create_app
+from bridge.simulator.state import Simulator
+from bridge.simulator.transport import SimulatorTransport
+from tests.simulation.asks import effects_of
+
+LEASE = timedelta(seconds=30)
+HTTP_TIMEOUT = timedelta(seconds=20)
+START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+GUID = "11111111-1111-4111-8111-111111111111"
+SOURCES = ("website", "ads")
+
+
+class Gate:
+    """Stops a request twice: before its bytes leave, and before its answer is read."""
+
+    def __init__(self) -> None:
+        self.arrived = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def stop(self) -> None:
+        self.arrived.set()
+        await self.go.wait()
+        self.go.clear()
+
+
+GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
+
+
+class GatedTransport(httpx.AsyncBaseTransport):
+    """The simulator's transport, with the driver's gates around each request of a flight."""
+
+    def __init__(self, scene: "Scene") -> None:
+        self._scene = scene
+        self._inner = SimulatorTransport(scene.app)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        gate = GATE.get()
+        if gate is None or request.url.path == "/connect/token":
+            return await self._inner.handle_async_request(request)
+        begun = self._scene.time
+        await gate.stop()
+        if self._scene.time - begun > HTTP_TIMEOUT:
+            raise httpx.ConnectTimeout("no connection came up in time", request=request)
+        answer = await self._inner.handle_async_request(request)
+        await gate.stop()
+        if self._scene.time - begun > HTTP_TIMEOUT:
+            raise httpx.ReadTimeout("no answer came in time", request=request)
+        return answer
+
+
+class ScriptConnector(Connector):
+    """Reads the histories' own payload: a list of asks."""
+
+    kind = "script"
+    about = About(title="Script", family="generic", signature="none", dedup="id", retries="none")
+    handled = frozenset({"asks"})
+    needs_secret = False
+
+    def verify(self, request: HookRequest, **_: Any) -> Verified:
+        return Verified(scheme="unsigned", secret_name="", strength=Strength.UNSIGNED)
+
+    def identify(self, request: HookRequest, *, options: SourceOptions) -> Identity:
+        return Identity(dedup_key=msgspec.json.decode(request.body)["id"], event_type="asks")
+
+    def normalize(self, delivery: Delivery, *, options: SourceOptions) -> Normalized:
+        asks = msgspec.json.decode(delivery.request.body)["asks"]
+        return Normalized(
+            inquiries=tuple(
+                BookingInquiry(key=ask["key"], record_id=str(ask["person"]), message=msgspec.json.encode(ask).decode())
+                for ask in asks
+            )
+        )
+
+
+class ScriptDeciders:
+    """Plans what each ask says; nobody is matched. The rest of the pipeline is the real one."""
+
+    def __init__(self, scene: "Scene") -> None:
+        self.config_version = "1"
+        self.doors: Mapping[SourceId, Door] = {
+            SourceId(f"{source}-{tenant}"): Door(
+                source_id=SourceId(f"{source}-{tenant}"),
+                tenant_id=tenant,
+                connector=ScriptConnector(),
+                secrets=(),
+                options=SourceOptions(unsigned=True),
+            )
+            for source in SOURCES
+            for tenant in scene.tenants
+        }
+        self._scene = scene
+
+    async def complete(self, database: Database, delivery: Delivery, *, attempts: int, now: datetime) -> Delivery:
+        return delivery
+
+    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[Inquiry]) -> list[Match]:
+        return [Unmatched() for _ in inquiries]
+
+    async def plan(
+        self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime
+    ) -> Plan:
+        assert isinstance(inquiry, BookingInquiry)
+        ask = msgspec.json.decode(inquiry.message)
+        customers = self._scene.customers[delivery.tenant_id]
+        return Plan(
+            effects=effects_of(
+                ask, tenant_id=delivery.tenant_id, customers=customers, nonce=nonce, config=self.config_version
+            )
+        )
+
+    async def apply(self, *_: Any, **__: Any) -> None:
+        return None
+
+    async def remember(self, tx: Tx, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
+        return None
+
+
+class Lease:
+    """A worker's ownership on the virtual clock."""
+
+    def __init__(self, worker: "Worker") -> None:
+        self.owned: Mapping[int, int] = {}
+        self.leaving: frozenset[int] = frozenset()
+        self.worker_id = 0
+        self.renewed = START
+        self._worker = worker
+
+    def holds(self, shard: int, epoch: int) -> bool:
+        return self.owned.get(shard) == epoch and self._worker.clock() < self.renewed + LEASE
+
+    def let_go(self, shard: int) -> None:
+        pass
+
+    async def tick(self, *, greedy: bool = False) -> None:
+        """Renew, and take what is free: half of the tenants' shards, or all."""
+        scene, now = self._worker.scene, self._worker.clock()
+        async with scene.database.begin() as tx:
+            if not self.worker_id:
+                self.worker_id = await ownership.join(tx, name="virtual", now=now)
+            owned = await ownership.renew(tx, worker_id=self.worker_id, now=now, lease=LEASE)
+            room = len(scene.shards) - len(owned) if greedy else -(-len(scene.shards) // 2) - len(owned)
+            owned |= await ownership.take(tx, worker_id=self.worker_id, limit=room, now=now, lease=LEASE)
+        self.renewed = now
+        self.owned = owned
+
+    async def leave(self) -> None:
+        async with self._worker.scene.database.begin() as tx:
+            await ownership.leave(tx, worker_id=self.worker_id, now=self._worker.clock())
+        self.owned = {}
+
+
+class Worker:
+    """One virtual worker process: a dispatcher, its lease, its clock, and the flights it has in the air."""
+
+    def __init__(self, scene: "Scene", *, skew: float) -> None:
+        self.scene = scene
+        self.skew = timedelta(seconds=skew)
+        self.lease = Lease(self)
+        performer = Performer(lambda _: GUID)
+        self.dispatcher = Dispatcher(
+            scene.database,
+            clients=scene.client,
+            ownership=self.lease,
+            clock=self.clock,
+            execute=performer.execute,
+            look_up=performer.look_up,
+            settings=SendingSettings(batch=4, read=6, window=12, in_flight=4, lane_depth=2),
+        )
+        self.flights: list[tuple[asyncio.Task[None], Gate]] = []
+
+    def clock(self) -> datetime:
+        return self.scene.time + self.skew
+
+    async def launch(self) -> None:
+        """Let the next committed flight begin: it stops before its first byte."""
+        if self.dispatcher.outbound:
+            gate = Gate()
+            task = asyncio.create_task(self._fly(self.dispatcher.outbound.popleft(), gate))
+            self.flights.append((task, gate))
+            await _settled(task, gate)
+            self._forget()
+
+    async def _fly(self, flight: Flight, gate: Gate) -> None:
+        GATE.set(gate)
+        await self.dispatcher.send(flight)
+
+    async def move(self, number: int) -> None:
+        """Let one flight pass one gate."""
+        if self.flights:
+            task, gate = self.flights[number % len(self.flights)]
+            gate.arrived.clear()
+            gate.go.set()
+            await _settled(task, gate)
+            self._forget()
+
+    async def fly_home(self) -> None:
+        """Let everything in the air and outbound land."""
+        while self.flights or self.dispatcher.outbound:
+            await self.launch()
+            await self.move(0)
+
+    async def crash(self) -> None:
+        """End as a killed process does: nothing more is sent, recorded or released."""
+        for task, _ in self.flights:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in self.flights), return_exceptions=True)
+        self.flights.clear()
+
+    def _forget(self) -> None:
+        self.flights = [(task, gate) for task, gate in self.flights if not task.done()]
+
+
+async def _settled(task: asyncio.Task[None], gate: Gate) -> None:
+    """Wait until a flight stands at a gate or has landed."""
+    arrived = asyncio.ensure_future(gate.arrived.wait())
+    await asyncio.wait([task, arrived], return_when=asyncio.FIRST_COMPLETED)
+    arrived.cancel()
+
+
+class Scene:
+    """One process's stage: the database and the application stay, tenants and simulated accounts are new per history."""
+
+    def __init__(self, database: Database, dsn: str) -> None:
+        self.database = database
+        self.time = START
+        self.simulator = Simulator(seed=0, now=lambda: self.time, demo=False)
+        self.app = create_app(self.simulator, send_webhooks=False)
+        self.http = httpx.AsyncClient(transport=GatedTransport(self))
+        self.store = DeliveryStore(dsn)
+        self.tenants: list[TenantId] = []
+        self.shards: set[int] = set()
+        self.customers: dict[TenantId, list[int]] = {}
+        self.deciders = ScriptDeciders(self)
+        self.epoch_floor: dict[int, int] = {}
+        self._clients: dict[TenantId, ServiceTitan] = {}
+        self._numbers: Iterator[int] = iter(range(2_000_000, 10**9))
+
+    async def begin(self, *, tenants: int, seed: int) -> None:
+        """Set the stage: new tenants with two customers each, every shard free for the taking by name."""
+        self.time = START
+        self.simulator.seed = seed
+        self.simulator.clear()
+        GATE.set(None)
+        self._clients.clear()
+        self.tenants, shards = [], set[int]()
+        while len(self.tenants) < tenants:
+            tenant = TenantId(next(self._numbers))
+            if shard_of(tenant) not in shards:
+                shards.add(shard_of(tenant))
+                self.tenants.append(tenant)
+        self.shards = shards
+        async with self.database.begin() as tx:
+            # Shards of other histories are locked away: their leases never run out.
+            await tx.execute(
+                "UPDATE shard_leases SET worker_id = CASE WHEN shard = ANY(%s) THEN NULL ELSE 0 END,"
+                " expires_at = CASE WHEN shard = ANY(%s) THEN NULL ELSE 'infinity'::timestamptz END, renewed_at = %s",
+                [list(shards), list(shards), START],
+            )
+            await tx.execute("DELETE FROM delivery_queue")
+            await tx.execute("DELETE FROM sending_tenants")
+            await tx.execute(
+                "INSERT INTO sending_tenants (tenant_id, shard) SELECT * FROM unnest(%s::bigint[], %s::smallint[])",
+                [self.tenants, [shard_of(tenant) for tenant in self.tenants]],
+            )
+        self.customers = {}
+        for tenant in self.tenants:
+            self.simulator.add_tenant(
+                tenant,
+                client_id=f"cid.{tenant}",
+                client_secret=f"cs1.{tenant}",
+                app_key="ak1.demo",
+                booking_provider=501,
+            )
+            ids = []
+            for name in ("Ada Example", "Ben Example"):
+                place = {"street": "1 Main St", "city": "Austin", "state": "TX", "zip": "78701", "country": "USA"}
+                body = {"name": name, "address": place, "locations": [{"name": name, "address": place}]}
+                made = await self.client(tenant).customers.create(body=body)
+                ids.append(made.body.id)  # type: ignore[union-attr]
+            self.customers[tenant] = ids
+        self.deciders = ScriptDeciders(self)
+
+    def client(self, tenant_id: TenantId) -> ServiceTitan:
+        if tenant_id not in self._clients:
+            credentials = Credentials.for_environment(
+                "http://simulator",
+                tenant_id=tenant_id,
+                client_id=f"cid.{tenant_id}",
+                client_secret=f"cs1.{tenant_id}",
+                app_key="ak1.demo",
+                booking_provider=501,
+            )
+            self._clients[tenant_id] = ServiceTitan(credentials, self.http, lambda: self.time)
+        return self._clients[tenant_id]
+
+    async def receive(self, tenant: TenantId, source: str, delivery: dict[str, Any]) -> None:
+        door = self.deciders.doors[SourceId(f"{source}-{tenant}")]
+        request = HookRequest(
+            method="POST",
+            url=f"http://bridge/hooks/{source}",
+            headers=(("content-type", "application/json"),),
+            body=msgspec.json.encode(delivery),
+        )
+        await pipeline.receive(self.store, door, request, trace_id="", now=self.time)
+
+    async def process(self, worker: Worker, *, share: int) -> int:
+        """Let a worker process what waits of the tenants it owns; stale workers try too, and are fenced."""
+        done = 0
+        for tenant in self.tenants:
+            epoch = worker.lease.owned.get(shard_of(tenant))
+            if epoch is None:
+                continue
+            async with self.database.connection() as connection:
+                queued = await queue.claim(connection, [tenant], now=datetime.now(UTC), share=share)
+            if queued:
+                await pipeline.process(self.database, self.deciders, tenant, queued, epoch=epoch, now=worker.clock())
+                done += len(queued)
+                worker.dispatcher.wake()
+        return done
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        self.simulator.settle()
+
+    async def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        async with self.database.connection() as connection:
+            return await (await connection.execute(query, parameters)).fetchall()

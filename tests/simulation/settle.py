@@ -1,0 +1,64 @@
+"""How a history ends: faults cleared, pauses lifted, stale workers still about, and one healthy worker for a virtual day."""
+
+from typing import TYPE_CHECKING
+
+from bridge.db.ownership import LeaseLost
+from tests.simulation.scene import LEASE, Worker
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History, Step
+
+
+async def settle(history: "History") -> None:
+    """Let everything come to its end."""
+    scene = history.scene
+    await history.do_late_commit(_step())
+    for tenant in list(history.paused):
+        await history._resume(tenant)
+    # Workers with something in the air land it late, as a slow process does; others are gone.
+    scene.simulator.clear_faults()
+    old, history.workers = history.workers, []
+    for worker in old[:1]:
+        await worker.crash()
+    slow = old[1:]
+    scene.advance(31.0)
+    worker = Worker(scene, skew=0.0)
+    history.workers = [worker, *slow]
+    await worker.lease.tick(greedy=True)
+    for number in range(4_000):
+        if number == 3:
+            for late in slow:
+                await late.fly_home()
+                try:
+                    await late.dispatcher.record_outcomes()
+                except LeaseLost:
+                    history.story.counts["fenced"] += 1
+                await late.crash()
+        if scene.time - worker.lease.renewed > LEASE / 3 or len(worker.lease.owned) < len(scene.shards):
+            await worker.lease.tick(greedy=True)
+        busy = await scene.process(worker, share=8)
+        history.bugs.wake_at_settle(worker)
+        if history.bugs.may_claim(worker):
+            busy += await worker.dispatcher.claim()
+        await worker.dispatcher.commit_intents()
+        busy += len(worker.dispatcher.outbound)
+        await worker.fly_home()
+        await worker.dispatcher.record_outcomes()
+        busy += await worker.dispatcher.reconcile_due()
+        if number > 3 and not busy and not worker.dispatcher.tenants_busy():
+            left = await scene.rows(
+                "SELECT (SELECT count(*) FROM outbox WHERE tenant_id = ANY(%s) AND state < 2)"
+                " + (SELECT count(*) FROM delivery_queue)",
+                scene.tenants,
+            )
+            if left[0][0] == 0:
+                return
+        next_at = worker.dispatcher.next_at(now=worker.clock())
+        scene.advance(0.05 if busy else max((next_at - worker.clock()).total_seconds(), min(0.25 * 1.3**number, 60.0)))
+    history.story.violations.append("messages still wait after a virtual day")
+
+
+def _step() -> "Step":
+    from tests.simulation.history import Step
+
+    return Step("late_commit")
