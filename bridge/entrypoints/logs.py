@@ -5,6 +5,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import msgspec
 import structlog
 
 _SILENCED = ("httpx", "httpcore", "aiohttp", "uvicorn.access", "uvicorn.error", "alembic", "asyncio")
@@ -23,6 +24,21 @@ def _bare_error(_logger: object, _method: str, event: MutableMapping[str, Any]) 
     return event
 
 
+def _encode(event: MutableMapping[str, Any], **_options: Any) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
+class _Sparse(logging.Formatter):
+    """Other loggers' lines, and ours of the standard library, as JSON: the message's template, never its arguments."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line without values that may come from a stranger."""
+        event: dict[str, Any] = {"event": str(record.msg), "logger": record.name, "level": record.levelname.lower()}
+        if record.exc_info and record.exc_info[1] is not None:
+            event["error"] = record.exc_info[1]
+        return _encode(_bare_error(None, "", event)).decode()
+
+
 def configure(*, level: int = logging.INFO) -> None:
     """Send structlog's events as JSON lines to standard output, and silence what would log URLs or bodies."""
     structlog.configure(
@@ -31,12 +47,14 @@ def configure(*, level: int = logging.INFO) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _bare_error,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=_encode),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s", force=True)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_Sparse())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in _SILENCED:
         logging.getLogger(name).setLevel(logging.WARNING)

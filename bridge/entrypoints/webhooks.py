@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 
 import msgspec
 import structlog
@@ -11,6 +12,7 @@ from litestar import asgi
 from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
+from prometheus_client import Counter, Histogram
 
 from bridge import pipeline
 from bridge.connectors.base import Identity, Reply
@@ -74,7 +76,7 @@ class Hooks:
                 result = await self._take_in(door, scope, path, body, trace_id=trace_id, now=now)
         started = time.perf_counter()
         await self._answer(result, door=door, name=name, scope=scope, body=body, trace_id=trace_id, now=now, send=send)
-        metrics.webhook_seconds.labels(name if door else "unknown").observe(time.perf_counter() - started)
+        _seconds(name if door else "unknown").observe(time.perf_counter() - started)
 
     async def _take_in(
         self, door: Door, scope: HTTPScope, path: str, body: bytes, *, trace_id: str, now: datetime
@@ -108,19 +110,19 @@ class Hooks:
     ) -> None:
         label = name if door else "unknown"
         if isinstance(result, Refused):
-            metrics.webhooks.labels(label, result.reason.value).inc()
+            _counter(label, result.reason.value).inc()
             self._note_refusal(result, door=door, name=name, scope=scope, body=body, trace_id=trace_id, now=now)
             payload = problem(result.status, result.reason.value, detail=result.detail, trace_id=trace_id)
             extra = [(b"retry-after", _RETRY_AFTER_SECONDS)] if result.status == 503 else []
             await _send(send, result.status, MEDIA_TYPE, payload, extra)
             return
         if isinstance(result, Answered):
-            metrics.webhooks.labels(label, "handshake").inc()
+            _counter(label, "handshake").inc()
             await _send_reply(send, result.reply, delivery_id="")
             return
         identity, stored = result
         outcome = "duplicate" if stored.is_redelivery else "accepted"
-        metrics.webhooks.labels(label, outcome).inc()
+        _counter(label, outcome).inc()
         _log.info(
             "delivery.redelivered" if stored.is_redelivery else "delivery.received",
             delivery_id=stored.delivery_id,
@@ -179,6 +181,16 @@ def mount(hooks: Hooks) -> ASGIRouteHandler:
             await hooks(scope, receive, send)
 
     return take
+
+
+@cache
+def _counter(source: str, result: str) -> Counter:
+    return metrics.webhooks.labels(source, result)
+
+
+@cache
+def _seconds(source: str) -> Histogram:
+    return metrics.webhook_seconds.labels(source)
 
 
 def _path(scope: HTTPScope) -> str:

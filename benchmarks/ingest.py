@@ -1,0 +1,360 @@
+"""Intake against pgbench on the same PostgreSQL in one run: durable settings, 2 KB signed bodies over HTTP.
+
+    python benchmarks/ingest.py [--json] [--seconds 8] [--stored 0] [--rounds 3]
+
+pgbench inserts one 2 KB row a transaction (c=32 and c=1); then the bridge takes signed Standard Webhooks requests from
+`wrk` where it is installed, else from a loop of ours (which costs the shared cores more). CPU is what the kernel counted for
+the server and for PostgreSQL's processes. `--stored N` puts N deliveries there first.
+"""
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bridge.bootstrap import load_settings
+from bridge.db import migrations
+from bridge.db.embedded import EmbeddedPostgres, binaries
+
+PORT = 8291
+TICKS = os.sysconf("SC_CLK_TCK")
+DURABLE = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "synchronous_commit": "on",
+    "fsync": "on",
+    "full_page_writes": "on",
+}
+BODY = json.dumps(
+    {
+        "type": "lead.created",
+        "name": "Ada Example",
+        "phone": "512-555-0142",
+        "email": "ada@example.com",
+        "message": "x" * 1850,
+    }
+)
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """Return user and system seconds of processes."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and its children."""
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [pid, *map(int, children.stdout.split())]
+
+
+class PostgresCpu:
+    """CPU of PostgreSQL's processes, those that ended meanwhile included (a parent counts its dead children)."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._start = self._now()
+
+    def _now(self) -> float:
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        dead = (int(fields[13]) + int(fields[14])) / TICKS
+        return dead + cpu_seconds(family(self._pid))
+
+    def spent(self) -> float:
+        """Return seconds since this was made."""
+        return self._now() - self._start
+
+
+def pgbench(dsn: str, postgres: int, *, clients: int, seconds: int) -> dict[str, float]:
+    """Insert single rows and return transactions/s, p50 in ms and CPU per transaction in us."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "insert.sql"
+        script.write_text(
+            f"INSERT INTO bench_rows (source, key, body) VALUES ('website', gen_random_uuid(), '{'y' * 2000}'::bytea);\n"
+        )
+        command = [binaries() / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(seconds)]
+        before = PostgresCpu(postgres)
+        log = Path(folder) / "log"
+        run = subprocess.Popen(
+            [*command, "-f", script, "-l", f"--log-prefix={log}", dsn],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        output, errors = run.communicate()
+        if run.returncode:
+            raise SystemExit(errors)
+        usage = before.spent()
+        tps = float(re.search(r"tps = ([\d.]+)", output)[1])  # type: ignore[index]
+        latencies = sorted(
+            int(line.split()[2]) / 1000 for path in Path(folder).glob("log.*") for line in path.read_text().splitlines()
+        )
+    client = 14e-6  # pgbench's own share of a transaction here, measured apart; counted as in the reference figures
+    return {
+        "per_second": tps,
+        "p50_ms": latencies[len(latencies) // 2],
+        "cpu_us": usage / (tps * seconds) * 1e6 + client * 1e6,
+    }
+
+
+def signed_requests(count: int, secret: str) -> list[bytes]:
+    """Return raw HTTP requests, each with an id and signature of its own."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    stamp, body, run = str(int(time.time())), BODY.encode(), os.urandom(4).hex()
+    requests = []
+    for number in range(count):
+        ident = f"msg_{run}_{number}"
+        mac = base64.b64encode(hmac.new(key, f"{ident}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+        head = (
+            f"POST /hooks/website HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nwebhook-id: {ident}\r\nwebhook-timestamp: {stamp}\r\n"
+            f"webhook-signature: v1,{mac}\r\n\r\n"
+        )
+        requests.append(head.encode())
+    return requests
+
+
+LUA = """
+local heads, n, body = {}, 0, nil
+function init(args)
+  local f = io.open(args[1], "rb"); local text = f:read("*a"); f:close()
+  for head in string.gmatch(text, "(.-)\\r\\n\\r\\n") do heads[#heads + 1] = head end
+  local g = io.open(args[2], "rb"); body = g:read("*a"); g:close()
+end
+function request() n = n + 1; return heads[n] .. "\\r\\n\\r\\n" .. body end
+local bad = 0
+function response(status) if status ~= 202 then bad = bad + 1 end end
+function done(summary, latency)
+  io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(50),
+    latency:percentile(99), summary.errors.status, summary.errors.timeout + summary.errors.read + summary.errors.connect))
+end
+"""
+
+
+def load_with_wrk(heads: list[bytes], *, connections: int, seconds: int) -> dict[str, float]:
+    """Drive the server with wrk (one thread) and return what it saw."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("load.lua", "heads", "body")]
+        paths[0].write_text(LUA)
+        paths[1].write_bytes(b"".join(heads))
+        paths[2].write_text(BODY)
+        output = subprocess.run(
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", paths[0], f"http://127.0.0.1:{PORT}/hooks/website", "--"]
+            + [str(path) for path in paths[1:]],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+    count, micros, p50, p99, status, errors = map(int, re.search(r"RESULT (.*)", output)[1].split())  # type: ignore[index]
+    return {"per_second": count / micros * 1e6, "p50_ms": p50 / 1000, "p99_ms": p99 / 1000, "errors": status + errors}
+
+
+async def _one(heads: list[bytes], state: dict[str, Any], until: float) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    body = BODY.encode()
+    while time.perf_counter() < until:
+        head = heads[state["next"]]
+        state["next"] += 1
+        started = time.perf_counter()
+        writer.write(head + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)[1])  # type: ignore[index]
+        await reader.readexactly(length)
+        state["latencies"].append(time.perf_counter() - started)
+        state["errors"] += b" 202 " not in answer[:20]
+    writer.close()
+
+
+async def load(heads: list[bytes], *, connections: int, seconds: float) -> dict[str, float]:
+    """Drive the server from a loop of ours."""
+    state: dict[str, Any] = {"next": 0, "latencies": [], "errors": 0}
+    started = time.perf_counter()
+    await asyncio.gather(*(_one(heads, state, started + seconds) for _ in range(connections)))
+    spent = time.perf_counter() - started
+    ordered = sorted(state["latencies"])
+    return {
+        "per_second": len(ordered) / spent,
+        "p50_ms": ordered[len(ordered) // 2] * 1000,
+        "p99_ms": ordered[int(len(ordered) * 0.99)] * 1000,
+        "errors": state["errors"],
+    }
+
+
+async def open_loop(heads: list[bytes], *, rate: float, seconds: float) -> dict[str, float]:
+    """Send at a fixed rate whatever the answers do, and return latencies from the moment each was due."""
+    latencies: list[float] = []
+    pool: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    for _ in range(64):
+        pool.put_nowait(await asyncio.open_connection("127.0.0.1", PORT))
+
+    async def send(head: bytes, due: float) -> None:
+        reader, writer = await pool.get()
+        writer.write(head + BODY.encode())
+        answer = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(re.search(rb"content-length: (\d+)", answer, re.IGNORECASE)[1]))  # type: ignore[index]
+        latencies.append(time.perf_counter() - due)
+        pool.put_nowait((reader, writer))
+
+    start = time.perf_counter() + 0.1
+    tasks = []
+    for number in range(int(rate * seconds)):
+        due = start + number / rate
+        await asyncio.sleep(max(due - time.perf_counter(), 0))
+        tasks.append(asyncio.create_task(send(heads[number], due)))
+    await asyncio.gather(*tasks)
+    ordered = sorted(latencies)
+    return {"p50_ms": ordered[len(ordered) // 2] * 1000, "p99_ms": ordered[int(len(ordered) * 0.99)] * 1000}
+
+
+def measured(heads: list[bytes], server: int, postgres: int, *, connections: int, seconds: int) -> dict[str, float]:
+    """Drive the server and add CPU per event: server and PostgreSQL."""
+    before, before_postgres = cpu_seconds(family(server)), PostgresCpu(postgres)
+    if shutil.which("wrk"):
+        seen = load_with_wrk(heads, connections=connections, seconds=seconds)
+    else:
+        seen = asyncio.run(load(heads, connections=connections, seconds=seconds))
+    events = seen["per_second"] * seconds
+    seen["cpu_server_us"] = (cpu_seconds(family(server)) - before) / events * 1e6
+    seen["cpu_postgres_us"] = before_postgres.spent() / events * 1e6
+    return seen
+
+
+def store_many(dsn: str, count: int) -> None:
+    """Put deliveries there with random keys, as years of traffic would have."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for start in range(0, count, 500_000):
+            connection.execute(
+                "INSERT INTO deliveries (tenant_id, source_id, dedup_key, event_type, received_at, method, url, headers, body,"
+                " verified_by, trace_id) SELECT 1000001, 'website', gen_random_uuid()::text, 'lead.created', now(), 'POST', '/',"
+                " '[]', ''::bytea, 'x', 'x' FROM generate_series(1, %s)",
+                [min(500_000, count - start)],
+            )
+        connection.execute("VACUUM ANALYZE deliveries")
+        connection.execute("CHECKPOINT")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stored", type=int, default=0)
+    options = parser.parse_args()
+    settings = load_settings(environ={})
+    secret = settings.sources["website"].secrets[0].value  # type: ignore[index]
+    with tempfile.TemporaryDirectory(prefix="bridge-ingest-") as folder:
+        server = EmbeddedPostgres(Path(folder), options=DURABLE)
+        dsn = server.start()
+        postgres = int((Path(folder) / "postgres" / "postmaster.pid").read_text().split("\n")[0])
+        migrations.upgrade(dsn)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(
+                "CREATE TABLE bench_rows (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text, key uuid, body bytea,"
+                " UNIQUE (source, key))"
+            )
+        if options.stored:
+            store_many(dsn, options.stored)
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+        environ |= {"DATABASE_URL": dsn, "BRIDGE_PORT": str(PORT), "BRIDGE_CONFIG": ""}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bridge", "serve"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            _wait_until_ready()
+            rounds = [
+                _round(dsn, process.pid, postgres, secret, seconds=options.seconds) for _ in range(options.rounds)
+            ]
+            heads = signed_requests(500 * 10, secret)
+            steady = asyncio.run(open_loop(heads, rate=500, seconds=8))
+        finally:
+            process.terminate()
+            process.wait()
+            server.stop()
+    report = _report(rounds, steady, stored=options.stored)
+    print(json.dumps(report, indent=2) if options.json else _table(report))
+
+
+def _wait_until_ready() -> None:
+    import urllib.request
+
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("the server did not start")
+
+
+def _round(dsn: str, server: int, postgres: int, secret: str, *, seconds: int) -> dict[str, Any]:
+    loads = Path("/proc/loadavg").read_text().split()[0]
+    many = pgbench(dsn, postgres, clients=32, seconds=seconds)
+    heads = signed_requests(int(many["per_second"] * seconds * 2.5), secret)
+    ours = measured(heads, server, postgres, connections=32, seconds=seconds)
+    one = pgbench(dsn, postgres, clients=1, seconds=max(seconds // 2, 2))
+    single = measured(signed_requests(40_000, secret), server, postgres, connections=1, seconds=max(seconds // 2, 2))
+    return {"load": float(loads), "pgbench_32": many, "bridge_32": ours, "pgbench_1": one, "bridge_1": single}
+
+
+def _report(rounds: list[dict[str, Any]], steady: dict[str, float], *, stored: int) -> dict[str, Any]:
+    def median(ratio: Any) -> float:
+        return round(statistics.median(ratio(one) for one in rounds), 3)
+
+    return {
+        "stored": stored,
+        "cores": os.cpu_count(),
+        "generator": "wrk" if shutil.which("wrk") else "asyncio",
+        "load_before": [one["load"] for one in rounds],
+        "ratio_per_second": median(lambda one: one["bridge_32"]["per_second"] / one["pgbench_32"]["per_second"]),
+        "ratio_cpu": median(
+            lambda one: (
+                (one["bridge_32"]["cpu_server_us"] + one["bridge_32"]["cpu_postgres_us"]) / one["pgbench_32"]["cpu_us"]
+            )
+        ),
+        "ratio_p50_one_connection": median(lambda one: one["bridge_1"]["p50_ms"] / one["pgbench_1"]["p50_ms"]),
+        "open_loop_500": steady,
+        "rounds": rounds,
+    }
+
+
+def _table(report: dict[str, Any]) -> str:
+    lines = [
+        f"{report['cores']} cores, load before each round {report['load_before']}, {report['stored']} deliveries stored,"
+        f" load by {report['generator']}",
+        f"durable webhooks/s over pgbench's inserts/s (32 connections)  {report['ratio_per_second']}",
+        f"CPU per event over pgbench's                                  {report['ratio_cpu']}",
+        f"p50 of one connection over pgbench's                          {report['ratio_p50_one_connection']}",
+        f"500/s open loop, p50 / p99 ms                                 {report['open_loop_500']['p50_ms']:.2f} / "
+        f"{report['open_loop_500']['p99_ms']:.2f}",
+    ]
+    for one in report["rounds"]:
+        ours, theirs = one["bridge_32"], one["pgbench_32"]
+        lines.append(
+            f"  bridge {ours['per_second']:.0f}/s ({ours['cpu_server_us']:.0f}+{ours['cpu_postgres_us']:.0f} us, p50"
+            f" {ours['p50_ms']:.2f}, p99 {ours['p99_ms']:.2f} ms, {ours['errors']:.0f} errors); pgbench"
+            f" {theirs['per_second']:.0f}/s ({theirs['cpu_us']:.0f} us); one connection {one['bridge_1']['p50_ms']:.2f} /"
+            f" {one['pgbench_1']['p50_ms']:.2f} ms"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
