@@ -105,9 +105,7 @@ async def restart(tx: Tx, tenant_id: TenantId, feed: str) -> None:
 
 async def take(session: Tx, tenant_id: TenantId) -> bool:
     """Make this session the one that syncs the tenant; False where another one does."""
-    row = await (
-        await session.execute("SELECT pg_try_advisory_lock(%s, %s)", [SYNC_LOCK, _slot(tenant_id)])
-    ).fetchone()
+    row = await (await session.execute("SELECT pg_try_advisory_lock(%s, %s)", [SYNC_LOCK, _slot(tenant_id)])).fetchone()
     return bool(row and row[0])
 
 

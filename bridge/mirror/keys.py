@@ -14,15 +14,18 @@ from bridge.domain.keys import ContactRow, CustomerRow, LocationRow, record_keys
 Family = tuple[CustomerRow, list[LocationRow], list[ContactRow]]
 Key = tuple[int, int, int]
 
-FIRST_CUSTOMERS = """
-SELECT id FROM mirrored_customers WHERE tenant_id = %s AND id > %s ORDER BY id LIMIT %s
-"""
 
-
-async def touched(tx: Tx, tenant_id: TenantId, kind: str, ids: Collection[int]) -> set[int]:
-    """Return the customers whose keys depend on these records of a kind, as the records now stand."""
+async def touched(
+    tx: Tx, tenant_id: TenantId, kind: str, ids: Collection[int], *, left: Collection[int] = ()
+) -> set[int]:
+    """Return the customers whose keys depend on these records of a kind, as they now stand, and whom they `left`."""
     if kind == "customer":
         return set(ids)
+    if kind == "location_contact" and left:
+        before = await tx.execute(
+            "SELECT customer_id FROM mirrored_locations WHERE tenant_id = %s AND id = ANY(%s)", [tenant_id, list(left)]
+        )
+        left = {row[0] for row in await before.fetchall() if row[0] is not None}
     query = {
         "location": "SELECT customer_id FROM mirrored_locations WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s)",
         "customer_contact": "SELECT owner_id FROM mirrored_contacts"
@@ -33,7 +36,7 @@ async def touched(tx: Tx, tenant_id: TenantId, kind: str, ids: Collection[int]) 
     }[kind]
     cursor = tx.cursor(binary=True)
     await cursor.execute(query, {"tenant": tenant_id, "ids": list(ids)})
-    return {row[0] for row in await cursor.fetchall() if row[0] is not None}
+    return {row[0] for row in await cursor.fetchall() if row[0] is not None} | set(left)
 
 
 async def renew(tx: Tx, tenant_id: TenantId, customers: Collection[int], *, region: str) -> int:
@@ -66,6 +69,15 @@ async def renew(tx: Tx, tenant_id: TenantId, customers: Collection[int], *, regi
     return len(gone) + len(new)
 
 
+async def next_customers(tx: Tx, tenant_id: TenantId, *, after: int, limit: int) -> list[int]:
+    """Return up to `limit` customers in the order of their ids, past one of them."""
+    found = await tx.execute(
+        "SELECT id FROM mirrored_customers WHERE tenant_id = %s AND id > %s ORDER BY id LIMIT %s",
+        [tenant_id, after, limit],
+    )
+    return [row[0] for row in await found.fetchall()]
+
+
 async def put(tx: Tx, tenant_id: TenantId, keys: Collection[Key]) -> None:
     """Write keys that are not there yet."""
     if not keys:
@@ -81,11 +93,6 @@ async def put(tx: Tx, tenant_id: TenantId, keys: Collection[Key]) -> None:
 
 def _keys(family: Family, region: str) -> Iterator[Key]:
     return (tuple(key) for key in record_keys(*family, region=region))  # type: ignore[misc]
-
-
-def bulk_keys(found: list[Family], region: str) -> list[Key]:
-    """Return the keys of many customers in the order of the index, which takes sorted keys at a third of the cost."""
-    return sorted({key for family in found for key in _keys(family, region)})
 
 
 async def families(tx: Tx, tenant_id: TenantId, ids: Collection[int]) -> list[Family]:

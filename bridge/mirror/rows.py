@@ -25,18 +25,22 @@ SAME_TICK = timedelta(minutes=10)
 FEW = 50
 """Up to so many changed rows are sent one by one, more by COPY into a temporary table."""
 
-Known = dict[int, tuple[datetime, datetime | None, bool]]
+Rows = Iterable[Row]
+
+Version = tuple[datetime, datetime | None, bool, int | None]
+"""`modified_on`, `written_at`, `active` and the owner of a row that is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What a page did: how many rows it held, and the ids of those that were new or newer."""
+    """What a page did: how many rows it held, the ids of those that were new or newer, and whom moved ones belonged to."""
 
     seen: int
-    changed: frozenset[int]
+    changed: frozenset[int] = frozenset()
+    left: frozenset[int] = frozenset()
 
 
-async def apply(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Iterable[Row], *, asked_at: datetime) -> Applied:
+async def apply(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Rows, *, asked_at: datetime) -> Applied:
     """Bring rows of one kind into the mirror and say which changed it.
 
     `asked_at` is when the page was asked for, by the database's clock. Raises psycopg.DataError for what no column takes.
@@ -47,7 +51,7 @@ async def apply(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Iterable[Row], 
         if other is None or row[2] >= other[2]:
             newest[row[0]] = row
     if not newest:
-        return Applied(seen=0, changed=frozenset())
+        return Applied(seen=0)
     known = await _known(tx, tenant_id, shape, list(newest))
     fresh = [row for row in newest.values() if row[0] not in known]
     newer = [row for row in newest.values() if row[0] in known and _may_replace(row, known[row[0]], asked_at=asked_at)]
@@ -60,12 +64,17 @@ async def apply(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Iterable[Row], 
     changed = {row[0] for row in fresh}
     if newer:
         changed |= await _upsert(tx, tenant_id, shape, newer, asked_at=asked_at)
-    return Applied(seen=len(newest), changed=frozenset(changed))
+    left = {known[row[0]][3] for row in newer if row[0] in known and shape.owner and known[row[0]][3] != row[3]}
+    return Applied(
+        seen=len(newest),
+        changed=frozenset(changed),
+        left=frozenset(owner for owner in left if owner is not None),
+    )
 
 
-def _may_replace(row: Row, known: tuple[datetime, datetime | None, bool], *, asked_at: datetime) -> bool:
+def _may_replace(row: Row, known: Version, *, asked_at: datetime) -> bool:
     """Tell what the statement below decides for good, as far as three columns tell it."""
-    modified_on, written_at, active = known
+    modified_on, written_at, active, _ = known
     if row[2] > modified_on:
         return True
     return row[2] == modified_on and (
@@ -73,15 +82,15 @@ def _may_replace(row: Row, known: tuple[datetime, datetime | None, bool], *, ask
     )
 
 
-async def _known(tx: Tx, tenant_id: TenantId, shape: Shape, ids: list[int]) -> Known:
+async def _known(tx: Tx, tenant_id: TenantId, shape: Shape, ids: list[int]) -> dict[int, Version]:
     fixed = "".join(f" AND {name} = '{value}'" for name, value in shape.fixed.items())
     cursor = tx.cursor(binary=True)
     await cursor.execute(
-        f"SELECT id, modified_on, written_at, active FROM {shape.table}"
+        f"SELECT id, modified_on, written_at, active, {shape.owner or 'NULL::bigint'} FROM {shape.table}"
         f" WHERE tenant_id = %s{fixed} AND id = ANY(%s::bigint[])",
         [tenant_id, ids],
     )
-    return {row[0]: (row[1], row[2], row[3]) for row in await cursor.fetchall()}
+    return {row[0]: row[1:] for row in await cursor.fetchall()}
 
 
 async def _copy(tx: Tx, tenant_id: TenantId, shape: Shape, table: str, rows: Sequence[Row]) -> None:
@@ -148,3 +157,8 @@ async def _upsert(
 
 Unfit = (psycopg.DataError, OverflowError)
 """What is raised for values that no column takes."""
+
+
+def without_nul(row: Row) -> Row:
+    """Return a row without the one character that PostgreSQL's text cannot hold."""
+    return tuple(value.replace("\x00", "").replace("\\u0000", "") if isinstance(value, str) else value for value in row)

@@ -22,12 +22,12 @@ _NOWHERE_BOOKED = AddressModel()
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Shape:
     """One kind of record: its table, the type it is read as, and its columns with their PostgreSQL types.
 
-    `fixed` are columns that tell kinds of one table apart. A row starts with id, active, modified_on; `owners` is where in
-    it the ids stand that lead to the customer whose match keys it touches.
+    `fixed` are columns that tell kinds of one table apart. A row starts with id, active, modified_on, and goes on with the
+    column that names its `owner` where it has one. `keyed` ones are part of what a customer is found by.
     """
 
     kind: str
@@ -36,6 +36,7 @@ class Shape:
     to_row: Callable[[Any], Row]
     columns: dict[str, str]
     fixed: dict[str, str] = field(default_factory=dict)
+    owner: str = ""
     keyed: bool = False
 
     @property
@@ -263,6 +264,7 @@ LOCATIONS = Shape(
         "tax_zone_id": "int8",
         **_TAIL,
     },
+    owner="customer_id",
     keyed=True,
 )
 CUSTOMER_CONTACTS = Shape(
@@ -272,6 +274,7 @@ CUSTOMER_CONTACTS = Shape(
     to_row=_customer_contact,
     columns=_CONTACT,
     fixed={"party": "customer"},
+    owner="owner_id",
     keyed=True,
 )
 LOCATION_CONTACTS = Shape(
@@ -281,6 +284,7 @@ LOCATION_CONTACTS = Shape(
     to_row=_location_contact,
     columns=_CONTACT,
     fixed={"party": "location"},
+    owner="owner_id",
     keyed=True,
 )
 BOOKINGS = Shape(

@@ -1,0 +1,227 @@
+"""One feed, page by page: ask, apply, move the cursor in the same transaction; the next page is asked for meanwhile."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+import msgspec
+
+from bridge.db.database import Tx
+from bridge.domain.ids import TenantId
+from bridge.domain.keys import KEYS_VERSION
+from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
+from bridge.domain.reasons import Reason
+from bridge.mirror import cursors, keys, rows
+from bridge.mirror.cursors import Cursor
+from bridge.mirror.shapes import FEEDS
+from bridge.servicetitan.client import ServiceTitan
+from bridge.servicetitan.exports import export_page
+from bridge.servicetitan.wire import Export
+
+log = logging.getLogger(__name__)
+
+GARBAGE = frozenset({Reason.ANSWER_UNREADABLE, Reason.ANSWER_EMPTY, Reason.FEED_STUCK, Reason.REDIRECTED})
+"""What no wait mends by itself: the feed is stopped at once, and looked at again ever more rarely."""
+
+PATIENCE = 10
+"""Failures in a row after which a feed counts as stopped, whatever the reason."""
+
+CUSTOMERS_AT_ONCE = 1000
+"""Customers whose keys are made in one transaction after a first load: 0.1 s of work, a few MB."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a first load came: rows of one feed so far."""
+
+    tenant_id: TenantId
+    feed: str
+    rows: int
+    is_done: bool = False
+
+
+Source = Callable[[str, str, bool], Awaitable[Outcome]]
+"""Gives one page: of a feed, past a place (empty for the beginning), with recent changes or without."""
+
+
+def of_client(client: ServiceTitan) -> Source:
+    """Return the feeds as a tenant's client reads them."""
+
+    async def read(feed: str, place: str, recent: bool) -> Outcome:  # noqa: FBT001  the shape of a Source
+        return await export_page(
+            getattr(client.exports, feed), continue_from=place or None, include_recent_changes=recent
+        )
+
+    return read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Syncing:
+    """One session that syncs one tenant: its connection holds the tenant's lock and makes every write.
+
+    `clock` gives the database's time, `region` reads phones, `stop` ends the work after the page under way.
+    """
+
+    session: Tx
+    tenant_id: TenantId
+    region: str
+    source: Source
+    clock: Callable[[], Awaitable[datetime]]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    report: Callable[[Progress], None] = lambda _progress: None
+
+
+async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcome:
+    """Bring one feed up to its end and return how that went; the cursor stands after the last page that was kept.
+
+    `recent` reads what the full feed still holds back; what it brings comes again and changes nothing then.
+    """
+    async with sync.session.transaction():
+        cursor = await cursors.get(sync.session, sync.tenant_id, feed)
+    with_keys = FEEDS[feed].keyed and await has_keys(sync)
+    place = (cursor.recent_place or cursor.place) if recent else cursor.place
+    asked_at = await sync.clock()
+    ahead = asyncio.ensure_future(sync.source(feed, place, recent))
+    try:
+        while True:
+            outcome, now = await ahead, asked_at
+            page = outcome.body if isinstance(outcome, Succeeded) else None
+            if not isinstance(page, Export):
+                return await _failed(sync, feed, outcome)
+            asked_at = await sync.clock()
+            if page.has_more:
+                ahead = asyncio.ensure_future(sync.source(feed, page.continue_from, recent))
+            try:
+                cursor = await _keep(sync, cursor, page, recent=recent, with_keys=with_keys, now=now)
+            except rows.Unfit as error:
+                return await _failed(
+                    sync, feed, Deferred(reason=Reason.ANSWER_UNREADABLE, detail=f"a value fits no column: {error}")
+                )
+            sync.report(Progress(tenant_id=sync.tenant_id, feed=feed, rows=cursor.row_count, is_done=not page.has_more))
+            if not page.has_more or sync.stop.is_set():
+                return outcome
+    finally:
+        ahead.cancel()
+        with suppress(asyncio.CancelledError):
+            await ahead
+
+
+async def _keep(
+    sync: Syncing, before: Cursor, page: Export[msgspec.Struct], *, recent: bool, with_keys: bool, now: datetime
+) -> Cursor:
+    """Write one page with the cursor that covers it, in one transaction."""
+    shape = FEEDS[before.feed]
+    found = [shape.to_row(record) for record in page.data]
+    after = _moved(before, page, recent=recent, now=now)
+    try:
+        return await _write(sync, before, after, found, with_keys=with_keys, now=now)
+    except rows.Unfit:
+        return await _write(sync, before, after, map(rows.without_nul, found), with_keys=with_keys, now=now)
+
+
+async def _write(
+    sync: Syncing, before: Cursor, after: Cursor, found: rows.Rows, *, with_keys: bool, now: datetime
+) -> Cursor:
+    tx, tenant_id, shape = sync.session, sync.tenant_id, FEEDS[before.feed]
+    async with tx.transaction():
+        await cursors.move(tx, tenant_id, before, after)
+        applied = await rows.apply(tx, tenant_id, shape, found, asked_at=now)
+        if with_keys and applied.changed:
+            touched = await keys.touched(tx, tenant_id, shape.kind, applied.changed, left=applied.left)
+            await keys.renew(tx, tenant_id, touched, region=sync.region)
+    return after
+
+
+def _moved(before: Cursor, page: Export[msgspec.Struct], *, recent: bool, now: datetime) -> Cursor:
+    """Return the cursor after a page: the full feed's end lets recent changes start from there again."""
+    counted = msgspec.structs.replace(
+        before,
+        row_count=before.row_count + len(page.data),
+        page_count=before.page_count + 1,
+        failures=0,
+        failed_at=None,
+        reason="",
+        detail="",
+        stopped=False,
+    )
+    at_end = not page.has_more
+    if recent:
+        return msgspec.structs.replace(
+            counted, recent_place=page.continue_from, recent_at=now if at_end else before.recent_at
+        )
+    return msgspec.structs.replace(
+        counted,
+        place=page.continue_from,
+        recent_place="" if at_end else before.recent_place,
+        synced_at=now if at_end else before.synced_at,
+        loaded_at=before.loaded_at or (now if at_end else None),
+    )
+
+
+async def _failed(sync: Syncing, feed: str, outcome: Outcome) -> Outcome:
+    """Note why the feed does not come forward, and say so where a person must look."""
+    match outcome:
+        case Succeeded():
+            reason, detail, stop = str(Reason.ANSWER_UNREADABLE), "the answer is no page of a feed", True
+        case Rejected(reason=reason, detail=detail):
+            stop = True
+        case Deferred(reason=reason, detail=detail, pauses_tenant=pauses):
+            stop = reason in GARBAGE or pauses
+        case InDoubt(reason=reason, detail=detail):
+            stop = reason in GARBAGE
+        case _:
+            assert_never(outcome)
+    tx = sync.session
+    async with tx.transaction():
+        before = await cursors.get(tx, sync.tenant_id, feed)
+        cursor = await cursors.fail(
+            tx,
+            sync.tenant_id,
+            feed,
+            reason=reason,
+            detail=detail,
+            stop=stop or before.failures + 1 >= PATIENCE,
+            now=await sync.clock(),
+        )
+    say = {"tenant": sync.tenant_id, "feed": feed, "reason": reason, "detail": detail, "place": cursor.place}
+    if cursor.stopped and not before.stopped:
+        log.error("feed.stopped", extra=say)
+    else:
+        log.warning("feed.delayed", extra=say)
+    return outcome
+
+
+async def has_keys(sync: Syncing) -> bool:
+    """Tell whether every customer has its keys: from then on each page renews those it touches."""
+    cursor = (await cursors.read(sync.session, sync.tenant_id)).get(cursors.KEYS)
+    return cursor is not None and cursor.loaded_at is not None and cursor.recent_place == str(KEYS_VERSION)
+
+
+async def make_keys(sync: Syncing) -> None:
+    """Make the keys of every customer after a first load, or anew where this version makes others; resumable."""
+    tx, tenant_id = sync.session, sync.tenant_id
+    async with tx.transaction():
+        before = cursor = await cursors.get(tx, tenant_id, cursors.KEYS)
+    if cursor.recent_place != str(KEYS_VERSION):
+        cursor = Cursor(feed=cursors.KEYS, recent_place=str(KEYS_VERSION))
+    while not sync.stop.is_set() and cursor.loaded_at is None:
+        async with tx.transaction():
+            ids = await keys.next_customers(tx, tenant_id, after=int(cursor.place or 0), limit=CUSTOMERS_AT_ONCE)
+            made = await keys.renew(tx, tenant_id, ids, region=sync.region)
+            cursor = msgspec.structs.replace(
+                cursor,
+                place=str(ids[-1]) if ids else cursor.place,
+                row_count=cursor.row_count + made,
+                page_count=cursor.page_count + 1,
+                loaded_at=None if ids else await sync.clock(),
+            )
+            await cursors.move(tx, tenant_id, before, cursor)
+        before = cursor
+        sync.report(
+            Progress(
+                tenant_id=tenant_id, feed=cursors.KEYS, rows=cursor.row_count, is_done=cursor.loaded_at is not None
+            )
+        )

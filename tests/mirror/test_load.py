@@ -1,0 +1,13 @@
+import pytest
+from world import Town, assert_equal, catch_up, load, mirrored, syncing
+
+from bridge.mirror import feeds
+
+
+async def test_a_first_load_makes_the_mirror_equal_to_servicetitan(database_dsn: str) -> None:
+    town = Town()
+    sync = await syncing(database_dsn, feeds.of_client(town.client))
+    await load(sync)
+    await assert_equal(sync.session, town)
+    assert len(await mirrored(sync.session, "customers")) == 60
+    await sync.session.close()
