@@ -1,0 +1,1 @@
+"""Links two files without labels: what the fields are worth is learnt from the files themselves."""
