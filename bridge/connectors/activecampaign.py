@@ -21,7 +21,10 @@ class ActiveCampaign(Dialect):
     about = About(
         title="ActiveCampaign", family="marketing", signature="none; a token in the URL",
         dedup="type, contact[id] and date_time", retries="none; 410 deactivates",
-        setup=("Settings › Developer › Manage Webhooks › Add: hook URL with `?token=<token>`; Subscribes, Unsubscribes, Contact updated, Tag added.",),
+        setup=(
+            "Settings › Developer › Manage Webhooks › Add: hook URL with `?token=<token>`.",
+            "Events: Subscribes, Unsubscribes, Contact updated, Tag added.",
+        ),
         paste="the token of the URL", notes=("Bulk imports send nothing.",),
     )  # fmt: skip
     content_types = ANY_FORM | JSON_TYPES

@@ -82,11 +82,16 @@ class CalCom(Dialect):
         original, new = (other or uid, uid) if options.options.get("reschedule_uid") != "new" else (uid, other or uid)
         change = BookingChange(
             key=f"{uid}|{event}|{text(payload.get('createdAt'))}", record_id=new if moved else uid, person=draft.person(),
-            occurred_at=at, origins=draft.origins, change=ChangeKind.RESCHEDULE if moved else ChangeKind.CANCEL, refers_to=original if moved else uid,
+            occurred_at=at, origins=draft.origins, refers_to=original if moved else uid,
+            change=ChangeKind.RESCHEDULE if moved else ChangeKind.CANCEL,
             new_start=moment(start) if moved else None, message=draft.values.get("message", ""), answers=tuple(draft.answers),
-            note=text(inner.get("cancellationReason") or inner.get("rejectionReason") or dig(inner, "responses", "rescheduleReason", "value")),
+            note=text(inner.get("cancellationReason") or inner.get("rejectionReason") or _moved_because(inner)),
         )  # fmt: skip
         return Normalized(inquiries=(change,))
+
+
+def _moved_because(inner: dict[str, Any]) -> Any:
+    return dig(inner, "responses", "rescheduleReason", "value")
 
 
 def _inner(payload: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from urllib.parse import unquote
 import msgspec
 
 from bridge.connectors import payloads
-from bridge.connectors.base import About, Identity, Normalized, PayloadMalformed, Reply, Secret, SourceOptions
+from bridge.connectors.base import About, Identity, Normalized, PayloadMalformed, Reply, Secret, Skipped, SourceOptions
 from bridge.connectors.dialect import body_hash
 from bridge.connectors.generic import Generic
 from bridge.connectors.payloads import text
 from bridge.domain.delivery import Delivery, HookRequest
+from bridge.domain.inquiry import Inquiry
 
 _STRUCTURED = "application/cloudevents+json"
 _BATCH = "application/cloudevents-batch+json"
@@ -75,7 +76,8 @@ class CloudEvents(Generic):
 
     def normalize(self, delivery: Delivery, *, options: SourceOptions) -> Normalized:
         """Say what each event's data asks for."""
-        inquiries, rest = [], []
+        inquiries: list[Inquiry] = []
+        rest: list[Skipped] = []
         for event in self.read(delivery.request):
             data = event.get("data")
             one = msgspec.structs.replace(delivery, event_type=text(event.get("type"))[:100] or "unknown")

@@ -83,6 +83,16 @@ class Dialect(Connector):
         del request
         return ()
 
+    def prove(self, request: HookRequest, *, secret: Secret, options: SourceOptions, now: datetime) -> HookRequest:
+        """Return a sample as the sender would prove it: signed by the first row we can sign with, else with the shared value."""
+        from bridge.connectors.signing import shared_request, signed_request  # noqa: PLC0415 - samples and tests alone sign
+
+        rows, shared = self.proofs(options)
+        row = next((row for row in rows if not row.is_asymmetric and not (row.when and not row.when[1])), None)
+        if row is not None:
+            return signed_request(request, row, secret=secret, now=now)
+        return shared_request(request, shared or SHARED, secret=secret)
+
     def read(self, request: HookRequest) -> Any:
         """Return the payload as plain data."""
         return payloads.read_object(request)

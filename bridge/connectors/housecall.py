@@ -21,7 +21,7 @@ class HousecallPro(Dialect):
     about = About(
         title="Housecall Pro", family="crm", signature="Api-Signature: hex HMAC-SHA256 of Api-Timestamp.body, 300 s both ways",
         dedup="event, record id and event_occurred_at", retries="unknown",
-        setup=("My Apps › Webhooks (MAX plan): hook URL; events customer.created, customer.updated, lead.created.", "Copy the signing secret."),
+        setup=("My Apps › Webhooks (MAX plan): hook URL; customer.created, customer.updated, lead.created.", "Copy the signing secret."),
         paste="the signing secret",
         notes=("The URL check is answered without a signature and stored nowhere.", "A lead is a wish, a customer a contact update."),
         guessed=("Names of phone and e-mail fields; the second envelope {id, event, created_at, data}.",),

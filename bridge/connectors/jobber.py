@@ -41,7 +41,7 @@ class Jobber(Dialect):
         hydration="POST api.getjobber.com/api/graphql with an OAuth token",
         setup=("Developer Center › your app › Webhooks: hook URL; topics CLIENT_CREATE, CLIENT_UPDATE, REQUEST_CREATE.",),
         paste="the app's client secret",
-        notes=("Apps made before 2023-12-08 spell it occuredAt: both are read.", "A request is a wish for service, a client a contact update."),
+        notes=("Apps made before 2023-12-08 spell it occuredAt: both are read.", "A request is a wish, a client a contact update."),
         guessed=("The GraphQL version (`options.graphql_version`) and the names asked for.",),
     )  # fmt: skip
     schemes = schemes.JOBBER

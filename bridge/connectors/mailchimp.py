@@ -21,7 +21,10 @@ class Mailchimp(Dialect):
     about = About(
         title="Mailchimp", family="marketing", signature="none; a token in the URL",
         dedup="data[id] with type and fired_at", retries="for about an hour; 10 s timeout",
-        setup=("Audience › Settings › Webhooks › Create: hook URL with `?token=<token>`; Subscribes, Unsubscribes, Profile updates, Cleaned.",),
+        setup=(
+            "Audience › Settings › Webhooks › Create: hook URL with `?token=<token>`.",
+            "Events: Subscribes, Unsubscribes, Profile updates, Cleaned.",
+        ),
         paste="the token of the URL", notes=("The GET that checks the URL is answered 200.",), guessed=("Timeout and retries.",),
     )  # fmt: skip
     content_types = ANY_FORM

@@ -31,7 +31,7 @@ class Pipedrive(Dialect):
     about = About(
         title="Pipedrive", family="crm", signature="none; HTTP Basic by choice",
         dedup="v2: meta.id; v1: meta.id with timestamp_micro", retries="after 3, 30, 150 s; 10 first-try failures ban for 30 min",
-        setup=("Settings › Tools and apps › Webhooks › Create: hook URL, person and deal, all actions.", "Set HTTP auth user name and password."),
+        setup=("Settings › Tools and apps › Webhooks › Create: hook URL, person and deal, all actions.", "Set HTTP auth."),
         paste="user:password you set", guessed=("v2's id is stable over retries; v2 persons list emails and phones.",),
     )  # fmt: skip
     shared = SHARED

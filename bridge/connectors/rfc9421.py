@@ -1,5 +1,6 @@
 """HTTP Message Signatures (RFC 9421) with Content-Digest (RFC 9530), for senders that sign the standard way."""
 
+import base64
 import hashlib
 import hmac
 import re
@@ -68,6 +69,27 @@ class Rfc9421(Generic):
             strength = Strength.VERIFIED if covers or not request.body else Strength.AUTHENTICATED
             return Verified(scheme="rfc9421", secret_name=secret.name, strength=strength)
         raise failure
+
+    def prove(self, request: HookRequest, *, secret: Secret, options: SourceOptions, now: datetime) -> HookRequest:
+        """Return a sample signed with the shared key, its digest covered."""
+        del options
+        digest = base64.b64encode(hashlib.sha256(request.body).digest()).decode()
+        covered = '("@method" "@target-uri" "content-digest")'
+        parameters = f'{covered};created={int(now.timestamp())};keyid="sample"'
+        headers = (
+            *request.headers,
+            ("content-digest", f"sha-256=:{digest}:"),
+            ("signature-input", f"sig={parameters}"),
+        )
+        bare = HookRequest(method=request.method, url=request.url, headers=headers, body=request.body)
+        base = _base(bare, (covered[1:-1], parameters.removeprefix(covered), parameters))
+        signature = base64.b64encode(hmac.digest(_hmac_key(secret), base, "sha256")).decode()
+        return HookRequest(
+            method=request.method,
+            url=request.url,
+            headers=(*headers, ("signature", f"sig=:{signature}:")),
+            body=request.body,
+        )
 
     def faults(self, *, secrets: tuple[Secret, ...], options: SourceOptions) -> tuple[str, ...]:
         """Return what is wrong with the source."""

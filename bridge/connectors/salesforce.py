@@ -122,6 +122,12 @@ class Salesforce(Dialect):
         del identity, redelivered, options
         return Reply(body=_ACK, media_type="text/xml; charset=utf-8")
 
+    def prove(self, request: HookRequest, *, secret: Secret, options: SourceOptions, now: datetime) -> HookRequest:
+        """Return a sample that names the organization of the secret."""
+        del options, now
+        body = re.sub(rb"(<OrganizationId>)[^<]*", rb"\g<1>" + secret.value.encode(), request.body)
+        return HookRequest(method=request.method, url=request.url, headers=request.headers, body=body)
+
     def scrub(self, request: HookRequest) -> HookRequest:
         """Return the request without the session id."""
         body = _SESSION.sub(rb"\1", request.body)

@@ -26,7 +26,7 @@ class ServiceTitanEvents(Dialect):
     about = About(
         title="ServiceTitan webhooks", family="servicetitan", signature="x-servicetitan-signature: HMAC-SHA256 of the body, hex or base64",
         dedup="userassignedid", retries="after 10, 30, 60, 300 s", answer="200",
-        setup=("Developer portal › your app › Webhooks: booking-updated, lead-created, lead-updated to the hook URL; generate the HMAC key.",),
+        setup=("Developer portal › your app › Webhooks: booking-updated, lead-created, lead-updated to the hook URL; generate a key.",),
         paste="the HMAC key", notes=("No webhook tells of customers, locations or new bookings: those are synced by export feeds.",),
         guessed=("The header's name and encoding: `options.verify` replaces them.",),
     )  # fmt: skip

@@ -153,7 +153,7 @@ def _check(request: HookRequest, row: Scheme, secret: Secret, *, now: datetime, 
         raise SignatureInvalid(Reason.SIGNATURE_MISSING, f"no {row.field or 'value'} in {row.header}")
     stamp, at = _timestamp(request, row, entries)
     ident = _single(request, row.id_header, Reason.SIGNATURE_MISSING) if row.id_header else ""
-    if not any(_matches(message, row, secret, offered) for message in _messages(request, row, secret, stamp, ident)):
+    if not any(_matches(message, row, secret, offered) for message in messages(request, row, secret, stamp, ident)):
         raise SignatureInvalid(Reason.SIGNATURE_MISMATCH, row.header)
     if at is not None and row.tolerance is not None:
         allowed = tolerance if tolerance is not None else row.tolerance
@@ -243,8 +243,8 @@ def parse_timestamp(text: str, unit: str) -> datetime:
 _PART = re.compile(r"\{([a-z_]+(?::[A-Za-z0-9_-]+)?)\}")
 
 
-def _messages(request: HookRequest, row: Scheme, secret: Secret, stamp: str, ident: str) -> Iterator[bytes]:
-    """Yield the byte strings that may have been signed: one, or one per spelling of the URL."""
+def messages(request: HookRequest, row: Scheme, secret: Secret, stamp: str, ident: str) -> Iterator[bytes]:
+    """Yield the byte strings that may be signed under a row: one, or one per spelling of the URL."""
     template, form = row.signed, True
     if row.body_hash_parameter:
         stated = [value for key, value in parse_qsl(urlsplit(request.url).query) if key == row.body_hash_parameter]
@@ -318,11 +318,12 @@ def _matches(message: bytes, row: Scheme, secret: Secret, offered: list[bytes]) 
     if row.is_asymmetric:
         key = load_public_key(secret.value.removeprefix(row.key_prefix))
         return sum(_signed_by(key, row.algorithm, signature, message) for signature in offered) > 0
-    wanted = _digest(row, secret)(message)
+    wanted = digest(row, secret)(message)
     return sum(hmac.compare_digest(wanted, signature) for signature in offered) > 0
 
 
-def _digest(row: Scheme, secret: Secret) -> Callable[[bytes], bytes]:
+def digest(row: Scheme, secret: Secret) -> Callable[[bytes], bytes]:
+    """Return the function that makes the row's signature with a secret."""
     kind, _, name = row.algorithm.rpartition("-")
     if kind != "hmac":
         return lambda message: hashlib.new(row.algorithm, message).digest()

@@ -115,10 +115,10 @@ class Draft:
                 self.origins[_target(slot)] = f"{path}?{name}"
 
     def _place_emails(self, field: Field, value: str) -> bool:
-        found = [address for part in re.split(r"[,;\s]+", value) if (address := email_address(part))]
-        found = found or [address for address in (email_address(value),) if address]
+        parts = (part.strip("<>").removeprefix("mailto:") for part in re.split(r"[,;\s]+", value))
+        found = [part for part in parts if email_address(part)]
         for address in found:
-            if address not in self.emails:
+            if address.lower() not in {known.lower() for known in self.emails}:
                 self.origins[f"person.emails.{len(self.emails)}"] = field.path
                 self.emails.append(address)
         return bool(found)
