@@ -115,6 +115,8 @@ def create(call: Call) -> Any:
     for contact in contacts:
         _put_contact(call, booking, contact)
     call.effect("booking.created", booking["id"], external_id=external_id, booking_id=booking["id"])
+    if booking.get("isSendConfirmationEmail"):
+        call.effect("confirmation.sent", booking["id"], external_id=external_id, booking_id=booking["id"])
     return booking
 
 

@@ -104,7 +104,7 @@ class Call:
 
     def changed(self, row: Row, fields: Row) -> Row:
         """Return the next version of a row, modified now."""
-        return {**row, **fields, "modifiedOn": self.now}
+        return {**row, "contentModifiedOn": None, **fields, "modifiedOn": self.now}
 
     def check_reference(self, table: Table, field: str, row_id: int | None) -> None:
         """Refuse a reference to a record that does not exist, as the switch says."""

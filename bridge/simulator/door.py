@@ -103,6 +103,7 @@ class Visit:
         self.route: router.Route | None = None
         self.texts: list[str] = []
         self.allowed: list[str] = []
+        self.admitted: tuple[Account, router.Route] | None = None
         found = router.match(door.root, request.path)
         if found is not None:
             node, self.texts = found
@@ -119,7 +120,7 @@ class Visit:
         try:
             if self.request.path == "/connect/token":
                 return self._token()
-            account, route = self._admit()
+            account, route = self.admitted or self._admit()
             call = self._read(account, route, by=by)
             if prepare is not None:
                 prepare(call)
@@ -251,7 +252,9 @@ class Visit:
             raise Problem(400, "The JSON value could not be read.", {"$": [str(error)]}) from error
         if value is None or "json" not in content_type:
             raise Problem(
-                400, "A non-empty JSON request body is required.", {"": ["A non-empty request body is required."]}
+                400,
+                "A non-empty request body of type application/json is required.",
+                {"": ["A non-empty request body is required."]},
             )
         nulls = self.simulator.switches.null_in_patch if route.operation.method == "PATCH" else Nulls.STRICT
         return reader(value, "", errors, nulls)
@@ -293,11 +296,15 @@ class Visit:
             return Reply(0, b"", fate="refuse")
         wait = fault.wait(SERVER_TIMEOUT_SECONDS)
         if fault.action is Action.LATE_APPLY:
-            late = self.at + timedelta(seconds=wait)
-            self.simulator.later(late, self._apply_late)
+            try:
+                self.admitted = self._admit()
+            except Problem as problem:
+                return self._refusal(problem)
+            self.simulator.later(self.at + timedelta(seconds=wait), self._apply_late)
         return Reply(0, b"", fate="timeout", wait=wait)
 
     def _apply_late(self) -> None:
+        """Apply what was let in when it came, at the time it is now."""
         self.at = self.simulator.now()
         self.run()
 

@@ -83,6 +83,8 @@ class Delivery(msgspec.Struct, kw_only=True, rename="camel"):
     answers: list[int] = msgspec.field(default_factory=list)
 
 
+ADDRESS_FIELDS = ("street", "unit", "city", "state", "zip", "country")
+
 Post = Callable[[str, bytes, dict[str, str]], Awaitable[int]]
 """Send these bytes with these headers to this URL and return the status, 0 if there was no answer."""
 
@@ -159,10 +161,9 @@ def entity_of(kind: str, row: Row) -> dict[str, Any]:
         return {"booking": {name: row.get(name) for name in BOOKING_FIELDS}}
     lead = {name: row.get(name) for name in LEAD_FIELDS}
     lead |= {"customerName": row.get("leadCustomerName"), "phone": row.get("leadPhone"), "email": row.get("leadEmail")}
-    parts = {
-        name: row.get(f"lead{name.capitalize()}") for name in ("street", "unit", "city", "state", "zip", "country")
-    }
-    return {"lead": {**lead, "address": parts if any(parts.values()) else None}}
+    given = {name: row.get(f"lead{name.capitalize()}") for name in ADDRESS_FIELDS}
+    parts = {name: value if value is not None or name == "unit" else "" for name, value in given.items()}
+    return {"lead": {**lead, "address": parts if any(given.values()) else None}}
 
 
 def cloud_event(delivery: Delivery, delivery_id: str) -> bytes:

@@ -104,6 +104,15 @@ def edit(call: Call, *, table: str, id: int, fields: Row) -> Row:  # noqa: A002 
     return row
 
 
+def change_balance(call: Call, *, customer_id: int, balance: float) -> Row:
+    """Let accounting change a customer's balance, which moves `modifiedOn` though nothing else changed."""
+    row = call.account.must("customers", customer_id)
+    apart = row.get("contentModifiedOn") or row["modifiedOn"]
+    row = call.account.customers.put(call.changed(row, {"balance": balance, "contentModifiedOn": apart}))
+    call.effect("customer.balance_changed", customer_id, customer_id=customer_id)
+    return row
+
+
 def add_contact(call: Call, *, party: str, id: int, type: str, value: str, memo: str | None = None) -> Row:  # noqa: A002
     """Add a contact to a customer or location."""
     kind = PARTIES[party]
@@ -162,6 +171,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "convert_booking": convert_booking,
     "set_custom_field": set_custom_field,
     "edit": edit,
+    "change_balance": change_balance,
     "add_contact": add_contact,
     "merge_customers": merge_customers,
     "unmerge_customer": unmerge_customer,

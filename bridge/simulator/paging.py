@@ -39,10 +39,12 @@ def bounds(call: Call) -> list[Keep]:
         keeps.append(lambda row: row["createdOn"] >= since)
     if before := get("createdBefore"):
         keeps.append(lambda row: row["createdOn"] < before)
+    # Accounting moves modifiedOn too; a row remembers when its content was last changed apart from it.
+    apart = "contentModifiedOn" if get("excludeAccountingChangesFromModifiedDateRange") else "modifiedOn"
     if modified_since := get("modifiedOnOrAfter"):
-        keeps.append(lambda row: row["modifiedOn"] >= modified_since)
+        keeps.append(lambda row: (row.get(apart) or row["modifiedOn"]) >= modified_since)
     if modified_before := get("modifiedBefore"):
-        keeps.append(lambda row: row["modifiedOn"] < modified_before)
+        keeps.append(lambda row: (row.get(apart) or row["modifiedOn"]) < modified_before)
     return keeps
 
 
@@ -157,7 +159,9 @@ def export(call: Call, table: Table) -> dict[str, Any]:
     after = _read_token(call.query["from"]) if call.query.get("from") else START
     recent = bool(call.query.get("includeRecentChanges"))
     horizon = stamp(call.at - timedelta(seconds=switches.export_hold_back_seconds))
-    rows = list(islice(table.changes(after, until="" if recent else horizon), switches.export_batch + 1))
+    until = "" if recent else horizon
+    until = min(until or table.as_of, table.as_of) if table.as_of else until
+    rows = list(islice(table.changes(after, until=until), switches.export_batch + 1))
     more = len(rows) > switches.export_batch
     rows = rows[: switches.export_batch]
     position: Position = (rows[-1]["modifiedOn"], rows[-1]["id"]) if rows else after

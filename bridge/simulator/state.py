@@ -88,6 +88,11 @@ class Simulator:
         if self._demo:
             self._add_demo()
 
+    @property
+    def stale_reads(self) -> bool:
+        """Tell whether a rule wants to show records as they were."""
+        return any(rule.action is Action.STALE_READS for rule in self.faults.rules)
+
     def _add_demo(self) -> None:
         demo, provider = defaults.DEMO_TENANT, defaults.DEMO_PROVIDER
         self.add_tenant(
@@ -133,6 +138,8 @@ class Simulator:
         """
         account = Account(tenant_id, name=name or f"Tenant {tenant_id}", next_id=lambda: next(self._ids))
         defaults.fill(account, provider=booking_provider or provider_tag)
+        if self.stale_reads:
+            account.record_versions()
         self.accounts[tenant_id] = account
         self.add_client(
             tenant_id,

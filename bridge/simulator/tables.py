@@ -12,6 +12,9 @@ Position = tuple[str, Any]
 RowId = Any
 """int64 for all records but the GUIDs of the new contacts."""
 
+VERSIONS_KEPT = 20
+"""Earlier versions of a row; one that changes more often than that within a stale read shows the oldest kept."""
+
 START: Position = ("", 0)
 
 
@@ -79,7 +82,9 @@ class Table:
         old = self.rows.get(row_id) or self.overrides.get(row_id)
         in_base = self.base is not None and self.base.index_of(row_id) is not None
         if self.recording and (previous := self.get(row_id)) is not None:
-            self.versions.setdefault(row_id, []).append(previous)
+            kept = self.versions.setdefault(row_id, [])
+            kept.append(previous)
+            del kept[:-VERSIONS_KEPT]
         (self.overrides if in_base else self.rows)[row_id] = row
         if old is None or moved:
             position = (row["modifiedOn"], row_id)

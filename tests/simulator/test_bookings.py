@@ -133,3 +133,9 @@ async def test_provider_tags_are_made_found_and_renamed(far: Any) -> None:
     await far.patch(f"/booking-provider-tags/{made['id']}", {"description": "Angi leads"})
     found = await far.get("/booking-provider-tags", name="ang")
     assert [(row["id"], row["description"]) for row in found["data"]] == [(made["id"], "Angi leads")]
+
+
+async def test_a_confirmation_is_sent_when_asked_and_counted(far: Any, simulator: Simulator) -> None:
+    await far.book("e1", isSendConfirmationEmail=True)
+    await far.book("e2", isSendConfirmationEmail=False)
+    assert simulator.count("confirmation.sent") == simulator.count("confirmation.sent", external_id="e1") == 1

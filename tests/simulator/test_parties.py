@@ -188,3 +188,13 @@ async def test_pages_and_totals_and_order(far: Any) -> None:
     assert (first["hasMore"], first["totalCount"], [row["id"] for row in first["data"]]) == (True, 5, made[:2])
     last = await far.get("/customers", pageSize=2, page=3, sort="-Id")
     assert (last["hasMore"], last["totalCount"], [row["id"] for row in last["data"]]) == (False, None, made[:1])
+
+
+async def test_accounting_moves_modified_on_and_can_be_left_out(far: Any, simulator: Simulator, time: Any) -> None:
+    made = await far.customer()
+    time.pass_seconds(60)
+    operator.change_balance(simulator.operator(1000001), customer_id=made["id"], balance=120.5)
+    since = {"modifiedOnOrAfter": "2026-03-02T15:00:30Z"}
+    assert (await far.get("/customers", **since))["data"][0]["balance"] == 120.5
+    apart = {**since, "excludeAccountingChangesFromModifiedDateRange": "true"}
+    assert (await far.get("/customers", **apart))["data"] == []
