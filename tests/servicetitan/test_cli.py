@@ -22,6 +22,7 @@ tenants:
     tenant_id: 1000001
     environment: simulator
     simulator_url: {origin}
+sources: {{}}
 """
 ADDRESS = {"street": "12 Oak St", "city": "Austin", "state": "TX", "zip": "78701", "country": "USA"}
 Run = Callable[..., Result]
