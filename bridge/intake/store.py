@@ -177,9 +177,9 @@ class DeliveryStore:
 
     async def _notify(self) -> None:
         await asyncio.sleep(_NOTIFY_SECONDS)
-        with contextlib.suppress(*UNREACHABLE, OSError):
-            connection = await self._connect()
-            await connection.execute(_NOTIFY)
+        if self._connection is not None:  # the writer alone opens it
+            with contextlib.suppress(*UNREACHABLE, psycopg.InterfaceError, OSError):
+                await self._connection.execute(_NOTIFY)
 
     async def _connect(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
