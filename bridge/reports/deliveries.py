@@ -4,12 +4,13 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from bridge.db.database import Database, Tx
 from bridge.domain.ids import TenantId
+from bridge.reports.compiling import Compiled, compile_query
 from bridge.reports.reading import reading, rows_as, rows_of
 from bridge.reports.search import Query, Term
 from bridge.reports.status import EFFECTS_OF, EffectState, Status, is_open, status_of
@@ -57,15 +58,6 @@ _COLUMNS = """d.id, d.tenant_id, d.source_id, d.event_type, d.received_at, d.ver
   coalesce(s.servicetitan_ids, '{}') AS servicetitan_ids"""
 
 
-class _Sql(NamedTuple):
-    """A search as SQL: `hits` are look-ups by index that start it, `conditions` filter what they find."""
-
-    hits: list[str]
-    conditions: list[str]
-    values: dict[str, Any]
-    payload: list[tuple[str, str, bool]]
-
-
 async def find(
     database: Database,
     tenant_id: TenantId,
@@ -87,7 +79,7 @@ async def matching_ids(
     database: Database, tenant_id: TenantId, query: Query, *, limit: int = 10_000, sources: Sequence[str] = ()
 ) -> list[int]:
     """Return the ids of everything that matches, newest first, up to `limit`: what a bulk action freezes."""
-    compiled = _compile(query, tenant_id, sources)
+    compiled = compile_query(query, tenant_id, sources)
     async with reading(database) as tx:
         if compiled.payload:
             page = await _page(tx, tenant_id, query, limit=limit, cursor="", sources=sources)
@@ -115,7 +107,7 @@ async def newer_than(
 async def _page(
     tx: Tx, tenant_id: TenantId, query: Query, *, limit: int, cursor: str, sources: Sequence[str]
 ) -> DeliveryPage:
-    compiled = _compile(query, tenant_id, sources)
+    compiled = compile_query(query, tenant_id, sources)
     wanted = limit + 1
     back_to = None
     if not compiled.payload:
@@ -136,7 +128,7 @@ async def _page(
     )
 
 
-async def _rows(tx: Tx, compiled: _Sql, cursor: str, limit: int, columns: str = _COLUMNS) -> list[dict[str, Any]]:
+async def _rows(tx: Tx, compiled: Compiled, cursor: str, limit: int, columns: str = _COLUMNS) -> list[dict[str, Any]]:
     values = {**compiled.values, "limit": limit}
     conditions = [*compiled.conditions]
     if cursor:
@@ -145,7 +137,9 @@ async def _rows(tx: Tx, compiled: _Sql, cursor: str, limit: int, columns: str = 
     return await rows_of(tx, _statement(compiled._replace(conditions=conditions), columns), values)
 
 
-async def _scan(tx: Tx, compiled: _Sql, cursor: str, limit: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+async def _scan(
+    tx: Tx, compiled: Compiled, cursor: str, limit: int
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Look into payloads newest first; return the rows, and the last one looked at where the bound ended the search."""
     found: list[dict[str, Any]] = []
     for _ in range(PAYLOAD_SCAN // 500):
@@ -181,7 +175,7 @@ async def with_status(tx: Tx, tenant_id: TenantId, rows: Sequence[dict[str, Any]
     ]  # fmt: skip
 
 
-def _statement(compiled: _Sql, columns: str) -> str:
+def _statement(compiled: Compiled, columns: str) -> str:
     where = " AND ".join(["d.tenant_id = %(tenant)s", *compiled.conditions])
     state = "LEFT JOIN delivery_states AS s ON s.tenant_id = d.tenant_id AND s.delivery_id = d.id"
     order = "ORDER BY d.received_at DESC, d.id DESC LIMIT %(limit)s"
@@ -193,141 +187,6 @@ def _statement(compiled: _Sql, columns: str) -> str:
         f"WITH hits AS MATERIALIZED ({hits}) SELECT {columns} FROM hits CROSS JOIN LATERAL"
         f" (SELECT * FROM deliveries WHERE tenant_id = %(tenant)s AND id = hits.id OFFSET 0) AS d {state} WHERE {where} {order}"
     )
-
-
-def _compile(query: Query, tenant_id: TenantId, sources: Sequence[str]) -> _Sql:
-    sql = _Sql([], [], {"tenant": tenant_id, "sources": list(sources)}, [])
-    for number, term in enumerate(query.terms):
-        key = f"v{number}"
-        if term.kind == "payload":
-            path, _, value = term.value.partition("=")
-            sql.payload.append((path, value, term.negated))
-        elif (hit := _hit(term, key, sql.values)) is not None:
-            if term.negated:
-                sql.conditions.append(f"d.id NOT IN ({hit})")
-            else:
-                sql.hits.append(hit)
-        else:
-            condition = _condition(term, key, sql.values)
-            sql.conditions.append(f"({condition}) IS NOT TRUE" if term.negated else condition)
-    return sql
-
-
-_STATES = "SELECT delivery_id AS id FROM delivery_states WHERE tenant_id = %(tenant)s AND"
-
-
-def _hit(term: Term, key: str, values: dict[str, Any]) -> str | None:
-    """Return the look-up of a term that an index answers, None for one that filters."""
-    values[key] = term.value
-    if term.kind == "phone":
-        return f"{_STATES} phones @> ARRAY[%({key})s]"
-    if term.kind == "phone_end":
-        if len(term.value) == 4:
-            return f"{_STATES} phone_ends @> ARRAY[%({key})s]"
-        values[key] = f"%{term.value}"
-        return f"{_STATES} EXISTS (SELECT 1 FROM unnest(phone_ends) AS e WHERE e LIKE %({key})s)"
-    if term.kind == "email":
-        return f"{_STATES} emails @> ARRAY[%({key})s]"
-    if term.kind == "name":
-        values[key] = _prefixes(term.value)
-        return (
-            f"{_STATES} to_tsvector('simple'::regconfig, name) @@ to_tsquery('simple', %({key})s)"
-            if values[key]
-            else None
-        )
-    if term.kind == "zip":
-        values[key] = term.value[:5]
-        return f"{_STATES} zip = %({key})s AND zip <> ''"
-    if term.kind == "phone_or_id":
-        known, _, digits = term.value.partition(" ")
-        values[f"{key}p"], values[key] = known, digits
-        return f"({_STATES} phones @> ARRAY[%({key}p)s]) UNION ({_any_id(key, digits, values)})"
-    if term.kind == "number":
-        more = {
-            4: f" UNION ({_STATES} phone_ends @> ARRAY[%({key})s])",
-            5: f" UNION ({_STATES} zip = %({key})s AND zip <> '')",
-        }
-        return _any_id(key, term.value, values) + more.get(len(term.value), "")
-    if term.kind == "id":
-        return _any_id(key, term.value, values)
-    return None
-
-
-def _any_id(key: str, text: str, values: dict[str, Any]) -> str:
-    """Return the look-up of an id whoever gave it: ours, the sender's, ServiceTitan's."""
-    parts = [
-        f"{_STATES} record_ids @> ARRAY[%({key})s]",
-        f"SELECT id FROM deliveries WHERE tenant_id = %(tenant)s AND source_id = ANY(%(sources)s) AND dedup_key = %({key})s",
-    ]
-    if text.isdigit() and int(text) < 2**63:
-        values[f"{key}n"] = int(text)
-        parts += [
-            f"SELECT id FROM deliveries WHERE tenant_id = %(tenant)s AND id = %({key}n)s",
-            f"{_STATES} servicetitan_ids @> ARRAY[%({key}n)s::bigint]",
-            f"SELECT delivery_id FROM effects WHERE tenant_id = %(tenant)s AND id = %({key}n)s",
-            "SELECT e.delivery_id FROM mirrored_bookings AS b JOIN effect_keys AS k ON k.tenant_id = b.tenant_id"
-            " AND b.external_id ~ '^[0-9a-f]{32}$' AND k.key = b.external_id::uuid JOIN effects AS e ON e.tenant_id = k.tenant_id"
-            f" AND e.id = k.effect_id WHERE b.tenant_id = %(tenant)s AND b.id = %({key}n)s",
-        ]
-    bare = text.replace("-", "").lower()
-    if len(bare) == 32 and all(sign in "0123456789abcdef" for sign in bare):
-        values[f"{key}k"] = bare
-        parts.append(
-            "SELECT e.delivery_id FROM effect_keys AS k JOIN effects AS e ON e.tenant_id = k.tenant_id AND e.id = k.effect_id"
-            f" WHERE k.tenant_id = %(tenant)s AND k.key = %({key}k)s::uuid"
-        )
-    return " UNION ".join(f"({part})" for part in parts)
-
-
-def _prefixes(text: str) -> str:
-    words = "".join(sign if sign.isalnum() else " " for sign in text).split()
-    return " & ".join(f"{word}:*" for word in words[:8])
-
-
-_WAITING = "d.id IN (SELECT e.delivery_id FROM outbox AS o JOIN effects AS e ON e.tenant_id = o.tenant_id AND e.id = o.id AND e.created_at = o.created_at WHERE o.tenant_id = %(tenant)s{0})"
-_DEAD = "d.id IN (SELECT e.delivery_id FROM dead_messages AS m JOIN effects AS e ON e.tenant_id = m.tenant_id AND e.id = m.effect_id AND e.created_at = m.created_at WHERE m.tenant_id = %(tenant)s)"
-_BOOKS = "EXISTS (SELECT 1 FROM effects AS e WHERE e.tenant_id = d.tenant_id AND e.delivery_id = d.id{0})"
-_PAUSED = "EXISTS (SELECT 1 FROM pauses AS p WHERE p.tenant_id = %(tenant)s AND (p.scope = 'tenant' OR (p.scope = 'source' AND p.name = d.source_id)))"
-_SHUT = " AND (o.state = 2 OR o.reason = ANY(ARRAY['credentials_refused','unauthorized','forbidden','maintenance','paused','breaker_open','tenant_paused']))"
-_OPEN = f"s.state = 'processed' AND NOT {_DEAD} AND {_WAITING.format('')}"
-_DONE = f"s.state = 'processed' AND NOT {_DEAD} AND NOT {_WAITING.format('')}"
-_OUTCOME = {
-    "received": "s.state IS NULL",
-    "review": "s.state = 'held'",
-    "failed": f"(s.state = 'failed' OR (s.state = 'processed' AND {_DEAD}))",
-    "held": f"{_OPEN} AND ({_PAUSED} OR {_WAITING.format(_SHUT)})",
-    "retrying": f"{_OPEN} AND NOT ({_PAUSED} OR {_WAITING.format(_SHUT)}) AND {_WAITING.format(' AND o.sends > 0')}",
-    "working": f"{_OPEN} AND NOT ({_PAUSED} OR {_WAITING.format(_SHUT)}) AND NOT {_WAITING.format(' AND o.sends > 0')}",
-    "booked": f"{_DONE} AND s.reason <> 'duplicate_ask' AND {_BOOKS.format(chr(32) + 'AND e.kind = ' + chr(39) + 'create_booking' + chr(39))}",
-    "updated": f"{_DONE} AND s.reason <> 'duplicate_ask' AND {_BOOKS.format('')} AND NOT {_BOOKS.format(chr(32) + 'AND e.kind = ' + chr(39) + 'create_booking' + chr(39))}",
-    "filtered": f"(s.state = 'ignored' OR ({_DONE} AND s.reason <> 'duplicate_ask' AND NOT {_BOOKS.format('')}))",
-    "duplicate": f"{_DONE} AND s.reason = 'duplicate_ask'",
-    "rejected": "false",
-}  # fmt: skip
-
-
-def _condition(term: Term, key: str, values: dict[str, Any]) -> str:
-    """Return the filter of a term."""
-    if term.kind == "time":
-        parts = []
-        if term.start is not None:
-            values[f"{key}s"] = term.start
-            parts.append(f"d.received_at >= %({key}s)s")
-        if term.end is not None:
-            values[f"{key}e"] = term.end
-            parts.append(f"d.received_at < %({key}e)s")
-        return " AND ".join(parts) or "true"
-    if term.kind == "outcome":
-        return _OUTCOME.get(term.value, "false")
-    if term.kind == "after_id":
-        values[key] = int(term.value)
-        return f"d.id > %({key})s"
-    if term.kind == "campaign":
-        return f"strpos(lower(s.campaign), %({key})s) > 0"
-    column = {"source": "d.source_id", "reason": "s.reason", "event": "d.event_type", "trace": "d.trace_id"}.get(
-        term.kind
-    )
-    return f"{column} = %({key})s" if column else "false"
 
 
 def _holds(body: bytes, path: str, value: str) -> bool:

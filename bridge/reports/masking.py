@@ -38,7 +38,6 @@ _PERSONAL = frozenset(
         "phone_number", "title_detail",
     }
 )  # fmt: skip
-_OPEN_LABELS = frozenset({"field", "level", "kind", "rule", "why", "guards"})
 
 Thing = TypeVar("Thing")
 
@@ -86,7 +85,7 @@ def tree(value: Any, known: Iterable[str] = (), *, key: str = "") -> Any:
     if isinstance(value, str):
         return shape(value) if key in _PERSONAL else prose(value, known)
     if isinstance(value, dict):
-        return {name_: tree(item, known, key=key if key in {"fields"} else str(name_)) for name_, item in value.items()}
+        return {name_: tree(item, known, key=key if key == "fields" else str(name_)) for name_, item in value.items()}
     if isinstance(value, list | tuple):
         return [tree(item, known, key=key) for item in value]
     return value

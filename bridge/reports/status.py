@@ -50,14 +50,10 @@ class EffectState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 def status_of(state: str, reason: str, effects: Sequence[EffectState], *, is_paused: bool = False) -> Status:
     """Return the word for a delivery from its state (empty for not yet decided) and those of its effects."""
-    if not state:
-        return Status.RECEIVED
-    if state == "held":
-        return Status.REVIEW
-    if state == "ignored":
-        return Status.FILTERED
+    if state != "processed":
+        return {"held": Status.REVIEW, "ignored": Status.FILTERED, "failed": Status.FAILED}.get(state, Status.RECEIVED)
     states = {effect.state for effect in effects}
-    if state == "failed" or "dead" in states:
+    if "dead" in states:
         return Status.FAILED
     waiting = [effect for effect in effects if effect.state in {"ready", "in_doubt", "held"}]
     if waiting:
