@@ -211,7 +211,7 @@ async def drive(
     }
 
 
-def run(delay: float, tenants: int, workers: int, seconds: float, pace: float, tuned: bool) -> dict[str, Any]:
+def run(delay: float, tenants: int, workers: int, seconds: float, pace: float, tuned: bool) -> dict[str, Any]:  # noqa: FBT001
     """Run one measurement in this process against a far side of its own."""
     with Far(delay) as origin:
         return uvloop.run(drive(origin, tenants=tenants, workers=workers, seconds=seconds, pace=pace, tuned=tuned))
