@@ -45,6 +45,14 @@ async def check(history: "History") -> None:
     _in_order(history, wanted, seen, order)
     _fields_kept(history, wanted, states, order)
     _budget_kept(history)
+    for outcome, late, count in await scene.rows(
+        "SELECT outcome, is_late, count(*) FROM attempts WHERE tenant_id = ANY(%s) GROUP BY 1, 2", scene.tenants
+    ):
+        story.counts[f"attempt.{outcome}{'.late' if late else ''}"] += count
+    for request in scene.simulator.log:
+        story.counts["requests"] += 1
+        if request.fault:
+            story.counts[f"hit.{request.fault}"] += 1
     intents = await scene.rows("SELECT count(*) FROM intents WHERE tenant_id = ANY(%s)", scene.tenants)
     if intents[0][0]:
         story.violations.append(f"{intents[0][0]} intents were left behind")

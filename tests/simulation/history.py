@@ -19,7 +19,7 @@ from bridge.simulator.faults import Action as FaultAction
 from bridge.simulator.faults import Fault
 from tests.simulation.asks import KINDS, THEIRS, effects_of
 from tests.simulation.bugs import Bugs
-from tests.simulation.scene import SOURCES, Scene, Worker
+from tests.simulation.scene import LEASE, SOURCES, Scene, Worker
 
 FAULTS = (
     "rate_limit",
@@ -45,30 +45,32 @@ FAULTS = (
 that) and `paging_shift` (no list here has two pages)."""
 
 WEIGHTS = {
-    "deliver": 14,
+    "deliver": 12,
     "redeliver": 3,
     "process": 14,
     "late_put": 2,
     "late_commit": 3,
-    "claim": 14,
-    "intend": 16,
-    "launch": 16,
-    "move": 40,
-    "record": 16,
-    "reconcile": 6,
-    "tick": 6,
-    "crash": 3,
+    "claim": 4,
+    "intend": 6,
+    "work": 20,
+    "launch": 10,
+    "move": 24,
+    "fly": 12,
+    "record": 12,
+    "reconcile": 8,
+    "tick": 8,
+    "crash": 4,
     "leave": 1,
-    "stall": 2,
-    "pass": 14,
-    "fault": 8,
+    "stall": 3,
+    "pass": 10,
+    "fault": 12,
     "retry": 2,
     "cancel": 2,
     "release": 1,
     "pause": 2,
     "resume": 3,
     "bulk": 1,
-    "edit": 2,
+    "edit": 3,
     "replay": 3,
     "config": 1,
     "skew": 1,
@@ -91,7 +93,7 @@ def draw(seed: int) -> list[Step]:
     """Return the steps of a seed: 15 to 60 of them, all workers ticking first."""
     dice = random.Random(seed)
     kinds, weights = zip(*WEIGHTS.items(), strict=True)
-    steps = [Step("tick", 0), Step("tick", 1)]
+    steps = [Step("tick", 0), Step("tick", 1), Step("deliver", dice.randrange(999), 1)]
     steps += [
         Step(kind, dice.randrange(1 << 16), dice.randrange(1 << 16))
         for kind in dice.choices(kinds, weights, k=dice.randint(15, 60))
@@ -133,6 +135,7 @@ class History:
         try:
             for step in steps:
                 self.story.counts[f"step.{step.kind}"] += 1
+                self.scene.advance(0.05)
                 try:
                     await getattr(self, f"do_{step.kind}")(step)
                 except LeaseLost:
@@ -233,6 +236,29 @@ class History:
                 )
         self.story.counts["intents"] += len(fresh)
 
+    async def do_work(self, step: Step) -> None:
+        """Claim, commit and begin to send, as a busy worker does without a pause."""
+        worker = self.worker(step.a)
+        if worker.clock() > worker.lease.renewed + LEASE / 3:
+            await worker.lease.tick(greedy=True)
+        if self.late is None and step.b % 8:
+            await self.scene.process(worker, share=4)
+        await self.do_claim(step)
+        self.scene.advance(0.1)
+        await self.do_intend(step)
+        while worker.dispatcher.outbound and step.b % 5:
+            await worker.launch()
+
+    async def do_fly(self, step: Step) -> None:
+        """Let a worker's oldest flight land."""
+        worker = self.worker(step.a)
+        if worker.flights:
+            task = worker.flights[0][0]
+            while not task.done():
+                await worker.move(0)
+        if step.b % 2:
+            await worker.dispatcher.record_outcomes()
+
     async def do_launch(self, step: Step) -> None:
         await self.worker(step.a).launch()
 
@@ -252,6 +278,9 @@ class History:
         worker = self.worker(step.a)
         await worker.crash()
         self.workers[self.workers.index(worker)] = Worker(self.scene, skew=0.0)
+        if step.b % 3 and worker.lease.worker_id:
+            # Its session is seen to be gone; else its leases have to run out.
+            await self.scene.expire(worker.lease.worker_id)
 
     async def do_leave(self, step: Step) -> None:
         """End as SIGTERM asks: let the air clear, write it down, give everything up."""

@@ -349,6 +349,10 @@ class Scene:
                 worker.dispatcher.wake()
         return done
 
+    async def expire(self, worker_id: int) -> None:
+        async with self.database.begin() as tx:
+            await tx.execute("UPDATE shard_leases SET expires_at = %s WHERE worker_id = %s", [self.time, worker_id])
+
     def advance(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)
         self.simulator.settle()
