@@ -7,6 +7,8 @@ from typing import Any
 
 from litestar import Litestar, asgi
 from litestar.openapi import OpenAPIConfig
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import Receive, Scope, Send
 
 from bridge.simulator.control import ROUTES
@@ -119,6 +121,14 @@ def _door(door: Door) -> Any:
     return serve
 
 
+class _Lean(Litestar):
+    """Litestar without the plugins for pydantic and attrs, whose imports are half of the start-up (0.7 s of 1.6 s without bytecode)."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
 def create_app(state: Simulator, *, send_webhooks: bool = True) -> Litestar:
     """Build the application of a simulator.
 
@@ -140,7 +150,7 @@ def create_app(state: Simulator, *, send_webhooks: bool = True) -> Litestar:
             with suppress(asyncio.CancelledError):
                 await running
 
-    app = Litestar(
+    app = _Lean(
         route_handlers=[_door(door), *ROUTES],
         lifespan=[lifespan],
         openapi_config=OpenAPIConfig(title="Simulator control", version="1", path="/_simulator/docs"),
