@@ -11,7 +11,7 @@ from bridge.db.database import UNREACHABLE, Database, Tx
 from bridge.db.ownership import LeaseLost, fence, shard_of
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.ids import DeliveryId, SourceId, TenantId
-from bridge.domain.inquiry import Inquiry, ServiceTitanChange
+from bridge.domain.inquiry import BookingChange, Inquiry, ServiceTitanChange
 from bridge.domain.match import Match
 from bridge.domain.plan import Plan
 from bridge.domain.reasons import Reason, advice_for
@@ -159,11 +159,18 @@ async def _decide_and_write(
             for inquiry in read[delivery.id].inquiries
         ]
         matches = iter(await deciders.match(tx, tenant_id, asked) if asked else [])
-        stories = []
+        stories: list[Story] = []
+        unwritten: list[Story] = []
         for one, delivery in ready:
-            if delivery.id in mine:
-                stories.append(await _decide(tx, deciders, one, delivery, read[delivery.id], matches, now=now))
-        await _write(tx, stories, config_version=deciders.config_version, now=now)
+            if delivery.id not in mine:
+                continue
+            if any(isinstance(inquiry, BookingChange) for inquiry in read[delivery.id].inquiries):
+                # It may speak of a booking that this very batch wants: that must be there to be found.
+                await _write(tx, unwritten, config_version=deciders.config_version, now=now)
+                unwritten.clear()
+            unwritten.append(await _decide(tx, deciders, one, delivery, read[delivery.id], matches, now=now))
+            stories.append(unwritten[-1])
+        await _write(tx, unwritten, config_version=deciders.config_version, now=now)
     return stories
 
 

@@ -6,17 +6,22 @@ from datetime import datetime, timedelta
 from bridge.db.database import Database, Tx
 from bridge.domain.delivery import Delivery
 from bridge.domain.ids import SourceId, TenantId
-from bridge.domain.inquiry import Inquiry, ServiceTitanChange
-from bridge.domain.match import Match, MatchSettings
+from bridge.domain.inquiry import BookingChange, Inquiry, ServiceTitanChange
+from bridge.domain.match import Match, Matched, MatchSettings
 from bridge.domain.plan import Plan
+from bridge.domain.reference import ReferenceLists
 from bridge.intake.gate import Door
 from bridge.intake.ledger import Decided
 from bridge.matching import candidates
 from bridge.matching.decide import decide
 from bridge.matching.weights import shipped
+from bridge.mirror import changes, records
+from bridge.pipeline.earlier import Earlier, of_record
 from bridge.planning.context import PlanContext
 from bridge.planning.plan import plan
 from bridge.settings import Settings
+
+_LISTS_KEPT = timedelta(minutes=1)
 
 
 class ConfiguredDeciders:
@@ -26,6 +31,7 @@ class ConfiguredDeciders:
         self.config_version = settings.version.hash
         self.doors = doors
         self._settings = settings
+        self._reference: dict[TenantId, tuple[datetime, ReferenceLists]] = {}
 
     async def store_version(self, database: Database) -> None:
         """Keep the config's text, so that a decision's version can be read for ever."""
@@ -70,21 +76,37 @@ class ConfiguredDeciders:
         self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime
     ) -> Plan:
         """Say what should happen."""
-        del tx
-        return plan(inquiry, match, self._context(delivery, nonce=nonce), now=now)
-
-    async def apply(self, tx: Tx, tenant_id: TenantId, change: ServiceTitanChange, *, now: datetime) -> None:
-        """Bring a change that ServiceTitan told into the mirror."""
-
-    async def remember(self, tx: Tx, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
-        """Open what later inquiries of the same party may join."""
-
-    def _context(self, delivery: Delivery, *, nonce: str) -> PlanContext:
-        source = self._settings.sources[delivery.source_id]
-        return PlanContext(
+        before = Earlier()
+        if isinstance(inquiry, BookingChange):
+            before = await of_record(tx, delivery.tenant_id, delivery.source_id, inquiry.refers_to)
+        party = None
+        if isinstance(match, Matched):
+            party = await records.party(tx, delivery.tenant_id, match.customer_id, match.location_id)
+        context = PlanContext(
             tenant_id=delivery.tenant_id,
             tenant=self._settings.tenants[delivery.tenant_id],
             source_id=delivery.source_id,
-            source=source,
+            source=self._settings.sources[delivery.source_id],
+            reference=await self._lists(tx, delivery.tenant_id, now=now),
+            party=party,
+            earlier_booking=before.booking,
+            earlier_lead=before.lead,
             nonce=nonce,
         )
+        return plan(inquiry, match, context, now=now)
+
+    async def _lists(self, tx: Tx, tenant_id: TenantId, *, now: datetime) -> ReferenceLists:
+        """Return the tenant's short lists, read again once a minute."""
+        known = self._reference.get(tenant_id)
+        if known is None or now - known[0] > _LISTS_KEPT:
+            known = (now, await records.lists(tx, tenant_id))
+            if known[1].is_loaded:
+                self._reference[tenant_id] = known
+        return known[1]
+
+    async def apply(self, tx: Tx, tenant_id: TenantId, change: ServiceTitanChange, *, now: datetime) -> None:
+        """Bring a change that ServiceTitan told into the mirror."""
+        await changes.apply(tx, tenant_id, change, now=now)
+
+    async def remember(self, tx: Tx, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
+        """Open what later inquiries of the same party may join."""

@@ -1,0 +1,89 @@
+"""What an earlier inquiry led to: the booking or lead that a later one of the same party or record speaks of."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from bridge.db.database import Tx
+from bridge.domain.command import Command, CreateBooking, CreateLead, SubmitLeadForm
+from bridge.domain.ids import EffectKey, SourceId, TenantId
+from bridge.domain.party import KnownBooking
+from bridge.domain.plan import Effect, Plan
+from bridge.mirror import records
+from bridge.planning.context import OpenBooking
+
+_decode_command = msgspec.json.Decoder(Command).decode
+
+_COMMAND = """
+SELECT e.command::text, (
+    SELECT a.created::text FROM attempts a
+    WHERE a.tenant_id = e.tenant_id AND a.effect_id = e.id AND a.settles = 1 AND a.created IS NOT NULL LIMIT 1
+)
+FROM effect_keys k JOIN effects e ON e.tenant_id = k.tenant_id AND e.id = k.effect_id
+WHERE k.tenant_id = %s AND k.key = %s::uuid
+"""
+
+# The newest decisions about a sender's record; `record_ids` is indexed, and few deliveries share one record.
+_DECISIONS = """
+SELECT d.inquiry_key, d.plan FROM delivery_states s
+JOIN decisions d ON d.tenant_id = s.tenant_id AND d.delivery_id = s.delivery_id
+WHERE s.record_ids @> ARRAY[%s] AND s.tenant_id = %s AND s.source_id = %s AND d.plan IS NOT NULL
+ORDER BY d.id DESC LIMIT 50
+"""
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """What one record of a sender led to so far."""
+
+    booking: OpenBooking | None = None
+    lead: EffectKey | None = None
+
+
+async def of_record(tx: Tx, tenant_id: TenantId, source_id: SourceId, record_id: str) -> Earlier:
+    """Return the booking and the lead that earlier inquiries about this record made or joined."""
+    if not record_id:
+        return Earlier()
+    rows = await (await tx.execute(_DECISIONS, [record_id, tenant_id, source_id])).fetchall()
+    booking: OpenBooking | None = None
+    lead: EffectKey | None = None
+    for inquiry_key, stored in rows:
+        plan = msgspec.convert(stored, Plan)
+        for effect in plan.effects:
+            if isinstance(effect.command, CreateLead | SubmitLeadForm):
+                lead = lead or effect.key
+        made = next((effect.key for effect in plan.effects if isinstance(effect.command, CreateBooking)), plan.joins)
+        if booking is None and made is not None:
+            booking = await booking_of(tx, tenant_id, made, inquiry_key=inquiry_key, source_id=source_id, pending={})
+    return Earlier(booking=booking, lead=lead)
+
+
+async def booking_of(
+    tx: Tx,
+    tenant_id: TenantId,
+    key: EffectKey,
+    *,
+    inquiry_key: str,
+    source_id: SourceId,
+    pending: Mapping[EffectKey, Effect],
+) -> OpenBooking | None:
+    """Return what is known of the booking that an effect makes; `pending` are effects of this very transaction."""
+    command: object = pending[key].command if key in pending else None
+    created: int | None = None
+    if command is None:
+        row = await (await tx.execute(_COMMAND, [tenant_id, key], prepare=True)).fetchone()
+        if row is None:
+            return None
+        command = _decode_command(row[0])
+        created = msgspec.json.decode(row[1], type=dict[str, int]).get("") if row[1] else None
+    if not isinstance(command, CreateBooking):
+        return None
+    known = await records.booking(tx, tenant_id, booking_id=created) if created is not None else None
+    return OpenBooking(
+        effect_key=key,
+        inquiry_key=inquiry_key,
+        source_id=source_id,
+        booking=known or KnownBooking(id=created, external_id=key),
+        known_contacts=tuple(contact.value for contact in command.contacts),
+        summary=command.summary,
+        start=command.start,
+    )
