@@ -241,6 +241,10 @@ class Connector(ABC):
         del identity, redelivered, options
         return None
 
+    def prove(self, request: HookRequest, *, secret: Secret, options: SourceOptions, now: datetime) -> HookRequest:
+        """Return a sample as the sender would prove it; for `bridge send`, the demo and the tests."""
+        raise NotImplementedError
+
     def scrub(self, request: HookRequest) -> HookRequest:
         """Return what may be stored of a believed request: the same, unless its body carries a live credential."""
         return request

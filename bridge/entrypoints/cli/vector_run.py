@@ -153,7 +153,7 @@ def _normalize(
         row.detail = f"verified, then {found}"
         row.skipped = [{"event_type": row.event_type, "reason": found.reason.value}]
         return
-    row.inquiries = [msgspec.to_builtins(inquiry) for inquiry in said.inquiries]
+    row.inquiries = msgspec.json.decode(msgspec.json.encode(said.inquiries))
     row.skipped = [{"event_type": part.event_type, "reason": part.reason.value} for part in said.skipped]
 
 
