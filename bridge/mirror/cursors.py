@@ -117,3 +117,19 @@ async def leave(session: Tx, tenant_id: TenantId) -> None:
 def _slot(tenant_id: TenantId) -> int:
     """Return a tenant's 32 bits; two tenants that share them wait for each other, and no more."""
     return zlib.crc32(str(tenant_id).encode()) - 2**31
+
+
+async def finish_lists(tx: Tx, tenant_id: TenantId, *, refused: dict[str, str], now: datetime) -> None:
+    """Note when the reference lists were read, and which could not be."""
+    await get(tx, tenant_id, LISTS)
+    await tx.execute(
+        "UPDATE cursors SET synced_at = %(now)s, loaded_at = coalesce(loaded_at, %(now)s), page_count = page_count + 1,"
+        " reason = %(reason)s, detail = %(detail)s WHERE tenant_id = %(tenant)s AND feed = %(feed)s",
+        {
+            "now": now,
+            "reason": next(iter(refused.values()), ""),
+            "detail": ", ".join(sorted(refused)),
+            "tenant": tenant_id,
+            "feed": LISTS,
+        },
+    )

@@ -174,24 +174,23 @@ async def _failed(sync: Syncing, feed: str, outcome: Outcome) -> Outcome:
             stop = reason in GARBAGE
         case _:
             assert_never(outcome)
+    await stop_feed(sync, feed, reason=reason, detail=detail, at_once=stop)
+    return outcome
+
+
+async def stop_feed(sync: Syncing, feed: str, *, reason: str, detail: str, at_once: bool = True) -> None:
+    """Keep a feed's place and note why it stands; `at_once` or after many failures it counts as stopped, which pages."""
     tx = sync.session
     async with tx.transaction():
         before = await cursors.get(tx, sync.tenant_id, feed)
-        cursor = await cursors.fail(
-            tx,
-            sync.tenant_id,
-            feed,
-            reason=reason,
-            detail=detail,
-            stop=stop or before.failures + 1 >= PATIENCE,
-            now=await sync.clock(),
-        )
+        stop = at_once or before.failures + 1 >= PATIENCE
+        now = await sync.clock()
+        cursor = await cursors.fail(tx, sync.tenant_id, feed, reason=reason, detail=detail, stop=stop, now=now)
     say = {"tenant": sync.tenant_id, "feed": feed, "reason": reason, "detail": detail, "place": cursor.place}
     if cursor.stopped and not before.stopped:
         log.error("feed.stopped", extra=say)
     else:
         log.warning("feed.delayed", extra=say)
-    return outcome
 
 
 async def has_keys(sync: Syncing) -> bool:

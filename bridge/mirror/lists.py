@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from psycopg.types.json import Jsonb
 
 from bridge.db.database import Tx
 from bridge.domain import reference
 from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Outcome, Succeeded
+from bridge.mirror.shapes import stored_json
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.exports import collect
 from bridge.servicetitan.operation import BoundOperation
@@ -60,7 +60,7 @@ async def replace(tx: Tx, tenant_id: TenantId, kind: str, outcome: Succeeded) ->
                 record.id,
                 _name(record),
                 getattr(record, "active", None) is not False,
-                Jsonb(msgspec.to_builtins(record), dumps=_dumps),
+                Jsonb(record, dumps=stored_json),
                 record.modified_on,
             ],
         )
@@ -69,7 +69,3 @@ async def replace(tx: Tx, tenant_id: TenantId, kind: str, outcome: Succeeded) ->
 
 def _name(record: Any) -> str:
     return getattr(record, "name", None) or getattr(record, "tag_name", None) or ""
-
-
-def _dumps(value: Any) -> str:
-    return msgspec.json.encode(value).decode().replace("\\u0000", "")

@@ -161,4 +161,4 @@ Unfit = (psycopg.DataError, OverflowError)
 
 def without_nul(row: Row) -> Row:
     """Return a row without the one character that PostgreSQL's text cannot hold."""
-    return tuple(value.replace("\x00", "").replace("\\u0000", "") if isinstance(value, str) else value for value in row)
+    return tuple(value.replace("\x00", "") if isinstance(value, str) else value for value in row)

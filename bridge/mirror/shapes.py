@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from bridge.servicetitan.responses.bookings import AddressModel, ExportBookingResponse
 from bridge.servicetitan.responses.common import CustomerAddress
@@ -20,6 +21,24 @@ UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 _NOWHERE = CustomerAddress()
 _NOWHERE_BOOKED = AddressModel()
 _encode = msgspec.json.Encoder().encode
+
+
+def stored_json(value: Any) -> bytes:
+    """Return a value as JSON that PostgreSQL keeps: its `jsonb` refuses the character NUL."""
+    encoded = _encode(value)
+    return _encode(_without_nul(msgspec.json.decode(encoded))) if b"\\u0000" in encoded else encoded
+
+
+def _without_nul(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\x00", "")
+        case list():
+            return [_without_nul(item) for item in value]
+        case dict():
+            return {name.replace("\x00", ""): _without_nul(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,8 +88,8 @@ _PLACE = {**_ADDRESS, "latitude": "float8", "longitude": "float8"}
 _TAIL = {"custom_fields": "jsonb", "tag_type_ids": "int8[]", "created_on": "timestamptz"}
 
 
-def _json(value: Any) -> str | None:
-    return _encode(value).decode() if value else None
+def _json(value: Any) -> Jsonb | None:
+    return Jsonb(value, dumps=stored_json) if value else None
 
 
 def _customer(record: ExportCustomerResponse) -> Row:

@@ -1,5 +1,4 @@
-import pytest
-from world import Town, assert_equal, catch_up, load, mirrored, syncing
+from mirrored_town import Town, assert_equal, load, mirrored, syncing
 
 from bridge.mirror import feeds
 

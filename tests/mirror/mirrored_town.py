@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import msgspec
 import psycopg
+from psycopg.types.json import Jsonb
 
 from bridge.domain.ids import TenantId
 from bridge.domain.keys import ContactRow, CustomerRow, LocationRow, record_keys
 from bridge.mirror import feeds
 from bridge.mirror.feeds import Source, Syncing
-from bridge.mirror.shapes import FEEDS
+from bridge.mirror.shapes import FEEDS, stored_json
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
 from bridge.simulator import generator
@@ -72,9 +73,7 @@ def fixed(now: datetime) -> Callable[[], Awaitable[datetime]]:
     return tell
 
 
-async def syncing(
-    dsn: str, source: Source, *, now: datetime = NOW, stop: asyncio.Event | None = None
-) -> Syncing:
+async def syncing(dsn: str, source: Source, *, now: datetime = NOW, stop: asyncio.Event | None = None) -> Syncing:
     """Return one session of the demo tenant."""
     return Syncing(
         session=await session(dsn),
@@ -104,9 +103,7 @@ async def catch_up(sync: Syncing) -> None:
 async def mirrored(tx: psycopg.AsyncConnection, feed: str) -> dict[int, tuple[Any, ...]]:
     """Return what the mirror holds of a feed's records."""
     shape = FEEDS[feed]
-    names = ", ".join(
-        f'"{name}"::text' if kind == "jsonb" else f'"{name}"' for name, kind in shape.columns.items()
-    )
+    names = ", ".join(f'"{name}"' for name in shape.columns)
     where = "".join(f" AND {name} = '{value}'" for name, value in shape.fixed.items())
     found = await tx.execute(f"SELECT {names} FROM {shape.table} WHERE tenant_id = %s{where}", [TENANT])
     return {row[0]: _parsed(feed, row) for row in await found.fetchall()}
@@ -120,11 +117,8 @@ def simulated(town: Town, feed: str) -> dict[int, tuple[Any, ...]]:
 
 
 def _parsed(feed: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    kinds = FEEDS[feed].columns.values()
-    return tuple(
-        msgspec.json.decode(value) if kind == "jsonb" and value is not None else value
-        for kind, value in zip(kinds, row, strict=True)
-    )
+    del feed
+    return tuple(msgspec.json.decode(stored_json(value.obj)) if isinstance(value, Jsonb) else value for value in row)
 
 
 async def stored_keys(tx: psycopg.AsyncConnection) -> set[tuple[int, int, int]]:
@@ -141,13 +135,13 @@ def true_keys(town: Town) -> set[tuple[int, int, int]]:
         if customer["mergedToId"] is not None:
             continue
         locations = [
-            row
-            for row in tables["locations"].where("customerId", customer["id"])
-            if row["mergedToId"] is None
+            row for row in tables["locations"].where("customerId", customer["id"]) if row["mergedToId"] is None
         ]
         contacts = [(0, row) for row in tables["customer_contacts"].where("customerId", customer["id"])]
         for location in locations:
-            contacts += [(location["id"], row) for row in tables["location_contacts"].where("locationId", location["id"])]
+            contacts += [
+                (location["id"], row) for row in tables["location_contacts"].where("locationId", location["id"])
+            ]
         keys |= {
             tuple(key)  # type: ignore[misc]
             for key in record_keys(
