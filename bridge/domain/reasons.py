@@ -342,6 +342,91 @@ class Reason(StrEnum):
         "The tenant's requests per second are used up for the moment.",
         "Nothing to do; it waits its turn.",
     )
+    # Planning: what was decided, or why a person must.
+    RULE_FAILED = (
+        "rule_failed",
+        "A rule of the config could not be evaluated for this inquiry.",
+        "The sentence names the rule with file and line; fix it, try it with `bridge explain`, then replay.",
+    )
+    IGNORED_BY_RULE = ("ignored_by_rule", "A rule of the config says to do nothing.", "Nothing to do.")
+    HELD_BY_RULE = (
+        "held_by_rule",
+        "A rule of the config wants a person to decide.",
+        "Release it or dismiss it in the review queue.",
+    )
+    MATCH_AMBIGUOUS = (
+        "match_ambiguous",
+        "More than one customer could be meant, so none was changed.",
+        "Choose the customer in the review queue, or say that it is a new one; the choice is remembered.",
+    )
+    MATCH_BELOW_AUTO = (
+        "match_below_auto",
+        "The customer is probably right, but not surely enough to change the record.",
+        "Confirm the customer in the review queue; certify the tenant's matching to need this less often.",
+    )
+    SHADOW_MODE = (
+        "shadow_mode",
+        "The tenant's matching runs in shadow mode: the match is recorded and nothing is written to a customer.",
+        "Switch `thresholds.shadow` off when the recorded matches have convinced you.",
+    )
+    PARTY_UNMATCHED = (
+        "party_unmatched",
+        "Nobody in ServiceTitan is this person, and nothing says to create them.",
+        "Nothing to do; `updates.unmatched` of the source can hold or create instead.",
+    )
+    PARTY_NEW = (
+        "party_new",
+        "Nobody in ServiceTitan is this person; the source wants a person to decide.",
+        "Create the customer or choose one in the review queue.",
+    )
+    NOTHING_DIFFERS = ("nothing_differs", "ServiceTitan already holds what this says.", "Nothing to do.")
+    RECORD_DELETED = (
+        "record_deleted",
+        "The sender deleted its record; nothing is ever deleted in ServiceTitan for that.",
+        "Nothing to do.",
+    )
+    BOOKING_INCOMPLETE = (
+        "booking_incomplete",
+        "A booking needs a phone, an e-mail or a whole address, and none came.",
+        "Add how to reach the person and release it, or dismiss it.",
+    )
+    CUSTOMER_INCOMPLETE = (
+        "customer_incomplete",
+        "A new customer needs a name and a whole address (street, city, state, ZIP).",
+        "Complete it and release it, or dismiss it.",
+    )
+    EARLIER_UNKNOWN = (
+        "earlier_unknown",
+        "The booking that should be changed is not known: its inquiry never came through here.",
+        "Find the booking in ServiceTitan and change it there, then dismiss this.",
+    )
+    BOOKING_IS_JOB = (
+        "booking_is_job",
+        "ServiceTitan already made a job of the booking, which cannot be changed through a booking.",
+        "Change the appointment on the dispatch board; a note was left where the customer is known.",
+    )
+    BOOKING_DISMISSED = (
+        "booking_dismissed",
+        "The booking that should be moved was dismissed before.",
+        "Call the person, or book again; then dismiss this.",
+    )
+    FIELD_VALUE_INVALID = (
+        "field_value_invalid",
+        "A custom field does not take this value (a dropdown option that does not exist, or no number).",
+        "Add the option in ServiceTitan or map the value in the source, then release it.",
+    )
+    LEAD_INCOMPLETE = (
+        "lead_incomplete",
+        "A lead needs a campaign, and a follow-up date or a call reason.",
+        "Name them in the rule that wants the lead, then replay.",
+    )
+    LEAD_UNKNOWN = (
+        "lead_unknown",
+        "The lead that a rule wants to follow up or dismiss was not made by this sender's record.",
+        "Do it in ServiceTitan, or fix the rule.",
+    )
+    ACTIVITY_NOTED = ("activity_noted", "A note was left at the customer.", "Nothing to do.")
+    MIRROR_UPDATED = ("mirror_updated", "ServiceTitan's own change was read into the mirror.", "Nothing to do.")
 
 
 _BY_SLUG: dict[str, Reason] = {reason.value: reason for reason in Reason}

@@ -1,0 +1,69 @@
+"""The line that every action leaves."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bridge.db.database import Database, Tx
+from bridge.domain.ids import DeliveryId, TenantId
+
+NOWHERE = TenantId(0)
+"""The tenant of what belongs to none: users, tokens, log-ins."""
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of an action; `refusal` is a slug where nothing was done."""
+
+    text: str
+    refusal: str = ""
+    count: int = 0
+    id: int | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether it happened."""
+        return not self.refusal
+
+
+class Act(NamedTuple):
+    """Who does something, when, and why."""
+
+    by: str
+    now: datetime
+    reason: str = ""
+
+
+async def write(
+    tx: Tx,
+    act: Act,
+    action: str,
+    subject: str,
+    *,
+    tenant_id: TenantId = NOWHERE,
+    delivery_id: DeliveryId | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write a line: `action` is noun.past_participle; `detail` holds no personal data, for it is kept when people are erased."""
+    await tx.execute(
+        "INSERT INTO audit_log (tenant_id, at, by, action, subject, delivery_id, reason, detail)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s::text::jsonb)",
+        [
+            tenant_id,
+            act.now,
+            act.by,
+            action,
+            subject,
+            delivery_id,
+            act.reason[:500],
+            msgspec.json.encode(detail or {}).decode(),
+        ],
+    )
+
+
+async def reveal(
+    database: Database, act: Act, *, tenant_id: TenantId, subject: str, delivery_id: DeliveryId | None = None
+) -> None:
+    """Note that somebody looked at personal data; called before it is shown."""
+    async with database.begin() as tx:
+        await write(tx, act, "personal_data.revealed", subject, tenant_id=tenant_id, delivery_id=delivery_id)

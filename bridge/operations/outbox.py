@@ -1,0 +1,115 @@
+"""What may be done to the outbox: pause and resume, a message by hand, many in the background; each with its audit line."""
+
+import msgspec
+
+from bridge.db.database import Database
+from bridge.domain.ids import DeliveryId, EffectId, TenantId
+from bridge.operations import audit
+from bridge.operations.audit import Act, Done
+from bridge.sending import control
+from bridge.sending.control import Action, Filter, Scope
+
+_REFUSED = {
+    "unknown": "There is no such message.",
+    "done": "It is done already.",
+    "in_flight": "It is being sent right now.",
+    "waiting_already": "It waits already.",
+    "not_held": "It is neither held nor in doubt.",
+    "in_doubt": "It is in doubt: it is looked up before anything is sent.",
+}
+
+
+async def pause(database: Database, act: Act, *, tenant_id: TenantId, scope: str = "tenant", name: str = "") -> Done:
+    """Let nothing new of a tenant, source or lane be sent; everything is kept. Wants a reason."""
+    if not act.reason.strip():
+        return Done(text="Say why: others will read it.", refusal="reason_missing")
+    async with database.begin() as tx:
+        await control.pause(
+            tx, tenant_id=tenant_id, scope=Scope(scope), name=name, by=act.by, reason=act.reason, now=act.now
+        )
+        await control.tell(tx)
+        await audit.write(tx, act, "outbox.paused", f"{scope}:{name}", tenant_id=tenant_id)
+    return Done(text="Paused; nothing is lost.", count=1)
+
+
+async def resume(database: Database, act: Act, *, tenant_id: TenantId, scope: str = "tenant", name: str = "") -> Done:
+    """Let it be sent again, and say how long what waits will take."""
+    async with database.begin() as tx:
+        forecast = await control.resume(tx, tenant_id=tenant_id, scope=Scope(scope), name=name)
+        await control.tell(tx)
+        await audit.write(tx, act, "outbox.resumed", f"{scope}:{name}", tenant_id=tenant_id)
+    return Done(
+        text=f"Resumed: {forecast.waiting} messages, about {forecast.takes.total_seconds():.0f} s at the budget.",
+        count=forecast.waiting,
+    )
+
+
+async def act_on(
+    database: Database, act: Act, *, tenant_id: TenantId, effect_id: EffectId, action: str, is_done: bool = False
+) -> Done:
+    """Retry, cancel or release one message; `is_done` says of a released one that ServiceTitan has it."""
+    async with database.begin() as tx:
+        known = await (
+            await tx.execute("SELECT delivery_id FROM effects WHERE tenant_id = %s AND id = %s", [tenant_id, effect_id])
+        ).fetchone()
+        if known is None:
+            return Done(text=_REFUSED["unknown"], refusal="unknown")
+        match Action(action):
+            case Action.RETRY:
+                refused = await control.retry(tx, tenant_id=tenant_id, effect_id=effect_id, by=act.by, now=act.now)
+            case Action.CANCEL:
+                refused = await control.cancel(tx, tenant_id=tenant_id, effect_id=effect_id, by=act.by, now=act.now)
+            case Action.RELEASE:
+                refused = await control.release(
+                    tx, tenant_id=tenant_id, effect_id=effect_id, is_done=is_done, by=act.by, now=act.now
+                )
+        if refused is not None:
+            return Done(text=_REFUSED[refused.value], refusal=refused.value)
+        await control.tell(tx)
+        await audit.write(
+            tx, act, f"message.{action}{'d' if action.endswith('e') else 'led' if action == 'cancel' else 'ed'}".replace("retryed", "retried"),
+            f"message:{effect_id}", tenant_id=tenant_id, delivery_id=DeliveryId(known[0]),
+        )  # fmt: skip
+    return Done(text="Done.", count=1, id=effect_id)
+
+
+async def bulk(database: Database, act: Act, *, tenant_id: TenantId, action: str, matching: Filter) -> Done:
+    """Start an action on every message a filter matches now; it runs in the background."""
+    if not act.reason.strip():
+        return Done(text="Say why: others will read it.", refusal="reason_missing")
+    async with database.begin() as tx:
+        bulk_id, total = await control.start_bulk(
+            tx, tenant_id=tenant_id, action=Action(action), matching=matching, by=act.by, reason=act.reason, now=act.now
+        )
+        await control.tell(tx)
+        await audit.write(
+            tx, act, "bulk.started", f"bulk:{bulk_id}", tenant_id=tenant_id,
+            detail={"action": action, "filter": msgspec.to_builtins(matching), "total": total},
+        )  # fmt: skip
+    return Done(text=f"{total} messages, in the background.", count=total, id=bulk_id)
+
+
+async def mark_problem(
+    database: Database, act: Act, *, tenant_id: TenantId, problem: tuple[str, str, str], mute_hours: float = 0.0
+) -> Done:
+    """Mark a group of failures (reason, kind, source) resolved, or keep it quiet for hours."""
+    async with database.begin() as tx:
+        await tx.execute(
+            "INSERT INTO problem_marks (tenant_id, reason, kind, source_id, resolved_at, muted_until, by) VALUES (%(t)s, %(r)s, %(k)s, %(s)s,"
+            " CASE WHEN %(h)s = 0 THEN %(now)s::timestamptz END, CASE WHEN %(h)s > 0 THEN %(now)s::timestamptz + make_interval(hours => %(h)s::int) END, %(by)s)"
+            " ON CONFLICT (tenant_id, reason, kind, source_id) DO UPDATE SET resolved_at = coalesce(excluded.resolved_at, problem_marks.resolved_at),"
+            " muted_until = excluded.muted_until, by = excluded.by",
+            {
+                "t": tenant_id,
+                "r": problem[0],
+                "k": problem[1],
+                "s": problem[2],
+                "h": mute_hours,
+                "now": act.now,
+                "by": act.by,
+            },
+        )
+        await audit.write(
+            tx, act, "problem.muted" if mute_hours else "problem.resolved", ":".join(problem), tenant_id=tenant_id
+        )
+    return Done(text="Quiet for now." if mute_hours else "Resolved; it shows again if it comes back.", count=1)

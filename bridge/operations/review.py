@@ -1,0 +1,279 @@
+"""Deciding what waits for a person; what is decided is remembered, so that the same person is not asked about twice."""
+
+from typing import Any
+
+import msgspec
+
+from bridge.db.database import Database, Tx
+from bridge.domain.command import Command
+from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
+from bridge.domain.inquiry import Inquiry
+from bridge.domain.match import Ambiguous, Match
+from bridge.domain.plan import Effect, effect_key
+from bridge.operations import audit
+from bridge.operations.audit import Act, Done
+from bridge.operations.deliveries import enqueue
+from bridge.sending import control, outbox
+
+UNDO_SECONDS = 6.0
+"""How long a choice waits before it is carried out: as long as `u` takes it back."""
+
+
+class _Open(msgspec.Struct, frozen=True, kw_only=True):
+    """A hold with the decision it came from, locked."""
+
+    id: int
+    delivery_id: DeliveryId
+    decision_id: DecisionId
+    inquiry_key: str
+    source_id: SourceId
+    state: str
+    settled_by: str
+    commands: tuple[Command, ...]
+    choice: dict[str, Any] | None
+    inquiry: Inquiry | None
+    match: Match | None
+
+
+async def accept(
+    database: Database,
+    act: Act,
+    *,
+    tenant_id: TenantId,
+    hold_id: int,
+    customer_id: int | None = None,
+    location_id: int | None = None,
+) -> Done:
+    """Say who it is, or that the held writes may happen; the choice is remembered for the sender's record.
+
+    With a customer the delivery is decided again knowing them; without, the held commands go to the outbox.
+    """
+    async with database.begin() as tx:
+        held = await _lock(tx, tenant_id, hold_id)
+        if isinstance(held, Done):
+            return held
+        if customer_id is None and isinstance(held.match, Ambiguous):
+            return Done(text="Several customers could be this person: choose one.", refusal="choice_missing")
+        choice: dict[str, Any] = (
+            {"customer_id": customer_id, "location_id": location_id} if customer_id else {"accepted": True}
+        )
+        if customer_id:
+            choice["previous_link"] = await _remember(
+                tx, act, tenant_id, held, customer_id=customer_id, location_id=location_id
+            )
+            await enqueue(tx, act, tenant_id=tenant_id, delivery_id=held.delivery_id, delay=UNDO_SECONDS)
+        else:
+            await _put(tx, act, tenant_id, held)
+        await _settle(tx, act, tenant_id, held, state="released", choice=choice)
+        await audit.write(
+            tx, act, "hold.released", f"hold:{hold_id}", tenant_id=tenant_id, delivery_id=held.delivery_id,
+            detail={"customer_id": customer_id, "location_id": location_id},
+        )  # fmt: skip
+    return Done(
+        text=f"It is customer {customer_id}; remembered." if customer_id else "The held writes are sent.",
+        count=1,
+        id=hold_id,
+    )
+
+
+async def none_of_these(database: Database, act: Act, *, tenant_id: TenantId, hold_id: int) -> Done:
+    """Say that the person is none of the candidates; remembered for the sender's record."""
+    async with database.begin() as tx:
+        held = await _lock(tx, tenant_id, hold_id)
+        if isinstance(held, Done):
+            return held
+        previous = await _remember(tx, act, tenant_id, held, customer_id=None, location_id=None)
+        await enqueue(tx, act, tenant_id=tenant_id, delivery_id=held.delivery_id, delay=UNDO_SECONDS)
+        await _settle(tx, act, tenant_id, held, state="released", choice={"new": True, "previous_link": previous})
+        await audit.write(
+            tx, act, "hold.answered_new", f"hold:{hold_id}", tenant_id=tenant_id, delivery_id=held.delivery_id
+        )
+    return Done(text="Somebody new; remembered.", count=1, id=hold_id)
+
+
+async def dismiss(database: Database, act: Act, *, tenant_id: TenantId, hold_id: int) -> Done:
+    """Say no to the held writes; what was booked stays booked."""
+    async with database.begin() as tx:
+        held = await _lock(tx, tenant_id, hold_id)
+        if isinstance(held, Done):
+            return held
+        await _settle(tx, act, tenant_id, held, state="dismissed", choice={"dismissed": True})
+        await audit.write(
+            tx, act, "hold.dismissed", f"hold:{hold_id}", tenant_id=tenant_id, delivery_id=held.delivery_id
+        )
+    return Done(text="Dismissed; no customer record is changed.", count=1, id=hold_id)
+
+
+async def undo(database: Database, act: Act, *, tenant_id: TenantId, hold_id: int) -> Done:
+    """Take a choice back while it is not carried out; a dismissal can be taken back at any time."""
+    async with database.begin() as tx:
+        held = await _lock(tx, tenant_id, hold_id, is_open=False)
+        if isinstance(held, Done):
+            return held
+        choice = held.choice or {}
+        if held.state == "released":
+            if "accepted" in choice:
+                return Done(text="It is on its way already; see the outbox.", refusal="done")
+            taken = await tx.execute(
+                "DELETE FROM delivery_queue WHERE tenant_id = %s AND id = %s AND by = %s",
+                [tenant_id, held.delivery_id, held.settled_by],
+            )
+            if taken.rowcount == 0:
+                return Done(text="It was carried out already; choose another customer from its page.", refusal="done")
+            await _forget(tx, tenant_id, held, choice.get("previous_link"))
+        await tx.execute(
+            "UPDATE holds SET state = 'open', settled_at = NULL, settled_by = '', choice = NULL WHERE tenant_id = %s AND id = %s",
+            [tenant_id, hold_id],
+        )
+        await tx.execute(
+            "UPDATE delivery_states SET state = 'held', updated_at = %s WHERE tenant_id = %s AND delivery_id = %s",
+            [act.now, tenant_id, held.delivery_id],
+        )
+        await audit.write(
+            tx, act, "hold.reopened", f"hold:{hold_id}", tenant_id=tenant_id, delivery_id=held.delivery_id
+        )
+    return Done(text="Taken back.", count=1, id=hold_id)
+
+
+async def not_this_customer(
+    database: Database, act: Act, *, tenant_id: TenantId, delivery_id: DeliveryId, customer_id: int
+) -> Done:
+    """Say that the delivery's person is not the matched customer: forget the link, remember that, decide again."""
+    async with database.begin() as tx:
+        row = await (
+            await tx.execute(
+                "SELECT c.inquiry::text, d.source_id FROM decisions c JOIN deliveries d ON d.tenant_id = c.tenant_id AND d.id = c.delivery_id"
+                " WHERE c.tenant_id = %s AND c.delivery_id = %s AND c.inquiry IS NOT NULL ORDER BY c.id DESC LIMIT 1",
+                [tenant_id, delivery_id],
+            )
+        ).fetchone()
+        if row is None:
+            return Done(text="Nobody was matched.", refusal="unknown")
+        inquiry = msgspec.json.decode(row[0], type=Inquiry)
+        record_id = inquiry.record_id or inquiry.key
+        await _link(tx, act, tenant_id, row[1], record_id, customer_id=None, location_id=None)
+        await enqueue(tx, act, tenant_id=tenant_id, delivery_id=delivery_id)
+        await audit.write(
+            tx,
+            act,
+            "match.refused",
+            f"customer:{customer_id}",
+            tenant_id=tenant_id,
+            delivery_id=delivery_id,
+            detail={"customer_id": customer_id},
+        )
+    return Done(text="Remembered: not this customer. It is decided again.", count=1, id=delivery_id)
+
+
+async def _lock(tx: Tx, tenant_id: TenantId, hold_id: int, *, is_open: bool = True) -> _Open | Done:
+    row = await (
+        await tx.execute(
+            "SELECT h.id, h.delivery_id, h.decision_id, h.inquiry_key, h.source_id, h.state, h.settled_by, h.commands::text, h.choice,"
+            " c.inquiry::text, c.match::text FROM holds h LEFT JOIN decisions c ON c.tenant_id = h.tenant_id AND c.id = h.decision_id"
+            " WHERE h.tenant_id = %s AND h.id = %s FOR UPDATE OF h",
+            [tenant_id, hold_id],
+        )
+    ).fetchone()
+    if row is None:
+        return Done(text="There is no such hold.", refusal="unknown")
+    if (row[5] == "open") is not is_open:
+        return Done(text=f"It was settled by {row[6]} already." if is_open else "It is open.", refusal="done")
+    return _Open(
+        id=row[0], delivery_id=row[1], decision_id=row[2], inquiry_key=row[3], source_id=row[4], state=row[5], settled_by=row[6],
+        commands=msgspec.json.decode(row[7], type=tuple[Command, ...]), choice=row[8],
+        inquiry=msgspec.json.decode(row[9], type=Inquiry) if row[9] else None,
+        match=msgspec.json.decode(row[10], type=Match) if row[10] else None,
+    )  # fmt: skip
+
+
+async def _settle(tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, state: str, choice: dict[str, Any]) -> None:
+    await tx.execute(
+        "UPDATE holds SET state = %s, settled_at = %s, settled_by = %s, choice = %s::text::jsonb WHERE tenant_id = %s AND id = %s",
+        [state, act.now, act.by, msgspec.json.encode(choice).decode(), tenant_id, held.id],
+    )
+    await tx.execute(
+        "UPDATE delivery_states SET state = 'processed', updated_at = %(now)s WHERE tenant_id = %(t)s AND delivery_id = %(d)s AND state = 'held'"
+        " AND NOT EXISTS (SELECT 1 FROM holds WHERE tenant_id = %(t)s AND delivery_id = %(d)s AND state = 'open')",
+        {"now": act.now, "t": tenant_id, "d": held.delivery_id},
+    )
+
+
+async def _remember(
+    tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, customer_id: int | None, location_id: int | None
+) -> dict[str, Any] | None:
+    """Keep the choice for the sender's record, or for this inquiry where the sender names none; return what stood there."""
+    return await _link(
+        tx, act, tenant_id, held.source_id, _record_of(held), customer_id=customer_id, location_id=location_id
+    )
+
+
+def _record_of(held: _Open) -> str:
+    return (held.inquiry.record_id if held.inquiry else "") or held.inquiry_key
+
+
+async def _link(
+    tx: Tx,
+    act: Act,
+    tenant_id: TenantId,
+    source_id: str,
+    record_id: str,
+    *,
+    customer_id: int | None,
+    location_id: int | None,
+) -> dict[str, Any] | None:
+    before = await (
+        await tx.execute(
+            "SELECT customer_id, location_id, decided_by FROM links WHERE tenant_id = %s AND source_id = %s AND record_id = %s",
+            [tenant_id, source_id, record_id],
+        )
+    ).fetchone()
+    await tx.execute(
+        "INSERT INTO links (tenant_id, source_id, record_id, customer_id, location_id, decided_by, decided_at) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, source_id, record_id) DO UPDATE SET customer_id = excluded.customer_id, location_id = excluded.location_id,"
+        " decided_by = excluded.decided_by, decided_at = excluded.decided_at",
+        [tenant_id, source_id, record_id, customer_id, location_id, act.by, act.now],
+    )
+    return {"customer_id": before[0], "location_id": before[1], "decided_by": before[2]} if before else None
+
+
+async def _forget(tx: Tx, tenant_id: TenantId, held: _Open, previous: dict[str, Any] | None) -> None:
+    key = [tenant_id, held.source_id, _record_of(held)]
+    if previous is None:
+        await tx.execute("DELETE FROM links WHERE tenant_id = %s AND source_id = %s AND record_id = %s", key)
+        return
+    await tx.execute(
+        "UPDATE links SET customer_id = %s, location_id = %s, decided_by = %s WHERE tenant_id = %s AND source_id = %s AND record_id = %s",
+        [previous["customer_id"], previous["location_id"], previous["decided_by"], *key],
+    )
+
+
+async def _put(tx: Tx, act: Act, tenant_id: TenantId, held: _Open) -> None:
+    """Put the held commands into the outbox, in the order they were planned, each named as the plan would have named it."""
+    effects = []
+    for command in held.commands:
+        target = str(
+            next(
+                (
+                    value
+                    for name in ("target", "customer", "booking", "lead", "customer_id")
+                    if (value := getattr(command, name, None))
+                ),
+                "",
+            )
+        )
+        key = effect_key(
+            tenant_id=tenant_id, command=command, target=target, inquiry_key=held.inquiry_key, version=f"hold:{held.id}"
+        )
+        effects.append(
+            Effect(key=key, command=command, lane=f"party:{target or held.inquiry_key}", rule=f"released by {act.by}")
+        )
+    await outbox.put(
+        tx,
+        tenant_id=tenant_id,
+        source_id=held.source_id,
+        delivery_id=held.delivery_id,
+        decision_id=held.decision_id,
+        effects=effects,
+        now=act.now,
+    )
+    await control.tell(tx)
