@@ -87,7 +87,7 @@ async def fail(
 async def resume(tx: Tx, tenant_id: TenantId, feed: str) -> bool:
     """Let a stopped feed go on from where it stands; tells whether it was stopped."""
     done = await tx.execute(
-        "UPDATE cursors SET stopped = false, failures = 0, reason = '', detail = ''"
+        "UPDATE cursors SET stopped = false, failures = 0, failed_at = NULL, synced_at = NULL, reason = '', detail = ''"
         " WHERE tenant_id = %s AND feed = %s AND stopped",
         [tenant_id, feed],
     )
@@ -97,7 +97,8 @@ async def resume(tx: Tx, tenant_id: TenantId, feed: str) -> bool:
 async def restart(tx: Tx, tenant_id: TenantId, feed: str) -> None:
     """Read a feed again from its beginning; what is mirrored stays and repeats change nothing."""
     await tx.execute(
-        "UPDATE cursors SET place = '', recent_place = '', stopped = false, failures = 0, reason = '', detail = ''"
+        "UPDATE cursors SET place = '', recent_place = '', loaded_at = NULL, synced_at = NULL, stopped = false,"
+        " failures = 0, failed_at = NULL, reason = '', detail = ''"
         " WHERE tenant_id = %s AND feed = %s",
         [tenant_id, feed],
     )

@@ -130,7 +130,7 @@ def _is_due(cursor: Cursor | None, now: datetime, every: timedelta) -> bool:
     if cursor is None:
         return True
     if cursor.failures and cursor.failed_at is not None:
-        wait = min(timedelta(seconds=15) * 2 ** min(cursor.failures, 10), LONGEST_WAIT)
+        wait = min(timedelta(seconds=15 << min(cursor.failures, 10)), LONGEST_WAIT)
         return now - cursor.failed_at >= wait
     return cursor.synced_at is None or now - cursor.synced_at >= every
 
