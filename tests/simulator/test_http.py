@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,7 +15,9 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from click.testing import CliRunner
 
+from bridge.entrypoints.cli.simulator import simulator as simulator_command
 from bridge.simulator.faults import Action, Fault
 from bridge.simulator.hooks import Subscription
 from bridge.simulator.server import configure
@@ -150,3 +153,12 @@ def test_texts_of_a_command_line_are_read_or_refused() -> None:
     for wrong in ("x", "7:c", "7:c:s"):
         with pytest.raises(ValueError, match="tenant"):
             add_tenant(simulator, wrong)
+
+
+def test_a_port_that_is_taken_is_said_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(simulator_command, ["--port", port])
+    assert result.exit_code == 1
+    assert "--port 0" in result.output
+    assert "Traceback" not in result.output

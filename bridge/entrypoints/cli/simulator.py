@@ -58,3 +58,7 @@ def simulator(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {host}:{port}: {error.strerror}; --port 0 takes a free port"
+        ) from error
