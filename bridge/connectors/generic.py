@@ -123,6 +123,7 @@ class Generic(Dialect):
         """Return what one object of a payload asks for, as the kind the config names."""
         chosen, event = options.options, delivery.event_type
         draft = self.draft(fields_of(part), part, delivery, options)
+        draft.answers = [answer for answer in draft.answers if answer.value != event]
         occurred = moment(
             payloads.at(part, str(chosen["occurred_at"])) if "occurred_at" in chosen else _first(part, TIME_PATHS)
         )

@@ -136,5 +136,6 @@ def _fields(customer: dict[str, Any], record: dict[str, Any]) -> Iterator[Field]
             ("description", "message"),
             ("title", "service"),
             ("job_type", "service"),
+            ("lead_source", "campaign"),
         ):
             yield Field(f"lead.{name}", name, record.get(name), slot)

@@ -126,6 +126,7 @@ def _applies(request: HookRequest, row: Scheme) -> bool:
 
 
 _TELLING = (
+    Reason.SIGNATURE_DUPLICATED,
     Reason.TIMESTAMP_TOO_OLD,
     Reason.TIMESTAMP_TOO_NEW,
     Reason.SIGNATURE_MISMATCH,
@@ -203,9 +204,11 @@ def decode_strictly(text: str, encoding: str) -> bytes | None:
     if encoding == "hex":
         return bytes.fromhex(text) if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text, re.ASCII) else None
     try:
-        return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        raw = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except (binascii.Error, UnicodeEncodeError):
         return None
+    # The last letter may carry bits that no byte takes: two texts would then be one signature.
+    return raw if base64.b64encode(raw) == text.encode() else None
 
 
 def _timestamp(request: HookRequest, row: Scheme, entries: dict[str, list[str]]) -> tuple[str, datetime | None]:

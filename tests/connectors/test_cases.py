@@ -54,6 +54,5 @@ _OLDER = {
 def test_a_case_holds_no_personal_data_but_invented() -> None:
     for path in paths():
         text = path.read_text()
-        assert "@gmail" not in text and "@yahoo" not in text, path
         hosts = re.findall(r"[\w.+-]+@([\w-]+\.[\w.]+)", text)
         assert set(hosts) <= {"example.com"}, path

@@ -35,7 +35,7 @@ _SINGLE = frozenset({"name", "given_name", "surname", "company", "message", "ser
 _PARTS = {
     "first": "given_name", "given": "given_name", "firstname": "given_name", "first_name": "given_name",
     "last": "surname", "family": "surname", "lastname": "surname", "last_name": "surname", "surname": "surname",
-    "addr_line1": "street", "line1": "street", "address1": "street", "street1": "street", "street": "street",
+    "addr_line1": "street", "line1": "street", "address1": "street", "street1": "street", "street": "street", "address": "street",
     "addr_line2": "unit", "line2": "unit", "address2": "unit", "street2": "unit", "unit": "unit", "suite": "unit",
     "city": "city", "state": "state", "province": "state", "region": "state", "state_province": "state",
     "postal": "zip", "postalcode": "zip", "postal_code": "zip", "zip": "zip", "zipcode": "zip", "zip_code": "zip",
@@ -126,7 +126,7 @@ class Draft:
     def _place_phone(self, field: Field, value: str, *, sure: bool) -> bool:
         if not (looks_like_phone(value) or (sure and 7 <= len(digits_of(value)) <= 20 and len(value) <= 40)):
             return False
-        if digits_of(value)[-10:] not in {digits_of(known)[-10:] for known in self.phones}:
+        if _last_digits(value) not in {_last_digits(known) for known in self.phones}:
             self.origins[f"person.phones.{len(self.phones)}"] = field.path
             self.phones.append(value)
         return True
@@ -159,8 +159,9 @@ class Draft:
         match slot:
             case "email" | "phone":
                 known = self.emails if slot == "email" else self.phones
+                same = str.lower if slot == "email" else _last_digits
                 if said:
-                    known[:] = [said, *(other for other in known if other != said)]
+                    known[:] = [said, *(other for other in known if same(other) != same(said))]
                     self.origins[f"person.{slot}s.0"] = origin
             case "address" if isinstance(value, dict):
                 parts = {key: as_text(value.get(key)) for key in PostalAddress.__struct_fields__}
@@ -234,7 +235,8 @@ class Draft:
     ) -> BookingInquiry:
         """Return the wish for service that the draft amounts to."""
         wanted = self.values.get("preferred_time", "")
-        when = moment(self.values.get("preferred_start") or start or wanted, time_zone=self.options.time_zone)
+        said = text(self.values.get("preferred_start") or start or wanted)
+        when = None if is_date_only(said) and not said.isdigit() else moment(said, time_zone=self.options.time_zone)
         return BookingInquiry(
             key=key, record_id=record_id, person=self.person(), occurred_at=occurred_at, is_test=self.is_test,
             origins=self.origins, message=self.values.get("message", ""), service=self.values.get("service", ""),
@@ -310,6 +312,11 @@ def _by_value(draft: Draft, field: Field) -> bool:
     if not draft.phones and has_form and looks_like_phone(value) and moment(value) is None:
         return draft.place("phone", field, sure=False)
     return False
+
+
+def _last_digits(phone: str) -> str:
+    """Return what makes two spellings one number: the last ten digits."""
+    return digits_of(phone)[-10:]
 
 
 def text_of(value: Any) -> str:

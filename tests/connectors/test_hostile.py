@@ -1,0 +1,263 @@
+"""One hostile suite for all connectors: what is not proved changes nothing, and nothing sent to a hook breaks the program."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from bridge.connectors import get_connector, kinds
+from bridge.connectors.base import PayloadMalformed, Secret, SignatureInvalid, SourceOptions
+from bridge.domain.delivery import Delivery, HookRequest
+from bridge.domain.ids import DeliveryId, SourceId, TenantId
+from bridge.domain.reasons import Reason
+from tests.connectors.casefiles import NOW, Case, paths, secret_for
+
+ALL = kinds()
+
+
+def first_case(kind: str) -> Case:
+    return Case(next(path for path in paths() if path.parent.name == kind))
+
+
+def believed(case: Case, request: HookRequest, *, secrets: tuple[Secret, ...] | None = None, later: float = 0) -> str:
+    found = case.connector.verify(
+        request,
+        secrets=(secret_for(case.kind),) if secrets is None else secrets,
+        options=case.options,
+        now=NOW + timedelta(seconds=later),
+    )
+    return found.secret_name
+
+
+def refused(case: Case, request: HookRequest, *, secrets: tuple[Secret, ...] | None = None, later: float = 0) -> Reason:
+    with pytest.raises(SignatureInvalid) as found:
+        believed(case, request, secrets=secrets, later=later)
+    return found.value.reason
+
+
+def proof_headers(case: Case) -> list[str]:
+    before = {name for name, _ in case.request.headers}
+    return [name for name, _ in case.signed.headers if name not in before]
+
+
+def with_headers(request: HookRequest, headers: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> HookRequest:
+    return HookRequest(method=request.method, url=request.url, headers=tuple(headers), body=request.body)
+
+
+def with_body(request: HookRequest, body: bytes) -> HookRequest:
+    return HookRequest(method=request.method, url=request.url, headers=request.headers, body=body)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_proof_is_refused(kind: str) -> None:
+    case = first_case(kind)
+    bare = case.request
+    if kind == "salesforce":
+        bare = with_body(bare, bare.body.replace(b"00D000000000001", b""))
+    if kind == "google-ads-lead-form":
+        bare = with_body(bare, bare.body.replace(b"google_key", b"other_key"))
+    reason = refused(case, bare)
+    assert reason in (Reason.SIGNATURE_MISSING, Reason.CREDENTIALS_WRONG)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_another_secret_is_refused(kind: str) -> None:
+    case = first_case(kind)
+    others = {"salesforce": "00D000000000002", "standard-webhooks": "whsec_" + "Q" * 32}
+    other = Secret("other", others.get(kind, "another-secret-of-the-tests"))
+    assert refused(case, case.signed, secrets=(other,)) in (
+        Reason.SIGNATURE_MISMATCH, Reason.CREDENTIALS_WRONG, Reason.SECRET_UNUSABLE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_two_secrets_are_valid_while_one_replaces_the_other_and_the_used_one_is_named(kind: str) -> None:
+    case = first_case(kind)
+    new = Secret("new", "00D000000000002" if kind == "salesforce" else "a-new-secret-of-the-tests")
+    assert believed(case, case.signed, secrets=(new, secret_for(kind))) == "primary"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        for kind in ALL
+        if isinstance(get_connector(kind), Dialect) and first_case(kind).connector.proofs(SourceOptions())[0]
+    ],
+)  # type: ignore[attr-defined]
+def test_a_changed_byte_of_a_signed_body_is_refused(kind: str) -> None:
+    case = first_case(kind)
+    body = case.signed.body
+    for place in (0, len(body) // 2, len(body) - 1):
+        changed = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
+        assert refused(case, with_body(case.signed, changed)) is Reason.SIGNATURE_MISMATCH
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_changed_letter_of_every_proof_header_is_refused(kind: str) -> None:
+    case = first_case(kind)
+    for name in proof_headers(case):
+        signed = case.signed
+        value = next(value for key, value in signed.headers if key == name)
+        for place in range(0, len(value), max(1, len(value) // 12)):
+            letter = "A" if value[place] != "A" else "B"
+            changed = value[:place] + letter + value[place + 1 :]
+            pairs = [(key, changed if key == name else old) for key, old in signed.headers]
+            if value[place].lower() == letter.lower():
+                continue  # hexadecimal digits may be of either case
+            refused(case, with_headers(signed, pairs))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_proof_header_sent_twice_is_refused(kind: str) -> None:
+    case = first_case(kind)
+    for name in proof_headers(case):
+        value = next(value for key, value in case.signed.headers if key == name)
+        if name.endswith("-version"):
+            continue
+        twice = with_headers(case.signed, [*case.signed.headers, (name, value)])
+        assert refused(case, twice) in (Reason.SIGNATURE_DUPLICATED, Reason.SIGNATURE_MISMATCH)
+
+
+TIMED = [
+    kind
+    for kind in ALL
+    if kind == "rfc9421"
+    or any(row.timestamp and row.tolerance is not None for row in getattr(get_connector(kind), "schemes", ()))
+]
+
+
+@pytest.mark.parametrize("kind", TIMED)
+def test_old_and_future_times_are_refused_both_ways(kind: str) -> None:
+    case = first_case(kind)
+    assert refused(case, case.signed, later=302) is Reason.TIMESTAMP_TOO_OLD
+    assert refused(case, case.signed, later=-302) is Reason.TIMESTAMP_TOO_NEW
+    assert believed(case, case.signed, later=298) == believed(case, case.signed, later=-298) == "primary"
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_secret_at_all_is_refused(kind: str) -> None:
+    case = first_case(kind)
+    assert refused(case, case.signed, secrets=()) in (
+        Reason.SECRET_UNUSABLE,
+        Reason.SIGNATURE_MISSING,
+        Reason.CREDENTIALS_WRONG,
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", "N/A", "no-secret-provided", "${HOOK_SECRET}", "None", "changeme", "whsec_", "<secret>", "null"]
+)
+def test_empty_and_placeholder_secrets_cannot_be_made(value: str) -> None:
+    with pytest.raises(SignatureInvalid) as found:
+        Secret("primary", value)
+    assert found.value.reason is Reason.SECRET_UNUSABLE
+
+
+def test_a_secret_never_shows_its_value() -> None:
+    assert "hush" not in repr(Secret("primary", "hush-hush"))
+
+
+BODIES = {
+    "empty": b"",
+    "ten megabytes": b'{"message":"' + b"x" * 10_000_000 + b'"}',
+    "deep nesting": b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    "deep lists": b"[" * 100_000,
+    "invalid utf-8": b'{"name":"\xff\xfe\x80"}',
+    "NUL": b'{"name":"Da\\u0000na","phone":"512-555-0123\\u0000"}',
+    "raw NUL": b"name=Da\x00na&phone=512-555-0123",
+    "lone surrogate": b'{"name":"\\ud800"}',
+    "ten thousand fields": b"&".join(b"f%d=v" % place for place in range(10_000)),
+    "a hundred thousand fields": b"&".join(b"f%d=v" % place for place in range(100_000)),
+    "ten thousand keys": b"{" + b",".join(b'"k%d":"v"' % place for place in range(10_000)) + b"}",
+    "deep brackets": b"a" + b"[b]" * 2_000 + b"=1",
+    "entity bomb": b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>',
+    "outside entity": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
+    "huge number": b'{"id":' + b"9" * 400 + b"}",
+    "numbers for texts": b'{"event":1,"type":2,"data":3,"payload":4,"meta":5,"entry":6,"form_response":7,"fields":8,"contact":9}',
+    "lists for objects": b'{"event":[],"data":[[]],"payload":[1],"meta":[],"entry":[[]],"form_response":[],"submission":[],"contact":[]}',
+    "nulls": b'{"event":null,"data":null,"payload":null,"meta":null,"entry":[null],"current":null,"user_column_data":[null,{}]}',
+    "half a multipart": b"--b1\r\nContent-Disposition: form-data; name=",
+}
+TYPES = (
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=b1",
+    "text/xml",
+    "",
+    "text/plain",
+)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_body_breaks_a_connector(kind: str) -> None:
+    connector = get_connector(kind)
+    for name, body in BODIES.items():
+        for content_type in TYPES if len(body) < 60_000 else TYPES[:3]:
+            request = HookRequest(
+                method="POST",
+                url=f"https://crm.example.com/hooks/{kind}",
+                headers=(("content-type", content_type),),
+                body=body,
+            )
+            survives(kind, request, f"{name} as {content_type}")
+    assert connector.kind == kind
+
+
+def survives(kind: str, request: HookRequest, what: str) -> None:
+    """Run a request through all of a connector; anything but its two findings is a fault."""
+    connector = get_connector(kind)
+    options = SourceOptions(unsigned=True)
+    try:
+        connector.handshake(request, secrets=(), options=options)
+        connector.verify(
+            request, secrets=(Secret("primary", "a-secret-of-the-tests-1"),), options=SourceOptions(), now=NOW
+        )
+    except SignatureInvalid:
+        pass
+    try:
+        identity = connector.identify(request, options=options)
+        assert identity.dedup_key, what
+        assert identity.event_type, what
+        assert "\x00" not in identity.dedup_key + identity.event_type, what
+        assert len(identity.dedup_key) <= 2_000, what
+        delivery = Delivery(
+            id=DeliveryId(1), tenant_id=TenantId(1), source_id=SourceId(kind), dedup_key=identity.dedup_key, event_type=identity.event_type,
+            received_at=NOW, request=request, verified_by="test", trace_id="t",
+        )  # fmt: skip
+        connector.fetches(delivery, options=options)
+        connector.reply(identity, redelivered=False, options=options)
+        connector.scrub(request)
+        said = connector.normalize(delivery, options=options)
+    except PayloadMalformed:
+        return
+    written = msgspec.json.encode(said.inquiries)
+    assert b"\\u0000" not in written.replace(b'"data":', b"") or kind == "servicetitan", what
+
+
+def test_a_url_signed_scheme_uses_the_public_url() -> None:
+    for kind in ("twilio", "hubspot"):
+        case = first_case(kind)
+        moved = HookRequest(
+            method="POST",
+            url="https://internal.example.com/hooks/x",
+            headers=case.signed.headers,
+            body=case.signed.body,
+        )
+        assert refused(case, moved) is Reason.SIGNATURE_MISMATCH
+
+
+def test_a_right_older_signature_beside_a_wrong_newer_one_is_refused() -> None:
+    case = first_case("hubspot")
+    rows = {row.name: row for row in getattr(case.connector, "schemes")}  # noqa: B009 - not every connector has rows
+    from bridge.connectors.signing import signed_request
+
+    older = signed_request(case.request, rows["hubspot-v1"], secret=secret_for("hubspot"), now=NOW)
+    assert believed(case, older) == "primary"
+    both = [
+        *older.headers,
+        ("x-hubspot-signature-v3", "A" * 43 + "="),
+        ("x-hubspot-request-timestamp", str(int(NOW.timestamp() * 1000))),
+    ]
+    assert refused(case, with_headers(older, both)) is Reason.SIGNATURE_MISMATCH
