@@ -10,10 +10,10 @@ from bridge.connectors.base import PayloadMalformed
 from bridge.db.database import UNREACHABLE, Database, Tx
 from bridge.db.ownership import LeaseLost, fence, shard_of
 from bridge.domain.delivery import Delivery, HookRequest
-from bridge.domain.ids import DeliveryId, SourceId, TenantId
+from bridge.domain.ids import DeliveryId, EffectKey, SourceId, TenantId
 from bridge.domain.inquiry import BookingChange, Inquiry, ServiceTitanChange
 from bridge.domain.match import Match
-from bridge.domain.plan import Plan
+from bridge.domain.plan import Effect, Plan
 from bridge.domain.reasons import Reason, advice_for
 from bridge.intake import ledger, queue
 from bridge.intake.gate import Accepted, Answered, Door, Refused, judge, without_secrets
@@ -79,9 +79,17 @@ class Deciders(Protocol):
         """Say for each inquiry who and where it is, in one round trip."""
 
     async def plan(
-        self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime
+        self,
+        tx: Tx,
+        delivery: Delivery,
+        inquiry: Inquiry,
+        match: Match,
+        *,
+        nonce: str,
+        pending: Mapping[EffectKey, Effect],
+        now: datetime,
     ) -> Plan:
-        """Say what should happen, with what the mirror and earlier inquiries know."""
+        """Say what should happen, with what the mirror and earlier inquiries know; `pending` is decided, not written."""
 
     async def apply(self, tx: Tx, tenant_id: TenantId, change: ServiceTitanChange, *, now: datetime) -> None:
         """Bring a change that ServiceTitan told into the mirror."""
@@ -161,6 +169,7 @@ async def _decide_and_write(
         matches = iter(await deciders.match(tx, tenant_id, asked) if asked else [])
         stories: list[Story] = []
         unwritten: list[Story] = []
+        pending: dict[EffectKey, Effect] = {}
         for one, delivery in ready:
             if delivery.id not in mine:
                 continue
@@ -168,8 +177,9 @@ async def _decide_and_write(
                 # It may speak of a booking that this very batch wants: that must be there to be found.
                 await _write(tx, unwritten, config_version=deciders.config_version, now=now)
                 unwritten.clear()
-            unwritten.append(await _decide(tx, deciders, one, delivery, read[delivery.id], matches, now=now))
-            stories.append(unwritten[-1])
+            made = await _decide(tx, deciders, one, delivery, read[delivery.id], matches, pending=pending, now=now)
+            unwritten.append(made)
+            stories.append(made)
         await _write(tx, unwritten, config_version=deciders.config_version, now=now)
     return stories
 
@@ -201,15 +211,16 @@ async def _decide(
     read: "_Read",
     matches: Iterator[Match],
     *,
+    pending: dict[EffectKey, Effect],
     now: datetime,
 ) -> Story:
-    """Match and plan every inquiry of one delivery, in order."""
+    """Match and plan every inquiry of one delivery, in order; `pending` grows by the effects it wants."""
     decided: list[Decided] = []
     for ordinal, inquiry in enumerate(read.inquiries):
         match = next(matches)
         if isinstance(inquiry, ServiceTitanChange):
             await deciders.apply(tx, delivery.tenant_id, inquiry, now=now)
-        plan = await deciders.plan(tx, delivery, inquiry, match, nonce=queued.nonce, now=now)
+        plan = await deciders.plan(tx, delivery, inquiry, match, nonce=queued.nonce, pending=pending, now=now)
         made = Decided(
             ordinal=ordinal,
             inquiry=inquiry,
@@ -218,6 +229,7 @@ async def _decide(
             state="held" if plan.holds else "processed" if plan.effects or plan.joins else "ignored",
             reason=plan.holds[0].reason if plan.holds else plan.reason,
         )
+        pending.update((effect.key, effect) for effect in plan.effects)
         await deciders.remember(tx, delivery, made, now=now)
         decided.append(made)
     if not decided:

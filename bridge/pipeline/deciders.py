@@ -4,20 +4,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bridge.db.database import Database, Tx
+from bridge.domain.command import CreateBooking
 from bridge.domain.delivery import Delivery
-from bridge.domain.ids import SourceId, TenantId
-from bridge.domain.inquiry import BookingChange, Inquiry, ServiceTitanChange
+from bridge.domain.ids import EffectKey, SourceId, TenantId
+from bridge.domain.inquiry import BookingChange, BookingInquiry, Inquiry, ServiceTitanChange
 from bridge.domain.match import Match, Matched, MatchSettings
-from bridge.domain.plan import Plan
+from bridge.domain.plan import Effect, Plan
 from bridge.domain.reference import ReferenceLists
 from bridge.intake.gate import Door
 from bridge.intake.ledger import Decided
-from bridge.matching import candidates
+from bridge.matching import asks, candidates
 from bridge.matching.decide import decide
 from bridge.matching.weights import shipped
 from bridge.mirror import changes, records
-from bridge.pipeline.earlier import Earlier, of_record
-from bridge.planning.context import PlanContext
+from bridge.pipeline.earlier import Earlier, booking_of, of_record
+from bridge.planning.context import OpenBooking, PlanContext
 from bridge.planning.plan import plan
 from bridge.settings import Settings
 
@@ -73,7 +74,15 @@ class ConfiguredDeciders:
         )
 
     async def plan(
-        self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime
+        self,
+        tx: Tx,
+        delivery: Delivery,
+        inquiry: Inquiry,
+        match: Match,
+        *,
+        nonce: str,
+        pending: Mapping[EffectKey, Effect],
+        now: datetime,
     ) -> Plan:
         """Say what should happen."""
         before = Earlier()
@@ -89,6 +98,7 @@ class ConfiguredDeciders:
             source=self._settings.sources[delivery.source_id],
             reference=await self._lists(tx, delivery.tenant_id, now=now),
             party=party,
+            open_booking=await self._open_booking(tx, delivery, inquiry, match, pending=pending, now=now),
             earlier_booking=before.booking,
             earlier_lead=before.lead,
             nonce=nonce,
@@ -108,5 +118,47 @@ class ConfiguredDeciders:
         """Bring a change that ServiceTitan told into the mirror."""
         await changes.apply(tx, tenant_id, change, now=now)
 
+    async def _open_booking(
+        self,
+        tx: Tx,
+        delivery: Delivery,
+        inquiry: Inquiry,
+        match: Match,
+        *,
+        pending: Mapping[EffectKey, Effect],
+        now: datetime,
+    ) -> OpenBooking | None:
+        """Return the booking that this party asked for already; not its own: a replay finds what it opened itself."""
+        if not isinstance(inquiry, BookingInquiry):
+            return None
+        region = self._settings.tenants[delivery.tenant_id].phone_region
+        ask = await asks.find_open(tx, delivery.tenant_id, inquiry, match, region=region, now=now)
+        if ask is None or (ask.inquiry_key, ask.source_id) == (inquiry.key, delivery.source_id):
+            return None
+        return await booking_of(
+            tx,
+            delivery.tenant_id,
+            ask.effect_key,
+            inquiry_key=ask.inquiry_key,
+            source_id=ask.source_id,
+            pending=pending,
+        )
+
     async def remember(self, tx: Tx, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
         """Open what later inquiries of the same party may join."""
+        inquiry, plan_ = decided.inquiry, decided.plan
+        if not isinstance(inquiry, BookingInquiry) or plan_ is None or decided.match is None or not plan_.opens_ask:
+            return
+        made = next(effect.key for effect in plan_.effects if isinstance(effect.command, CreateBooking))
+        tenant = self._settings.tenants[delivery.tenant_id]
+        await asks.open_ask(
+            tx,
+            delivery.tenant_id,
+            inquiry,
+            decided.match,
+            effect_key=made,
+            source_id=delivery.source_id,
+            region=tenant.phone_region,
+            window=tenant.dedup_window,
+            now=now,
+        )

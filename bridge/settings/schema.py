@@ -136,7 +136,7 @@ class Thresholds(Block):
     """How sure a match must be. `shadow` records matches and writes nothing to existing records."""
 
     auto: float = Field(0.999, gt=0.5, lt=1)
-    review: float = Field(0.5, ge=0, lt=1)
+    review: float = Field(0.1, ge=0, lt=0.5, description="From this probability on, a person is asked before a party counts as new.")
     shadow: bool = False
 
 
@@ -161,7 +161,7 @@ class Tenant(Block):
     tenant_id: int = Field(gt=0)
     environment: Literal["production", "integration", "simulator"]
     simulator_url: str = Field(
-        "http://127.0.0.1:8090", pattern="^https?://", description="Where the simulator listens."
+        "http://127.0.0.1:8377", pattern="^https?://", description="Where the simulator listens."
     )
     credentials: Credentials | None = Field(None, description="Required but for the simulator.")
     booking_provider: int | None = Field(
