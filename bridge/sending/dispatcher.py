@@ -135,7 +135,7 @@ class Dispatcher:
             rows = await self.claim()
             self._read_again_at = now + timedelta(seconds=self.settings.poll)
             self._has_more = rows >= self.settings.read
-        return bool(await self.commit_intents()) or rows > 0
+        return bool(await self.commit_intents())
 
     async def rest(self) -> None:
         """Sleep until woken or until something falls due."""
@@ -194,19 +194,13 @@ class Dispatcher:
                 ]
                 loaded = await store.load_ready(tx, current)
                 refs = await self._refs(tx, current, loaded)
+                parts = []
                 for tenant_id, intent in intents.items():
                     going = [m for m in by_tenant[tenant_id] if m.id in loaded]
                     if going:
                         intent.left = len(going)
-                        await store.intend(
-                            tx,
-                            tenant_id=tenant_id,
-                            intent_id=intent.id,
-                            shard=intent.shard,
-                            epoch=intent.epoch,
-                            messages=going,
-                            now=now,
-                        )
+                        parts.append(store.Intended(tenant_id, intent.id, intent.shard, intent.epoch, going))
+                await store.intend(tx, parts, now=now)
         except LeaseLost:
             self._put_back(chosen, now=now)
             return 0
@@ -218,7 +212,7 @@ class Dispatcher:
         for message in chosen:
             if message.id in loaded:
                 self.outbound.append(Flight(message, loaded[message.id], refs, intents[message.tenant_id], now))
-            elif message in current:
+            elif versions.get(message.tenant_id) == self.tenants[message.tenant_id].backlog.version:
                 self.tenants[message.tenant_id].unsend(message)  # it ended or moved under an operator's hand
                 self.tenants[message.tenant_id].backlog.end(message.id, now=now)
             else:

@@ -13,6 +13,7 @@ from bridge.domain.command import Command, CreatedBy, kind_of
 from bridge.domain.ids import DecisionId, DeliveryId, EffectId, EffectKey, SourceId, TenantId
 from bridge.domain.plan import Effect
 from bridge.domain.reasons import Reason
+from bridge.sending.arrays import numbers, texts
 
 READY, IN_DOUBT, HELD = 0, 1, 2  # outbox.state
 
@@ -95,10 +96,11 @@ async def put_many(tx: Tx, wanted: Sequence[Wanted], *, now: datetime) -> PutRes
     rows = await tx.execute(
         _KEYS,
         [
-            [w.tenant_id for w, _, _ in ordered],
-            [effect.key for _, effect, _ in ordered],
-            [fingerprint(command) for _, _, command in ordered],
+            numbers(w.tenant_id for w, _, _ in ordered),
+            texts(effect.key for _, effect, _ in ordered),
+            numbers(fingerprint(command) for _, _, command in ordered),
         ],
+        prepare=True,
     )
     ids = {(t, k.replace("-", "")): EffectId(i) for t, k, i in await rows.fetchall()}
     fresh = [row for row in ordered if (row[0].tenant_id, row[1].key) in ids]
@@ -175,19 +177,20 @@ async def _insert(
     await tx.execute(
         _ROWS,
         {
-            "tenant": [w.tenant_id for w, _, _ in fresh],
-            "id": [ids[w.tenant_id, effect.key] for w, effect, _ in fresh],
-            "key": [effect.key for _, effect, _ in fresh],
-            "kind": [kind_of(effect.command) for _, effect, _ in fresh],
-            "lane": [effect.lane for _, effect, _ in fresh],
-            "source": [w.source_id for w, _, _ in fresh],
-            "delivery": [w.delivery_id for w, _, _ in fresh],
-            "decision": [w.decision_id for w, _, _ in fresh],
-            "rule": [effect.rule for _, effect, _ in fresh],
-            "priority": [effect.priority for _, effect, _ in fresh],
-            "waits": waits,
-            "reason": reasons,
-            "command": [command.decode() for _, _, command in fresh],
+            "tenant": numbers(w.tenant_id for w, _, _ in fresh),
+            "id": numbers(ids[w.tenant_id, effect.key] for w, effect, _ in fresh),
+            "key": texts(effect.key for _, effect, _ in fresh),
+            "kind": texts(kind_of(effect.command) for _, effect, _ in fresh),
+            "lane": texts(effect.lane for _, effect, _ in fresh),
+            "source": texts(w.source_id for w, _, _ in fresh),
+            "delivery": numbers(w.delivery_id for w, _, _ in fresh),
+            "decision": numbers(w.decision_id for w, _, _ in fresh),
+            "rule": texts(effect.rule for _, effect, _ in fresh),
+            "priority": numbers(effect.priority for _, effect, _ in fresh),
+            "waits": texts(waits),
+            "reason": texts(reasons),
+            "command": texts(command.decode() for _, _, command in fresh),
             "now": now,
         },
+        prepare=True,
     )

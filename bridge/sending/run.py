@@ -56,19 +56,25 @@ class Senders:
     def launch(self) -> None:
         """Start what is outbound."""
         outbound = self._dispatcher.outbound
-        fresh: dict[TenantId, int] = {}
+        fresh: set[TenantId] = set()
         while outbound:
             flight = outbound.popleft()
             tenant_id = flight.message.tenant_id
             self._queues.setdefault(tenant_id, deque()).append(flight)
-            fresh[tenant_id] = fresh.get(tenant_id, 0) + 1
-        for tenant_id, count in fresh.items():
-            for _ in range(min(count, self._dispatcher.settings.in_flight)):
-                task = asyncio.create_task(self._send(self._queues[tenant_id]))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            fresh.add(tenant_id)
+        for tenant_id in fresh:
+            self._start(self._queues[tenant_id])
+
+    def _start(self, queue: deque[Flight]) -> None:
+        """Start a task for the queue if anything is left in it: those before wait for answers."""
+        if queue:
+            task = asyncio.create_task(self._send(queue))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _send(self, queue: deque[Flight]) -> None:
+        # The next task starts as soon as this one waits; where sending never waits, one task sends all.
+        asyncio.get_running_loop().call_soon(self._start, queue)
         while queue:
             await self._dispatcher.send(queue.popleft())
 

@@ -12,6 +12,7 @@ import msgspec
 from bridge.db.database import Tx
 from bridge.domain.command import Command
 from bridge.domain.ids import EffectId, EffectKey, TenantId
+from bridge.sending.arrays import microseconds, numbers
 from bridge.sending.backlog import Message
 from bridge.sending.horizon import Snapshot
 
@@ -56,6 +57,7 @@ class Record(NamedTuple):
     state: int = 0
     spent: int = 0
     due_at: datetime | None = None
+    made: int | None = None  # the one id a plain success made, 0 for none; None where it is no plain success
 
 
 _LOOK = """
@@ -73,23 +75,44 @@ FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS w (tenant, low, room) CROS
 
 _VERSIONS = "SELECT tenant_id, version FROM sending_tenants WHERE tenant_id = ANY(%s) ORDER BY tenant_id FOR SHARE"
 
-# OFFSET 0 keeps each look-up a look-up by key, whatever the planner believes about the tables.
+# OFFSET 0 keeps each look-up a look-up by key, whatever the planner believes about the tables. The two times let the
+# executor leave out the partitions that cannot hold the rows.
 _LOAD = """
 SELECT w.id, e.key::text, e.command::text
-FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::timestamptz[]) AS w (tenant, id, sends, born)
+FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[]) AS w (tenant, id, sends)
 CROSS JOIN LATERAL
   (SELECT 1 FROM outbox WHERE tenant_id = w.tenant AND id = w.id AND sends = w.sends AND state = 0 OFFSET 0) AS o
 CROSS JOIN LATERAL
-  (SELECT key, command FROM effects WHERE tenant_id = w.tenant AND id = w.id AND created_at = w.born OFFSET 0) AS e
+  (SELECT key, command FROM effects WHERE tenant_id = w.tenant AND id = w.id AND created_at >= %s AND created_at <= %s
+   OFFSET 0) AS e
 """
 
 _LOAD_ANY = """
 SELECT w.id, e.key::text, e.command::text
-FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS w (tenant, id, born) CROSS JOIN LATERAL
-  (SELECT key, command FROM effects WHERE tenant_id = w.tenant AND id = w.id AND created_at = w.born OFFSET 0) AS e
+FROM unnest(%s::bigint[], %s::bigint[]) AS w (tenant, id) CROSS JOIN LATERAL
+  (SELECT key, command FROM effects WHERE tenant_id = w.tenant AND id = w.id AND created_at >= %s AND created_at <= %s
+   OFFSET 0) AS e
 """
 
-_INTEND = "INSERT INTO intents VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+_INTEND = """
+INSERT INTO intents (tenant_id, id, shard, epoch, sent_at, effect_ids, sends)
+SELECT w.tenant, w.id, w.shard, w.epoch, %(now)s, (%(effects)s::bigint[])[w.low:w.high], (%(sends)s::smallint[])[w.low:w.high]
+FROM unnest(%(tenants)s::bigint[], %(ids)s::bigint[], %(shards)s::smallint[], %(epochs)s::bigint[], %(lows)s::int[],
+  %(highs)s::int[]) AS w (tenant, id, shard, epoch, low, high)
+ON CONFLICT DO NOTHING
+"""
+
+# The common end, in numbers only: done at the first answer, with one id or none.
+_DONE = """
+WITH moved AS (
+  DELETE FROM outbox AS o USING unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::int[],
+    %s::bigint[]) AS w (tenant, id, sends, epoch, sent, milliseconds, made)
+  WHERE o.tenant_id = w.tenant AND o.id = w.id AND o.sends = w.sends RETURNING w.*
+)
+INSERT INTO attempts (tenant_id, effect_id, at, number, outcome, settles, epoch, sent_at, milliseconds, status, reason, created)
+SELECT tenant, id, %s, sends + 1, 'succeeded', 1, epoch, 'epoch'::timestamptz + sent * interval '1 microsecond', milliseconds,
+  200, 'ok', ('{"":' || made || '}')::json FROM moved
+"""
 
 _ARRAYS = """unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::text[], %s::smallint[], %s::bigint[],
     %s::timestamptz[], %s::int[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[]"""
@@ -185,35 +208,32 @@ async def claim(tx: Tx, wanted: Sequence[tuple[TenantId, int, int]]) -> list[Mes
     if not wanted:
         return []
     tenants, lows, rooms = zip(*wanted, strict=True)
-    rows = await tx.execute(_CLAIM, [list(tenants), list(lows), list(rooms)])
+    rows = await tx.execute(_CLAIM, [numbers(tenants), numbers(lows), numbers(rooms)], binary=True, prepare=True)
     return [Message._make(row) for row in await rows.fetchall()]
 
 
 async def lock_versions(tx: Tx, tenants: Iterable[TenantId]) -> dict[TenantId, int]:
     """Return the version of each tenant's settings and keep operators from changing them until the commit."""
-    rows = await tx.execute(_VERSIONS, [list(tenants)])
+    rows = await tx.execute(_VERSIONS, [list(tenants)], prepare=True)
     return {TenantId(tenant): version for tenant, version in await rows.fetchall()}
 
 
 async def load_ready(tx: Tx, messages: Sequence[Message]) -> dict[EffectId, Loaded]:
     """Return key and command of the messages that still stand in the table as they were claimed."""
-    rows = await tx.execute(
-        _LOAD,
-        [
-            [m.tenant_id for m in messages],
-            [m.id for m in messages],
-            [m.sends for m in messages],
-            [m.created_at for m in messages],
-        ],
-    )
+    if not messages:
+        return {}
+    born = [m.created_at for m in messages]
+    parameters = [numbers(m.tenant_id for m in messages), numbers(m.id for m in messages)]
+    parameters.append(numbers(m.sends for m in messages))
+    rows = await tx.execute(_LOAD, [*parameters, min(born), max(born)], prepare=True)
     return {EffectId(i): Loaded(EffectKey(k.replace("-", "")), _read(c)) for i, k, c in await rows.fetchall()}
 
 
 async def load(tx: Tx, messages: Sequence[Message]) -> dict[EffectId, Loaded]:
     """Return key and command of the messages, whatever their state."""
-    rows = await tx.execute(
-        _LOAD_ANY, [[m.tenant_id for m in messages], [m.id for m in messages], [m.created_at for m in messages]]
-    )
+    born = [m.created_at for m in messages]
+    parameters = [numbers(m.tenant_id for m in messages), numbers(m.id for m in messages), min(born), max(born)]
+    rows = await tx.execute(_LOAD_ANY, parameters)
     return {EffectId(i): Loaded(EffectKey(k.replace("-", "")), _read(c)) for i, k, c in await rows.fetchall()}
 
 
@@ -224,19 +244,39 @@ def _read(command: str) -> Command | None:
         return None
 
 
-async def intend(
-    tx: Tx,
-    *,
-    tenant_id: TenantId,
-    intent_id: int,
-    shard: int,
-    epoch: int,
-    messages: Sequence[Message],
-    now: datetime,
-) -> None:
+class Intended(NamedTuple):
+    """One tenant's part of a batch that is about to be sent."""
+
+    tenant_id: TenantId
+    intent_id: int
+    shard: int
+    epoch: int
+    messages: Sequence[Message]
+
+
+async def intend(tx: Tx, parts: Sequence[Intended], *, now: datetime) -> None:
     """Write down that these are about to be sent."""
+    if not parts:
+        return
+    lows, at = [], 1
+    for part in parts:
+        lows.append(at)
+        at += len(part.messages)
+    flat = [message for part in parts for message in part.messages]
     await tx.execute(
-        _INTEND, [tenant_id, intent_id, shard, epoch, now, [m.id for m in messages], [m.sends for m in messages]]
+        _INTEND,
+        {
+            "now": now,
+            "effects": numbers(m.id for m in flat),
+            "sends": numbers(m.sends for m in flat),
+            "tenants": numbers(part.tenant_id for part in parts),
+            "ids": numbers(part.intent_id for part in parts),
+            "shards": numbers(part.shard for part in parts),
+            "epochs": numbers(part.epoch for part in parts),
+            "lows": numbers(lows),
+            "highs": numbers(low + len(part.messages) - 1 for low, part in zip(lows, parts, strict=True)),
+        },
+        prepare=True,
     )
 
 
@@ -253,9 +293,19 @@ async def forget_intents(tx: Tx, intents: Sequence[tuple[TenantId, int]]) -> Non
 
 async def end(tx: Tx, records: Sequence[Record], *, now: datetime) -> int:
     """Take ended messages out of the outbox into history; return how many still stood as the records say."""
-    if not records:
-        return 0
-    return (await tx.execute(_END, [*_columns(records, 13), now, now])).rowcount
+    plain = [r for r in records if r.made is not None]
+    other = [r for r in records if r.made is None]
+    stood = 0
+    if plain:
+        columns = [numbers(column) for column in list(zip(*plain, strict=True))[:3]]
+        columns.append(numbers(r.epoch for r in plain))
+        columns.append(numbers(microseconds(r.sent_at) for r in plain))
+        columns.append(numbers(r.milliseconds for r in plain))
+        columns.append(numbers(r.made or None for r in plain))
+        stood = (await tx.execute(_DONE, [*columns, now], prepare=True)).rowcount
+    if other:
+        stood += (await tx.execute(_END, [*_columns(other, 13), now, now])).rowcount
+    return stood
 
 
 async def move(tx: Tx, records: Sequence[Record], *, now: datetime) -> int:

@@ -10,7 +10,7 @@ from bridge.db.database import Tx
 from bridge.domain.outcome import Deferred, InDoubt
 from bridge.sending import dispatcher, landing, retry, store
 from bridge.sending.horizon import Horizon
-from tests.simulation.scene import Worker
+from tests.simulation.scene import Lease, Worker
 
 NAMES = {
     "no_fence": "a worker that lost its lease still writes",
@@ -22,7 +22,6 @@ NAMES = {
     "no_settle_time": "finding nothing counts at once",
     "pause_unseen": "the owner's memory of a pause is believed",
     "partial_patch": "custom fields are written without those of others",
-    "late_outcome_wins": "an outcome without ownership moves the message",
 }
 
 
@@ -42,9 +41,6 @@ class Bugs:
         worker.dispatcher._is_stale = False
         return was_woken
 
-    def wake_at_settle(self, worker: Worker) -> None:
-        """Nobody says anything at the end."""
-
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
         """Put the bug in force."""
@@ -55,8 +51,8 @@ class Bugs:
 
     def _patches(self) -> list[tuple[Any, str, Any]]:  # noqa: PLR0911  a table
         match self.name:
-            case "no_fence" | "late_outcome_wins":
-                return [(dispatcher, "fence_all", _no_fence)]
+            case "no_fence":
+                return [(dispatcher, "fence_all", _no_fence), (Lease, "holds", lambda self, shard, epoch: True)]
             case "retry_instead_of_doubt":
                 real = landing.next_step
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.domain.command import AddNote, ChangeTags, CreateBooking, CreateCustomer, CreatedBy, SetCustomFields, UpdateBooking
 from bridge.domain.plan import Effect
+from bridge.sending.outbox import references
 from bridge.sending.retry import POLICIES
 from bridge.sending.wire import MARK
 from tests.simulation.asks import OURS, THEIRS, effects_of
@@ -39,7 +40,8 @@ async def check(history: "History") -> None:
         if state == "waiting":
             story.violations.append(f"{name} has no end")
         # Only what ServiceTitan refuses, or what needs it, may end unsent without a person.
-        if state in {DEAD, HELD} and key not in history.touched and not _may_fail(effect):
+        needed = references(effect.command)
+        if state in {DEAD, HELD} and history.touched.isdisjoint({key, *needed}) and not _may_fail(effect):
             story.violations.append(f"{name} was given up")
     _no_strangers(history, wanted)
     _in_order(history, wanted, seen, order)

@@ -48,8 +48,8 @@ WEIGHTS = {
     "deliver": 12,
     "redeliver": 3,
     "process": 14,
-    "late_put": 2,
-    "late_commit": 3,
+    "late_put": 4,
+    "late_commit": 4,
     "claim": 4,
     "intend": 6,
     "work": 20,
@@ -216,8 +216,7 @@ class History:
     # What our processes do.
 
     async def do_process(self, step: Step) -> None:
-        if self.late is None:  # a key that an open transaction has inserted would be waited for
-            await self.scene.process(self.worker(step.a), share=1 + step.b % 4)
+        await self.scene.process(self.worker(step.a), share=1 + step.b % 4)
 
     async def do_claim(self, step: Step) -> None:
         worker = self.worker(step.a)
@@ -241,7 +240,7 @@ class History:
         worker = self.worker(step.a)
         if worker.clock() > worker.lease.renewed + LEASE / 3:
             await worker.lease.tick(greedy=True)
-        if self.late is None and step.b % 8:
+        if step.b % 8:
             await self.scene.process(worker, share=4)
         await self.do_claim(step)
         self.scene.advance(0.1)
@@ -335,7 +334,7 @@ class History:
     async def _operate(self, step: Step, action: Action) -> None:
         tenant = self.tenant(step.a)
         effects = await self._effects(tenant)
-        if not effects or self.late is not None:
+        if not effects:
             return
         effect_id = EffectId(effects[step.b % len(effects)])
         async with self.scene.database.begin() as tx:
@@ -372,8 +371,6 @@ class History:
         await self._operate(step, Action.RELEASE)
 
     async def do_bulk(self, step: Step) -> None:
-        if self.late is not None:
-            return
         tenant = self.tenant(step.a)
         for row in await self.scene.rows(
             "SELECT replace(e.key::text, '-', '') FROM dead_messages d JOIN effects e ON e.id = d.effect_id"
@@ -412,7 +409,7 @@ class History:
 
     async def do_replay(self, step: Step) -> None:
         """Run a stored delivery again; every third time forced, which a person means."""
-        if not self.deliveries or self.late is not None:
+        if not self.deliveries:
             return
         tenant, source, delivery = self.deliveries[step.a % len(self.deliveries)]
         rows = await self.scene.rows(

@@ -37,7 +37,6 @@ async def settle(history: "History") -> None:
         if scene.time - worker.lease.renewed > LEASE / 3 or len(worker.lease.owned) < len(scene.shards):
             await worker.lease.tick(greedy=True)
         busy = await scene.process(worker, share=8)
-        history.bugs.wake_at_settle(worker)
         if history.bugs.may_claim(worker):
             busy += await worker.dispatcher.claim()
         await worker.dispatcher.commit_intents()

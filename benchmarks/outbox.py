@@ -1,0 +1,316 @@
+"""The outbox against a no-op far side, beside pgqueuer and procrastinate, all on one durable PostgreSQL in the same run.
+
+Ours runs with everything on: order per party, fence, committed intents, recorded outcomes with history, budget, breakers.
+
+    python benchmarks/outbox.py --json [--peers PYTHON] [--deep ROWS] [--held SECONDS]
+
+`--peers` is an interpreter that has pgqueuer and procrastinate (requirements/bench.in); without it only ours is measured.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bridge.db import migrations, ownership
+from bridge.db.database import Database
+from bridge.db.embedded import EmbeddedPostgres
+from bridge.domain.command import ContactMethod, CreateBooking, kind_of
+from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
+from bridge.domain.outcome import Outcome, Succeeded
+from bridge.domain.plan import Effect, effect_key
+from bridge.sending import outbox
+from bridge.sending.dispatcher import Dispatcher
+from bridge.sending.outbox import Wanted
+from bridge.sending.run import run
+from bridge.sending.settings import SendingSettings
+
+TENANTS = 20
+PARTIES = 5_000
+BATCH = 500
+DURABLE = {"shared_buffers": "1GB", "max_wal_size": "8GB", "max_connections": "60", "checkpoint_timeout": "15min"}
+SETTINGS = SendingSettings(batch=1_000, read=500, window=1_500, in_flight=500, rate=1e9, burst=1e9)
+
+
+class Everything:
+    """Ownership of all shards, without the thread."""
+
+    def __init__(self) -> None:
+        self.owned: Mapping[int, int] = {}
+        self.leaving: frozenset[int] = frozenset()
+
+    def holds(self, shard: int, epoch: int) -> bool:
+        return self.owned.get(shard) == epoch
+
+    def let_go(self, shard: int) -> None:
+        pass
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with EmbeddedPostgres(Path(folder), options=DURABLE) as running:
+            yield running.dsn
+
+
+def fresh(dsn: str, name: str) -> str:
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {name}")
+    host = psycopg.conninfo.conninfo_to_dict(dsn)["host"]
+    return f"postgresql://postgres@/{name}?host={host}"
+
+
+def effect(number: int, tenant: TenantId) -> Effect:
+    command = CreateBooking(
+        source="Website",
+        name="Pat Example",
+        summary="No cooling upstairs, the unit is about twelve years old.",
+        is_first_time_client=True,
+        contacts=(ContactMethod(type="MobilePhone", value="+15125550142"),),
+    )
+    key = effect_key(tenant_id=tenant, kind=kind_of(command), target="", inquiry_key=str(number))
+    return Effect(key=key, command=command, lane=f"party:{number % PARTIES}")
+
+
+async def fill(database: Database, count: int, *, first: int = 0) -> float:
+    """Put `count` effects and return how many per second."""
+    wanted = []
+    for number in range(first, first + count):
+        tenant = TenantId(1_000 + number % TENANTS)
+        wanted.append(
+            Wanted(tenant, SourceId("website"), DeliveryId(number), DecisionId(number), [effect(number, tenant)])
+        )
+    began = time.perf_counter()
+    for at in range(0, count, BATCH):
+        async with database.begin() as tx:
+            await outbox.put_many(tx, wanted[at : at + BATCH], now=datetime.now(UTC))
+    return count / (time.perf_counter() - began)
+
+
+class Counter:
+    """A far side that does nothing and counts; it says when the last has come."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.all = asyncio.Event()
+        self.began: dict[str, float] = {}
+        self.waits: list[float] = []
+
+    async def execute(self, client: Any, loaded: Any, refs: Any, *, now: datetime) -> Outcome:
+        if self.began:
+            started = self.began.pop(loaded.key, None)
+            if started is not None:
+                self.waits.append(time.perf_counter() - started)
+        return Succeeded(status=200, body={"": 1})
+
+    def recorded(self, record: Any) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            self.all.set()
+
+
+async def dispatcher_of(database: Database, far: Counter) -> Dispatcher:
+    owner = Everything()
+    async with database.begin() as tx:
+        now = datetime.now(UTC)
+        worker = await ownership.join(tx, name="bench", now=now)
+        await tx.execute("UPDATE shard_leases SET worker_id = NULL")
+        owner.owned = await ownership.take(tx, worker_id=worker, limit=64, now=now, lease=ownership.timedelta(hours=1))
+    return Dispatcher(
+        database,
+        clients=lambda _: None,  # type: ignore[arg-type,return-value]
+        ownership=owner,
+        clock=lambda: datetime.now(UTC),
+        execute=far.execute,
+        look_up=far.execute,  # type: ignore[arg-type]
+        settings=SETTINGS,
+        on_record=far.recorded,
+    )
+
+
+async def burn(database: Database, count: int) -> dict[str, float]:
+    """Send `count` waiting messages and return messages per second and the client's CPU per message."""
+    far = Counter(count)
+    dispatcher = await dispatcher_of(database, far)
+    stop = asyncio.Event()
+    cpu, began = time.process_time(), time.perf_counter()
+    working = asyncio.create_task(run(dispatcher, stop))
+    await far.all.wait()
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    stop.set()
+    dispatcher.wake()
+    await working
+    return {"per_second": round(count / seconds), "client_cpu_us": round(cpu / count * 1e6, 2), "messages": count}
+
+
+async def latency(database: Database, dsn: str, *, rate: int, seconds: float) -> dict[str, float]:
+    """Put one at a time and return how long each takes from commit to the call of the far side."""
+    far = Counter(10**9)
+    dispatcher = await dispatcher_of(database, far)
+    stop = asyncio.Event()
+    working = asyncio.create_task(run(dispatcher, stop, dsn=dsn))
+    await asyncio.sleep(0.3)
+    began = time.perf_counter()
+    for number in range(int(rate * seconds)):
+        wanted = effect(10**8 + number, TenantId(1_000))
+        async with database.begin() as tx:
+            await outbox.put(
+                tx,
+                tenant_id=TenantId(1_000),
+                source_id=SourceId("website"),
+                delivery_id=DeliveryId(1),
+                decision_id=DecisionId(1),
+                effects=[wanted],
+                now=datetime.now(UTC),
+            )
+        far.began[wanted.key] = time.perf_counter()
+        dispatcher.wake()
+        await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.perf_counter()))
+    await asyncio.sleep(0.5)
+    stop.set()
+    dispatcher.wake()
+    await working
+    waits = sorted(far.waits)
+    return {
+        "rate": rate,
+        "count": len(waits),
+        "p50_ms": round(statistics.median(waits) * 1e3, 2),
+        "p99_ms": round(waits[int(len(waits) * 0.99)] * 1e3, 2),
+    }
+
+
+async def deepen(database: Database, rows: int) -> float:
+    """Add `rows` waiting and as many finished messages with plain SQL, and return how long that took."""
+    began = time.perf_counter()
+    key = "lpad(to_hex(id), 32, '0')::uuid"
+    async with database.connection() as connection:
+        await connection.execute("SET synchronous_commit = off")
+        step = 500_000
+        for at in range(0, rows, step):
+            await connection.execute(
+                f"WITH n AS (SELECT nextval('effect_ids') AS id FROM generate_series(1, {min(step, rows - at)})),"
+                " w AS (INSERT INTO outbox (tenant_id, id, created_at, due_at, priority, kind, lane, source_id)"
+                " SELECT 1000 + id % 20, id, '2026-11-24', '2026-11-24', 5, 'create_booking', 'party:' || id % 5000,"
+                " 'website' FROM n), k AS (INSERT INTO effect_keys SELECT 1000 + id % 20, " + key + ", id, id FROM n)"
+                " INSERT INTO effects SELECT 1000 + id % 20, id, '2026-11-24', " + key + ", 'create_booking',"
+                " 'party:' || id % 5000, 'website', id, id, '', 5, NULL,"
+                ' \'{"type":"create_booking","source":"Website","name":"Pat Example","summary":"No cooling upstairs",'
+                '"is_first_time_client":true}\' FROM n'
+            )
+            await connection.execute(
+                f"INSERT INTO attempts (tenant_id, effect_id, at, number, outcome, settles, epoch)"
+                f" SELECT 1000 + g % 20, g, '2026-11-24', 1, 'succeeded', 1, 1 FROM generate_series({at}, {at + step}) g"
+            )
+        await connection.execute("SET synchronous_commit = on")
+    return time.perf_counter() - began
+
+
+async def measure(dsn: str, asked: argparse.Namespace) -> dict[str, Any]:
+    address = fresh(dsn, "ours")
+    migrations.upgrade(address)
+    database = Database(address, min_size=2, max_size=6)
+    await database.open()
+    found: dict[str, Any] = {}
+    found["put_per_second"] = round(await fill(database, asked.messages))
+    found["burn_down"] = await burn(database, asked.messages)
+    found["latency"] = await latency(database, address, rate=200, seconds=asked.seconds)
+    if asked.held:
+        found["held"] = await behind_a_held_transaction(database, address, asked)
+    if asked.deep:
+        seconds = await deepen(database, asked.deep)
+        found["deep"] = {
+            "rows": asked.deep,
+            "loaded_in_s": round(seconds),
+            **await burn_some(database, asked.messages),
+        }
+    found["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    await database.close()
+    return found
+
+
+async def behind_a_held_transaction(database: Database, address: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Hold a transaction with a snapshot and an id open, and burn down behind it again and again."""
+    before = []
+    for round_ in range(3):
+        await fill(database, asked.messages, first=(round_ + 10) * 10**7)
+        before.append((await burn(database, asked.messages))["per_second"])
+    async with await psycopg.AsyncConnection.connect(address) as holder:
+        await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await holder.execute("SELECT pg_current_xact_id(), count(*) FROM workers")
+        began, rates, round_ = time.perf_counter(), [], 20
+        while time.perf_counter() - began < asked.held:
+            await fill(database, asked.messages, first=round_ * 10**7)
+            rates.append((await burn(database, asked.messages))["per_second"])
+            round_ += 1
+        await holder.rollback()
+    normal = statistics.median(before)
+    return {
+        "seconds": asked.held,
+        "normal_per_second": normal,
+        "held_per_second": rates,
+        "share_at_the_end": round(statistics.median(rates[-3:]) / normal, 2),
+    }
+
+
+async def burn_some(database: Database, count: int) -> dict[str, Any]:
+    """Send the first `count` of very many waiting messages."""
+    return await burn(database, count)
+
+
+def peers(python: str, dsn: str, messages: int) -> dict[str, Any]:
+    script = Path(__file__).with_name("outbox_peers.py")
+    found = {}
+    for name, count in (("pgqueuer", messages), ("procrastinate", 2_000)):
+        done = subprocess.run(
+            [python, script, name, fresh(dsn, name), str(count)], capture_output=True, text=True, check=False
+        )
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        found[name] = json.loads(lines[-1]) if lines else {"error": done.stderr[-400:]}
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--held", type=float, default=0.0)
+    parser.add_argument("--deep", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--peers", default="")
+    asked = parser.parse_args()
+    report: dict[str, Any] = {"at": datetime.now(UTC).isoformat(), "cores": os.cpu_count(), "rounds": []}
+    with server() as dsn:
+        for _ in range(asked.rounds):
+            load = os.getloadavg()[0]
+            ours = uvloop.run(measure(dsn, asked))
+            found = {"load_before": round(load, 2), "ours": ours}
+            if asked.peers:
+                found |= peers(asked.peers, dsn, asked.messages // 2)
+                rate = found.get("pgqueuer", {}).get("per_second")
+                if rate:
+                    found["times_pgqueuer"] = round(ours["burn_down"]["per_second"] / rate, 2)
+            report["rounds"].append(found)
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
