@@ -109,7 +109,8 @@ async def _page(
 ) -> DeliveryPage:
     compiled = compile_query(query, tenant_id, sources)
     wanted = limit + 1
-    back_to = None
+    back_to: dict[str, Any] | None = None
+    last: dict[str, Any] | None
     if not compiled.payload:
         rows = await _rows(tx, compiled, cursor, wanted)
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, TypeVar
 
 from psycopg.rows import dict_row, kwargs_row
 
@@ -28,18 +28,18 @@ async def reading(database: Database) -> AsyncIterator[Tx]:
 async def rows_as(tx: Tx, kind: type[Row], query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
     """Return the rows of a query as structs whose fields are named like its columns."""
     async with tx.cursor(row_factory=kwargs_row(kind)) as cursor:
-        await cursor.execute(cast("LiteralString", query), values)
+        await cursor.execute(query, values)
         return await cursor.fetchall()
 
 
 async def rows_of(tx: Tx, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of a query as dicts."""
     async with tx.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(cast("LiteralString", query), values)
+        await cursor.execute(query, values)
         return await cursor.fetchall()
 
 
 async def value_of(tx: Tx, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
     """Return the first column of the first row, None where there is none."""
-    row = await (await tx.execute(cast("LiteralString", query), values)).fetchone()
+    row = await (await tx.execute(query, values)).fetchone()
     return row[0] if row else None

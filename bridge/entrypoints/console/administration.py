@@ -21,7 +21,7 @@ async def settings(request: Request[Any, Any, Any]) -> Response[str]:
 
 async def _page(seen: Visit, *, shown_once: str = "", link: str = "") -> Response[str]:
     is_admin = seen.may(Role.ADMIN)
-    values = {
+    values: dict[str, Any] = {
         "users": await people.users(seen.context.database) if is_admin else [],
         "tokens": await people.tokens(seen.context.database) if is_admin else [],
         "secrets": await sources.secrets(seen.context.database, seen.tenant_id),
@@ -36,7 +36,7 @@ async def _page(seen: Visit, *, shown_once: str = "", link: str = "") -> Respons
 
 @get("/audit", opt={"needs": Role.OPERATOR})
 async def audit_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """What people did."""
+    """Show what people did."""
     seen = visit(request)
     before = str(request.query_params.get("before", ""))[:18]
     tenants = [int(seen.tenant_id), *([0] if seen.may(Role.ADMIN) else [])]

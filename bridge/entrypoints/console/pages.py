@@ -94,7 +94,7 @@ async def today(request: Request[Any, Any, Any]) -> Response[str]:
 
 @get("/deliveries", opt=_VIEW)
 async def delivery_list(request: Request[Any, Any, Any]) -> Response[str]:
-    """The list with its search box; everything is in the URL."""
+    """Show the list with its search box; everything is in the URL."""
     seen = visit(request)
     text, cursor = _text(request, "q"), _text(request, "cursor", most=80)
     query = search.parse(text, seen.context.local(seen.tenant_id))
@@ -218,7 +218,7 @@ async def replay_preview(request: Request[Any, Any, Any]) -> Response[str]:
 
 @get("/outbox", opt=_VIEW)
 async def outbox_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """What waits to be sent, and what will not be."""
+    """Show what waits to be sent, and what will not be."""
     seen = visit(request)
     state, now = _text(request, "state", most=20), seen.context.clock()
     filters = {name: _text(request, name) for name in ("source", "reason", "kind")}
@@ -226,14 +226,14 @@ async def outbox_page(request: Request[Any, Any, Any]) -> Response[str]:
         seen.context.database, seen.tenant_id, state=state, source_id=filters["source"], reason=filters["reason"], kind=filters["kind"],
         after_id=_number(request, "after"), now=now,
     )  # fmt: skip
-    status = await outbox.outbox(seen.context.database, seen.tenant_id, now=now)
+    standing = await outbox.outbox(seen.context.database, seen.tenant_id, now=now)
     runs = await outbox.runs(seen.context.database, seen.tenant_id, limit=8)
     is_part = request.headers.get("hx-target") == "runs"
     return page(
         seen,
         "partials/runs.html" if is_part else "outbox.html",
         rows=rows,
-        status=status,
+        standing=standing,
         runs=runs,
         state=state,
         filters=filters,
@@ -300,7 +300,7 @@ async def source_page(request: Request[Any, Any, Any]) -> Response[str]:
 
 @get("/party/{customer_id:int}", opt=_VIEW)
 async def party(request: Request[Any, Any, Any]) -> Response[str]:
-    """A customer's whole story across sources."""
+    """Show a customer's whole story across sources."""
     seen = visit(request)
     customer_id = int(request.path_params["customer_id"])
     if not 0 < customer_id < 2**63:

@@ -39,7 +39,7 @@ async def _shown(
 
 @get("/review", opt={"needs": Role.VIEWER})
 async def queue(request: Request[Any, Any, Any]) -> Response[str]:
-    """What waits for a person."""
+    """Show what waits for a person."""
     seen = visit(request)
     asked = str(request.query_params.get("hold", ""))
     after = str(request.query_params.get("after", ""))
@@ -74,7 +74,7 @@ async def decide(request: Request[Any, Any, Any]) -> Response[str]:
     seen = visit(request)
     filled = await request.form()
     choice, hold_id = str(request.path_params["choice"]), _hold_id(request)
-    here = {"tenant_id": seen.tenant_id, "hold_id": hold_id}
+    here: dict[str, Any] = {"tenant_id": seen.tenant_id, "hold_id": hold_id}
     database, act = seen.context.database, seen.act(str(filled.get("reason", "")))
     if choice == "accept":
         ids = {

@@ -1,0 +1,42 @@
+"use strict";
+(() => {
+  const root = document.documentElement, one = (what) => document.querySelector(what), all = (what) => [...document.querySelectorAll(what)];
+  const kept = localStorage.getItem("theme"); if (kept) root.dataset.theme = kept;
+  const theme = () => { const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark"; localStorage.setItem("theme", root.dataset.theme); };
+  const say = (text) => { const place = one("#toast"); if (!place) return; const line = document.createElement("p"); line.className = "toast good"; line.textContent = text; place.replaceChildren(line); fade(); };
+  let timer; const fade = () => { clearTimeout(timer); timer = setTimeout(() => one("#toast")?.replaceChildren(), 5000); };
+  const copy = async (text) => { try { await navigator.clipboard.writeText(text); }
+    catch { const area = document.createElement("textarea"); area.value = text; document.body.append(area); area.select(); document.execCommand("copy"); area.remove(); } say("Copied."); };
+  const rows = () => all("tr[data-row]"), at = () => rows().findIndex((row) => "at" in row.dataset);
+  const move = (step) => { const list = rows(); if (!list.length) return; const next = Math.min(Math.max(at() + step, 0), list.length - 1);
+    list.forEach((row) => delete row.dataset.at); list[next].dataset.at = ""; list[next].scrollIntoView({ block: "nearest" }); };
+  let going = false;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select")) { if (event.key === "Escape") event.target.blur(); return; }
+    const key = event.key;
+    if (going) { going = false; const link = one(`nav a[data-key="${CSS.escape(key)}"]`); if (link) { event.preventDefault(); link.click(); } return; }
+    const review = one("[data-review]");
+    if (review) { const button = review.querySelector(`button[data-key="${CSS.escape(key)}"]`); if (button) { event.preventDefault(); button.click(); return; } }
+    const row = rows()[at()];
+    if (key === "/") { event.preventDefault(); one("[data-search]")?.focus(); }
+    else if (key === "j") move(1);
+    else if (key === "k") move(-1);
+    else if (key === "Enter" && row && !event.target.closest("a, button, summary")) row.querySelector("a")?.click();
+    else if (key === "g") { going = true; setTimeout(() => { going = false; }, 1500); }
+    else if (key === "x" && row) { const box = row.querySelector("input[type=checkbox]"); if (box) box.checked = !box.checked; }
+    else if (key === "r") one('[data-action="r"]')?.click();
+    else if (key === "c") copy(row ? row.querySelector("a").href : location.href);
+    else if (key === ".") one("[data-live]")?.click();
+    else if (key === "t") theme();
+    else if (key === "?") location.href = "/help";
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-theme-toggle]")) theme();
+    const copied = event.target.closest("[data-copy]"); if (copied) copy(copied.dataset.copy || location.href.split("#")[0]);
+    for (const open of all("details.drop[open]")) if (!open.contains(event.target)) open.open = false;
+  });
+  document.addEventListener("change", (event) => { if (event.target.matches("[data-submit]")) event.target.form.submit(); });
+  document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "toast") fade(); });
+})();
