@@ -124,11 +124,11 @@ class ScriptDeciders:
     async def complete(self, database: Database, delivery: Delivery, *, attempts: int, now: datetime) -> Delivery:
         return delivery
 
-    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[Inquiry]) -> list[Match]:
+    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
         return [Unmatched() for _ in inquiries]
 
     async def plan(
-        self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime
+        self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime, **_: Any
     ) -> Plan:
         assert isinstance(inquiry, BookingInquiry)
         ask = msgspec.json.decode(inquiry.message)
