@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Self
 
 from bridge.connectors.base import Connector
 from bridge.db.database import Database
@@ -12,7 +13,8 @@ from bridge.reports.search import Local
 from bridge.settings import Settings, SourceSettings, TenantSettings
 
 
-class AppContext(NamedTuple):
+@dataclass(frozen=True)
+class AppContext:
     """The pieces that requests are answered with; `draining` is set when the process is told to end."""
 
     database: Database
@@ -20,6 +22,10 @@ class AppContext(NamedTuple):
     connectors: Mapping[str, Connector]
     clock: Callable[[], datetime]
     draining: asyncio.Event
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return itself: Litestar copies what routes carry, and connections cannot be copied."""
+        return self
 
     def tenant(self, tenant_id: int) -> TenantSettings | None:
         """Return a configured tenant, None for others."""

@@ -73,7 +73,7 @@ async def of_delivery(context: AppContext, story: Story, *, now: datetime, body:
                 Anew(
                     inquiry=inquiry,
                     match=match,
-                    plan=await deciders.plan(tx, delivery, inquiry, match, nonce="", now=now),
+                    plan=await deciders.plan(tx, delivery, inquiry, match, nonce="", pending={}, now=now),
                 )
             )
     if not anew:
@@ -144,4 +144,5 @@ def masked(change: Change, story: Story) -> Change:
 
 
 def _hidden(command: Command, known: tuple[str, ...]) -> Command:
-    return msgspec.convert(masking.tree(msgspec.to_builtins(command), known), Command)
+    hidden: Command = msgspec.convert(masking.tree(msgspec.to_builtins(command), known), Command)
+    return hidden

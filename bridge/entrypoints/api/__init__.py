@@ -1,0 +1,70 @@
+"""The same reports and operations as JSON under /api/v1: tokens, cursors, idempotent writes, problem JSON, an OpenAPI document."""
+
+from typing import Any
+
+import structlog
+from litestar import Request, Response, Router, get
+from litestar.exceptions import HTTPException
+
+from bridge.entrypoints.access import PUBLIC, Refused, authorize
+from bridge.entrypoints.api import document, reads, writes
+from bridge.entrypoints.context import AppContext
+from bridge.entrypoints.problems import MEDIA_TYPE, problem
+from bridge.reports.deliveries import CursorInvalid
+
+_SLUGS = {
+    400: "request_unreadable",
+    404: "unknown",
+    405: "method_unsupported",
+    413: "body_too_large",
+    415: "content_type_unsupported",
+}
+
+
+def api_router(context: AppContext) -> Router:
+    """Return the API, below /api/v1."""
+    return Router(
+        path="/api/v1",
+        route_handlers=[*reads.HANDLERS, *writes.HANDLERS, openapi],
+        guards=[authorize],
+        opt={"context": context, "api": True},
+        exception_handlers={CursorInvalid: _cursor, Refused: _refuse, HTTPException: _refuse, Exception: _break},
+    )
+
+
+@get("/openapi.json", opt={"needs": PUBLIC}, include_in_schema=False, sync_to_thread=False)
+def openapi() -> Response[dict[str, Any]]:
+    """Return the document of this API; it holds no data."""
+    return Response(content=document.openapi([*reads.HANDLERS, *writes.HANDLERS]))
+
+
+def _answer(status: int, reason: str, detail: str) -> Response[bytes]:
+    headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+    return Response(
+        content=problem(status, reason, detail=detail),
+        status_code=status,
+        media_type=MEDIA_TYPE.decode(),
+        headers=headers,
+    )
+
+
+def _cursor(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return _answer(400, "cursor_invalid", str(error))
+
+
+def _refuse(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Say what is wrong with a request, and nothing of how we know."""
+    if isinstance(error, Refused):
+        return _answer(error.status_code, error.reason, error.detail)
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _answer(status, _SLUGS.get(status, "request_unreadable"), "")
+
+
+def _break(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Log where it broke, and tell the client nothing of it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
+    structlog.get_logger().error("api.failed", path=request.url.path, error=type(error).__name__, place=place)
+    return _answer(500, "internal", "")
