@@ -1,6 +1,6 @@
 """Every metric, once. Labels are sources, reasons and states of ours: bounded, and never a value of a stranger."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from bridge import __version__
 
@@ -46,3 +46,8 @@ mirror_age_seconds = Gauge(
 )
 build_info = Gauge("bridge_build_info", "The version that runs.", ["version"], registry=registry)
 build_info.labels(__version__).set(1)
+
+
+def expose(port: int, *, host: str) -> None:
+    """Serve /metrics on a port of its own: `serve` takes the configured one, `work` the next, so that both may run on a machine."""
+    start_http_server(port, addr=host, registry=registry)

@@ -10,10 +10,13 @@ import structlog
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 
-from bridge import bootstrap
+from bridge import bootstrap, connectors
 from bridge.db import migrations
 from bridge.db.database import UNREACHABLE, Database
-from bridge.entrypoints import health, webhooks
+from bridge.entrypoints import health, metrics, webhooks
+from bridge.entrypoints.api import api_router
+from bridge.entrypoints.console import console_router
+from bridge.entrypoints.context import AppContext
 from bridge.entrypoints.problems import MEDIA_TYPE, problem
 from bridge.entrypoints.server import serve
 from bridge.intake.gate import Door
@@ -78,10 +81,19 @@ class Application:
             secret_used=self._secret_uses.note,
             public_url=bootstrap.public_url_of(self.settings),
         )
+        context = AppContext(
+            database=self.database,
+            settings=self.settings,
+            connectors={kind: connectors.get_connector(kind) for kind in self._kinds()},
+            clock=bootstrap.wall_clock,
+            draining=self.draining,
+        )
         return Litestar(
             route_handlers=[
                 webhooks.mount(hooks),
                 *health.handlers(readiness=self._not_ready, draining=self.draining),
+                console_router(context),
+                api_router(context),
             ],
             lifespan=[self._lifespan],
             exception_handlers={HTTPException: _refuse, Exception: _break},
@@ -89,6 +101,9 @@ class Application:
             logging_config=None,
             debug=False,
         )
+
+    def _kinds(self) -> set[str]:
+        return {source.connector for source in self.settings.sources.values()}
 
     def reload(self, settings: Settings) -> None:
         """Use another version of the config from the next request on."""
@@ -140,6 +155,8 @@ async def run(settings: Settings, *, dsn: str, handle_signals: bool = True) -> N
     """Serve until a signal comes; every acknowledged delivery is committed before this returns."""
     application = Application(settings, dsn=dsn)
     server = settings.server
+    if server.metrics_port is not None:
+        metrics.expose(server.metrics_port, host=server.host)
     await serve(
         application.build(),
         host=server.host,

@@ -14,7 +14,7 @@ from bridge import bootstrap, pipeline
 from bridge.db.database import UNREACHABLE, Database
 from bridge.db.ownership import LeaseLost, Ownership, shard_of
 from bridge.domain.ids import TenantId
-from bridge.entrypoints import metrics
+from bridge.entrypoints import janitor, metrics
 from bridge.entrypoints.server import stop_on_signals
 from bridge.intake import queue
 from bridge.intake.queue import Queued
@@ -158,11 +158,14 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     processor = Processor(
         database, deciders=deciders, ownership=ownership, settings=settings, on_effects=dispatcher.wake
     )
+    if settings.server.metrics_port is not None:
+        metrics.expose(settings.server.metrics_port + 1, host=settings.server.host)
     ownership.start()
     tasks = [
         asyncio.create_task(processor.run(stop), name="processor"),
         asyncio.create_task(sending.run(dispatcher, stop, dsn=dsn), name="sending"),
         asyncio.create_task(_listen(dsn, processor), name="ear"),
+        asyncio.create_task(janitor.run(database, settings, stop), name="janitor"),
     ]
     _log.info("worker.started", name=name)
     try:
