@@ -114,6 +114,7 @@ class Dispatcher:
         self._stale: list[tuple[TenantId, int]] = []
         self._looking: set[int] = set()
         self._rotation = 0
+        self._patience = timedelta(seconds=self.settings.http_timeout)
         self._is_stale = True
         self._has_more = False
         self._read_again_at = clock()
@@ -139,10 +140,11 @@ class Dispatcher:
 
     async def rest(self) -> None:
         """Sleep until woken or until something falls due."""
-        wait = (self.next_at(now=self._clock()) - self._clock()).total_seconds()
-        if wait > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), wait)
+        now = self._clock()
+        wait = (self.next_at(now=now) - now).total_seconds()
+        with contextlib.suppress(TimeoutError):
+            # A millisecond at least: what is due and cannot go yet (a probe is out) must not spin the loop.
+            await asyncio.wait_for(self._awake.wait(), max(wait, 0.001))
 
     def _runs_low(self) -> bool:
         """Tell whether reading on is worth it before the poll: the last read was full and little is left in memory."""
@@ -223,18 +225,20 @@ class Dispatcher:
         """Perform one committed intent and keep what came of it for the next record."""
         intent, message = flight.intent, flight.message
         outcome: Outcome
-        waited = self._clock() - flight.sent_at
+        now = self._clock()
         # A flight that stood still since its intent may not go: whoever looks it up counts from the intent.
-        if waited.total_seconds() > self.settings.http_timeout or not self._ownership.holds(intent.shard, intent.epoch):
+        if now - flight.sent_at > self._patience or not self._ownership.holds(intent.shard, intent.epoch):
             outcome = Deferred(reason=Reason.NOT_SENT, backpressure=True, retry_after=0.0)
         elif flight.loaded.command is None:
             outcome = Rejected(reason=Reason.COMMAND_UNREADABLE)
-        elif missing := [key for key in references(flight.loaded.command) if key not in flight.refs]:
+        elif message.waits_for and (
+            missing := [key for key in references(flight.loaded.command) if key not in flight.refs]
+        ):
             outcome = Rejected(reason=Reason.REFERENCE_UNKNOWN, detail=f"effect {missing[0]} created no id")
         else:
             try:
                 client = self._clients(message.tenant_id)
-                outcome = await self._execute(client, flight.loaded, flight.refs, now=self._clock())
+                outcome = await self._execute(client, flight.loaded, flight.refs, now=now)
             except Exception as error:
                 # A bug of ours, maybe after bytes went out: look before anything is sent again.
                 log.exception("attempt.broken", extra={"effect_id": message.id, "tenant_id": message.tenant_id})

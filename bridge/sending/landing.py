@@ -86,7 +86,8 @@ def record_of(landed: Landed, *, now: datetime) -> Record:
 
 def _plain(landed: Landed, outcome: Succeeded) -> Record | None:
     """Return the record of a success with one id or none, which is nearly every one; None for others."""
-    flight, body = landed.flight, outcome.body
+    flight = landed.flight
+    body = outcome.body if isinstance(outcome.body, dict) else None
     if body and (len(body) != 1 or "" not in body):
         return None
     message = flight.message
@@ -129,7 +130,9 @@ def _evidence(landed: Landed) -> Record:
     )
     match outcome:
         case Succeeded(body=body):
-            return record._replace(outcome="succeeded", created=_encode(body).decode() if body else None)
+            return record._replace(
+                outcome="succeeded", created=_encode(body).decode() if isinstance(body, dict) and body else None
+            )
         case Rejected(detail=detail, problem=problem):
             name = "rejected"
         case Deferred(detail=detail, problem=problem):

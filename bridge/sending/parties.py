@@ -17,7 +17,7 @@ from bridge.domain.command import (
 )
 from bridge.domain.ids import EffectKey
 from bridge.domain.merge import merge_fields
-from bridge.domain.outcome import Outcome, Rejected, Succeeded
+from bridge.domain.outcome import Deferred, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.sending.landing import Absent, Finding, Found, LookFailed, Unknowable
 from bridge.sending.wire import Refs, address, contact, digits, is_marked, marked, resolve, same_contact
@@ -195,6 +195,10 @@ async def set_custom_fields(client: ServiceTitan, command: SetCustomFields, refs
         read = await party.get(target)
         if not isinstance(read, Succeeded):
             return read
+    if read.body.name is None:
+        # ServiceTitan is known to answer null where a value belongs. On the word of such a record the list of others'
+        # fields would be replaced with nothing.
+        return Deferred(reason=Reason.ANSWER_UNREADABLE, detail="the record came without its name, so it is not whole")
     merged = merge_fields(command.changes, _fields(read.body.custom_fields), theirs_changed_at=read.body.modified_on)
     if merged.conflicts:
         first = merged.conflicts[0]
@@ -210,7 +214,7 @@ async def set_custom_fields(client: ServiceTitan, command: SetCustomFields, refs
         return written
     back = await party.get(target)
     if not isinstance(back, Succeeded):
-        return written  # it was accepted; the read-back is a check, not the effect
+        return Succeeded(status=written.status, body={})  # it was accepted; the read-back is a check, not the effect
     stands = _fields(back.body.custom_fields)
     # A read may trail our write by minutes and show the list as it was before: that proves nothing.
     if stands != _fields(read.body.custom_fields):

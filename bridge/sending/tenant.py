@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bridge.domain.budget import Budget
 from bridge.domain.ids import TenantId
-from bridge.domain.outcome import Deferred, Outcome
+from bridge.domain.outcome import Deferred, Outcome, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.sending.backlog import Backlog, Message
 from bridge.sending.breaker import Breakers, error_class
@@ -66,6 +66,8 @@ class Tenant:
 
     def take_note(self, message: Message, outcome: Outcome, *, now: datetime) -> list[BreakerRow]:
         """Let budget and breakers learn from an outcome; return the breakers that changed, to be written down."""
+        if type(outcome) is Succeeded and not self.breakers.all:
+            return []
         if isinstance(outcome, Deferred) and outcome.reason == Reason.RATE_LIMITED:
             self.budget.refused(now=now, retry_after=outcome.retry_after)
         family = message.policy.family

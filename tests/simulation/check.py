@@ -3,7 +3,15 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from bridge.domain.command import AddNote, ChangeTags, CreateBooking, CreateCustomer, CreatedBy, SetCustomFields, UpdateBooking
+from bridge.domain.command import (
+    AddNote,
+    ChangeTags,
+    CreateBooking,
+    CreateCustomer,
+    CreatedBy,
+    SetCustomFields,
+    UpdateBooking,
+)
 from bridge.domain.plan import Effect
 from bridge.sending.outbox import references
 from bridge.sending.retry import POLICIES
