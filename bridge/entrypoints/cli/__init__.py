@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -61,7 +62,8 @@ class _Lazy(click.RichGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(_COMMANDS)
+        here = Path(__file__).parent
+        return [name for name, place in _COMMANDS.items() if (here / f"{place.partition(':')[0]}.py").exists()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         place = _COMMANDS.get(cmd_name)

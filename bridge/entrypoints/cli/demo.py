@@ -128,7 +128,7 @@ def demo(once: bool, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(state, indent=2))
         else:
-            _tell(demonstration, state, secrets["website"], run)
+            _tell(demonstration, state, secrets["website"], run, link=_first_admin(own))
         if once:
             if not state["as_expected"]:
                 raise Stop(Exit.PROBLEMS, "a sample did not have exactly its expected effect")
@@ -229,7 +229,29 @@ def _end_state(
     }
 
 
-def _tell(demonstration: Demo, state: dict[str, Any], secret: str, run: str) -> None:
+def _first_admin(dsn: str) -> str:
+    """Add the demo's administrator and return the path of a link that logs in once."""
+    import asyncio
+
+    from bridge.bootstrap import wall_clock
+    from bridge.db.database import Database
+    from bridge.operations import users
+    from bridge.operations.audit import Act
+    from bridge.operations.users import Role
+
+    async def make() -> str:
+        database = Database(dsn)
+        await database.open()
+        act = Act(by="demo", now=wall_clock())
+        await users.add(database, act, login="demo@example.com", role=Role.ADMIN)
+        _, path = await users.make_link(database, act, login="demo@example.com")
+        await database.close()
+        return path
+
+    return asyncio.run(make())
+
+
+def _tell(demonstration: Demo, state: dict[str, Any], secret: str, run: str, *, link: str) -> None:
     from bridge.entrypoints.cli.demo_samples import signed_website
 
     headers, body = signed_website(
@@ -243,7 +265,7 @@ def _tell(demonstration: Demo, state: dict[str, Any], secret: str, run: str) -> 
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(state["effects"].items()))
     demonstration.say()
     demonstration.say(f"In ServiceTitan's ledger: {counted or 'nothing'}.")
-    demonstration.say(f"Console     {base}/")
+    demonstration.say(f"Console     {base}{link}   (logs in once)")
     demonstration.say(f"API         {base}/api/v1")
     demonstration.say(f"ServiceTitan (simulated)  http://127.0.0.1:{demonstration.simulator_port}/_simulator/docs")
     demonstration.say()
