@@ -184,7 +184,9 @@ async def find_contact_updated(client: ServiceTitan, command: UpdateContact, ref
     return Found(ids={"": command.contact_id}) if is_done else Absent()
 
 
-async def set_custom_fields(client: ServiceTitan, command: SetCustomFields, refs: Refs) -> Outcome:
+async def set_custom_fields(  # noqa: PLR0911  each way it can end
+    client: ServiceTitan, command: SetCustomFields, refs: Refs
+) -> Outcome:
     """Read, merge, write the whole list, read it back: ServiceTitan erases what a PATCH leaves out."""
     party, target = family(client, command.party), resolve(command.target, refs)
     read = await party.get(target)

@@ -8,6 +8,7 @@ from typing import NamedTuple, assert_never
 import msgspec
 
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
+from bridge.domain.reasons import Reason
 
 FAR_SIDE_TIMEOUT = timedelta(seconds=100)  # ServiceTitan ends a request of its own accord after this long
 READ_LAG = timedelta(seconds=180)  # reads were seen to trail writes by one to three minutes
@@ -102,6 +103,9 @@ def next_step(
     match outcome:
         case Succeeded():
             return Done()
+        case Rejected(reason=Reason.NOT_FOUND | Reason.REFERENCE_MISSING) if _may_be_lag(policy, spent):
+            pause = backoff(policy, spent)
+            return Again(due_at=now + timedelta(seconds=pause + jitter(seed, spent, 0.2 * pause)), spends=True)
         case Rejected(reason=reason):
             return Dead(reason=reason)
         case InDoubt():
@@ -117,6 +121,11 @@ def next_step(
             return Again(due_at=now + timedelta(seconds=pause + jitter(seed, spent, 0.2 * pause)), spends=True)
         case _:
             assert_never(outcome)
+
+
+def _may_be_lag(policy: Policy, spent: int) -> bool:
+    """Tell whether what was not found may be too young to be read: tries so far cover less than the lag of reads."""
+    return sum(backoff(policy, number) for number in range(spent)) < READ_LAG.total_seconds()
 
 
 def backoff(policy: Policy, spent: int) -> float:

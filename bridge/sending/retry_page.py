@@ -12,6 +12,7 @@ This page is printed from `bridge/sending/retry.py` and tested against it.
 | --- | --- | --- |
 | success | done; the message leaves the outbox | - |
 | refused for good (4xx) | dead, with the field-level reason; a person may retry it | - |
+| not found | again until the tries cover {READ_LAG.total_seconds():g} s, since reads trail writes; then dead | yes |
 | custom field changed on both sides | held for a person | - |
 | 429, maintenance | again after the whole Retry-After ({PAUSE_AFTER_BACKPRESSURE:g} s where none is named), plus up to 10 % | no |
 | credentials refused | the tenant rests, one probe at a time | no |

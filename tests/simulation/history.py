@@ -1,5 +1,6 @@
 """One history: steps drawn from a seed, played on the scene, then everything settled and checked against the ledger."""
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -74,6 +75,7 @@ WEIGHTS = {
     "replay": 3,
     "config": 1,
     "skew": 1,
+    "zombie": 3,
 }
 
 
@@ -289,6 +291,23 @@ class History:
         if worker.lease.worker_id:
             await worker.lease.leave()
         self.workers[self.workers.index(worker)] = Worker(self.scene, skew=0.0)
+
+    async def do_zombie(self, step: Step) -> None:
+        """Let a worker stand still until another has taken over, and then go on as if nothing had been."""
+        still, other = self.worker(step.a), self.worker(step.a + 1)
+        await self.scene.process(still, share=4)
+        await self.do_claim(Step("claim", step.a))
+        self.scene.advance(32.0)
+        await other.lease.tick(greedy=True)
+        await self.do_claim(Step("claim", step.a + 1))
+        self.scene.advance(0.1)
+        for worker in (still, other) if step.b % 2 else (other, still):
+            with contextlib.suppress(LeaseLost):
+                await worker.dispatcher.commit_intents()
+            while worker.dispatcher.outbound:
+                await worker.launch()
+            if step.b % 3:
+                await worker.fly_home()
 
     async def do_skew(self, step: Step) -> None:
         from datetime import timedelta

@@ -1,0 +1,161 @@
+"""kill -9 at each named point, with real processes, a real PostgreSQL and the simulator over real sockets."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from bridge.db.database import Database
+from bridge.domain.command import ContactMethod, CreateBooking, kind_of
+from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
+from bridge.domain.plan import Effect, effect_key
+from bridge.sending import outbox
+
+ROOT = Path(__file__).parents[2]
+TENANT = TenantId(1000001)
+POINTS = (
+    "before_intent_commit",
+    "after_intent_commit",
+    "before_send",
+    "after_bytes_sent",
+    "after_response",
+    "before_outcome_commit",
+    "during_outcome_commit",
+    "after_outcome_commit",
+)
+COUNT = 40
+
+
+@pytest.fixture
+def simulator(free_port: int) -> Iterator[str]:
+    """The simulator as a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "bridge", "simulator", "--port", str(free_port)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://127.0.0.1:{free_port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+async def far(simulator: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A way to ask the simulator."""
+    async with httpx.AsyncClient(base_url=simulator, timeout=10) as client:
+        for _ in range(200):
+            try:
+                await client.get("/_simulator/ledger")
+            except httpx.HTTPError:
+                await asyncio.sleep(0.1)
+            else:
+                break
+        yield client
+
+
+def start(dsn: str, simulator: str, point: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("worker.py"), dsn, simulator, point],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+async def put(database: Database, numbers: range) -> list[str]:
+    effects = []
+    for number in numbers:
+        command = CreateBooking(
+            source="Website",
+            name=f"Person {number}",
+            summary="asks",
+            is_first_time_client=True,
+            contacts=(ContactMethod(type="Phone", value="+15125550142"),),
+        )
+        key = effect_key(tenant_id=TENANT, kind=kind_of(command), target="", inquiry_key=str(number))
+        effects.append(Effect(key=key, command=command, lane=f"party:{number % 7}"))
+    async with database.begin() as tx:
+        await outbox.put(
+            tx,
+            tenant_id=TENANT,
+            source_id=SourceId("website"),
+            delivery_id=DeliveryId(1),
+            decision_id=DecisionId(1),
+            effects=effects,
+            now=datetime.now(UTC),
+        )
+    return [effect.key for effect in effects]
+
+
+async def empty(database: Database, *, seconds: float) -> None:
+    """Wait until the outbox is empty."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                async with database.connection() as connection:
+                    row = await (await connection.execute("SELECT count(*) FROM outbox")).fetchone()
+            except psycopg.Error:
+                row = None
+            if row == (0,):
+                return
+            await asyncio.sleep(0.1)
+
+
+async def made(far: httpx.AsyncClient) -> list[str]:
+    answer = (await far.get("/_simulator/ledger", params={"kind": "booking.created", "entries": "true"})).json()
+    entries = answer["entries"] if isinstance(answer, dict) else answer
+    return [entry["externalId"] for entry in entries]
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
+    database: Database, database_dsn: str, simulator: str, far: httpx.AsyncClient, point: str
+) -> None:
+    wanted = await put(database, range(COUNT))
+    dying = start(database_dsn, simulator, point)
+    await asyncio.to_thread(dying.wait, 30)
+    assert dying.returncode == -signal.SIGKILL
+    living = start(database_dsn, simulator, "")
+    try:
+        await empty(database, seconds=40)
+        assert sorted(await made(far)) == sorted(wanted)
+    finally:
+        living.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(living.wait, 20)
+    assert living.returncode == 0
+
+
+async def test_connections_cut_again_and_again_lose_nothing(
+    database: Database, database_dsn: str, simulator: str, far: httpx.AsyncClient
+) -> None:
+    workers = [start(database_dsn, simulator, "") for _ in range(2)]
+    wanted = []
+    try:
+        async with await psycopg.AsyncConnection.connect(database_dsn, autocommit=True) as storm:
+            for part in range(5):
+                wanted += await put(database, range(part * 20, part * 20 + 20))
+                await storm.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND pid <> pg_backend_pid() AND application_name = ''"
+                )
+                await asyncio.sleep(0.4)
+        await empty(database, seconds=40)
+        assert sorted(await made(far)) == sorted(wanted)
+    finally:
+        for worker in workers:
+            worker.kill()
+            await asyncio.to_thread(worker.wait, 20)
