@@ -20,6 +20,7 @@ from bridge.intake.gate import Accepted, Answered, Door, Refused, judge, without
 from bridge.intake.ledger import Decided, Story
 from bridge.intake.queue import Queued
 from bridge.intake.store import Arrival, DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused, Stored
+from bridge.pipeline.sentences import sentence
 from bridge.sending import outbox
 from bridge.sending.outbox import Wanted
 
@@ -239,7 +240,8 @@ async def _decide(
     states = {made.state for made in decided}
     state = next(name for name in ("failed", "held", "processed", "ignored") if name in states)
     reason = next(made.reason for made in decided if made.state == state)
-    return _story(delivery, queued, state=state, reason=reason, decided=tuple(decided))
+    said = sentence(decided[0]) if state == "processed" else ""
+    return _story(delivery, queued, state=state, reason=reason, sentence=said, decided=tuple(decided))
 
 
 async def _write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: datetime) -> None:
