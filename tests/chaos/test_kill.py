@@ -72,7 +72,8 @@ def start(dsn: str, simulator: str, point: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
     )
     assert process.stdout is not None
-    process.stdout.readline()
+    with process.stdout as said:
+        assert said.readline() == b"ready\n"
     return process
 
 

@@ -1,0 +1,95 @@
+# ruff: noqa: SLF001  the statements themselves are what is explained
+"""The hot statements keep their plans: with empty statistics, with very many rows, behind a blocked lane."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bridge.db.database import Database
+from bridge.sending import outbox, store
+from bridge.sending.arrays import numbers
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+FILL = """
+WITH n AS (SELECT nextval('effect_ids') AS id FROM generate_series(1, {rows})),
+ w AS (INSERT INTO outbox (tenant_id, id, created_at, due_at, priority, kind, lane, source_id)
+   SELECT 1 + id % 4, id, '2026-11-24', '2026-11-24', 5, 'create_booking', {lane}, 'website' FROM n),
+ k AS (INSERT INTO effect_keys SELECT 1 + id % 4, lpad(to_hex(id), 32, '0')::uuid, id, id FROM n)
+INSERT INTO effects SELECT 1 + id % 4, id, '2026-11-24', lpad(to_hex(id), 32, '0')::uuid, 'create_booking', {lane}, 'website',
+  id, id, '', 5, NULL, '{{}}' FROM n
+"""
+FINISHED = """
+INSERT INTO attempts (tenant_id, effect_id, at, number, outcome, settles, epoch)
+SELECT 1 + g % 4, g, '2026-11-24', 1, 'succeeded', 1, 1 FROM generate_series(1, {rows}) g
+"""
+
+
+async def explain(database: Database, query: str, parameters: Any) -> tuple[str, int]:
+    """Return the plan and the buffers a statement touches; what it writes is rolled back."""
+    async with database.connection() as connection, connection.transaction(force_rollback=True):
+        rows = await connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {query}", parameters)
+        text = "\n".join(row[0] for row in await rows.fetchall())
+    first = re.search(r"Buffers: shared(.*)", text)
+    return text, sum(map(int, re.findall(r"(?:hit|read)=(\d+)", first[1]))) if first else 0
+
+
+def statements(ids: list[int]) -> dict[str, tuple[str, list[Any], str]]:
+    """Return each hot statement with parameters for 100 messages, and the index it must walk."""
+    tenants = [1 + i % 4 for i in ids]
+    zeros = [0] * len(ids)
+    return {
+        "claim": (store._CLAIM, ["{1,2,3,4}", "{0,0,0,0}", "{25,25,25,25}"], "pk_outbox"),
+        "load": (store._LOAD, [numbers(tenants), numbers(ids), numbers(zeros), NOW, NOW], "pk_outbox"),
+        "done": (
+            store._DONE,
+            [*map(numbers, (tenants, ids, zeros, zeros, zeros, zeros, zeros)), NOW],
+            "pk_outbox",
+        ),
+        "evidence": (store._EVIDENCE, [numbers(tenants), numbers(ids)], "attempts"),
+        "standing": (store._STANDING, [numbers(tenants), numbers(ids)], "pk_outbox"),
+        "keys": (
+            outbox._KNOWN,
+            [numbers(tenants), "{" + ",".join(f"{i:032x}" for i in ids) + "}"],
+            "pk_effect_keys",
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("waiting", "finished", "lane", "is_analyzed"),
+    [
+        (1_000, 0, "'party:' || id % 500", False),
+        (100_000, 200_000, "'party:' || id % 5000", False),
+        (100_000, 200_000, "'party:' || id % 5000", True),
+        (50_000, 0, "'party:hot'", False),
+    ],
+)
+@pytest.mark.timeout(180)
+async def test_hot_statements_walk_their_index(
+    database: Database, waiting: int, finished: int, lane: str, is_analyzed: bool
+) -> None:
+    async with database.connection() as connection:
+        # Statistics as of the empty tables: what a queue has right after a burst.
+        for table in ("outbox", "effects", "effect_keys", "attempts"):
+            await connection.execute(
+                f"ALTER TABLE {table if table not in ('effects', 'attempts') else table + '_p2_rest'}"
+                " SET (autovacuum_enabled = off)"
+            )
+        await connection.execute("ANALYZE")
+        await connection.execute(FILL.format(rows=waiting, lane=lane))
+        if finished:
+            await connection.execute(FINISHED.format(rows=finished))
+        if is_analyzed:
+            await connection.execute("ANALYZE")
+    ids = list(range(1, 101))
+    for name, (query, parameters, index) in statements(ids).items():
+        plan, buffers = await explain(database, query, parameters)
+        assert index in plan, f"{name}: {plan}"
+        assert "Seq Scan on outbox" not in plan, f"{name}: {plan}"
+        assert "Seq Scan on effect" not in plan, f"{name}: {plan}"
+        assert "Seq Scan on attempts" not in plan, f"{name}: {plan}"
+        assert "Sort" not in plan, f"{name}: {plan}"
+        assert buffers < 4_000, f"{name} touches {buffers} pages: {plan}"
