@@ -78,14 +78,11 @@ def test_two_secrets_are_valid_while_one_replaces_the_other_and_the_used_one_is_
     assert believed(case, case.signed, secrets=(new, secret_for(kind))) == "primary"
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        kind
-        for kind in ALL
-        if isinstance(get_connector(kind), Dialect) and first_case(kind).connector.proofs(SourceOptions())[0]
-    ],
-)  # type: ignore[attr-defined]
+SIGNED = [kind for kind in ALL if getattr(get_connector(kind), "schemes", ()) and kind != "gohighlevel"] + ["rfc9421"]
+"""HighLevel's own signatures have tests with keys of their own: its samples show the token of a workflow."""
+
+
+@pytest.mark.parametrize("kind", SIGNED)
 def test_a_changed_byte_of_a_signed_body_is_refused(kind: str) -> None:
     case = first_case(kind)
     body = case.signed.body
