@@ -317,7 +317,8 @@ async def move(tx: Tx, records: Sequence[Record], *, now: datetime) -> int:
 
 async def keep_late(tx: Tx, records: Sequence[Record], *, now: datetime) -> None:
     """Keep outcomes of a worker that no longer owns the tenants: evidence that moves nothing by itself."""
-    await tx.execute(_LATE, [now, *_columns(records, 13)])
+    whole = [r._replace(created=f'{{"":{r.made}}}') if r.made else r for r in records]
+    await tx.execute(_LATE, [now, *_columns(whole, 13)])
 
 
 def _columns(records: Sequence[Record], count: int) -> list[list[object]]:

@@ -143,7 +143,7 @@ async def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
 async def test_connections_cut_again_and_again_lose_nothing(
     database: Database, database_dsn: str, simulator: str, far: httpx.AsyncClient
 ) -> None:
-    workers = [start(database_dsn, simulator, "") for _ in range(2)]
+    workers = [start(f"{database_dsn}&application_name=worker", simulator, "") for _ in range(2)]
     wanted = []
     try:
         async with await psycopg.AsyncConnection.connect(database_dsn, autocommit=True) as storm:
@@ -151,7 +151,7 @@ async def test_connections_cut_again_and_again_lose_nothing(
                 wanted += await put(database, range(part * 20, part * 20 + 20))
                 await storm.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND pid <> pg_backend_pid() AND application_name = ''"
+                    " AND application_name = 'worker'"
                 )
                 await asyncio.sleep(0.4)
         await empty(database, seconds=40)
