@@ -21,6 +21,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule: str = ""
     priority: int = 5
     waits_for: tuple[EffectKey, ...] = ()
+    origins: dict[str, str] = {}
+    """For each field of the command: where its value comes from, for the explanation."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

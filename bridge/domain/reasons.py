@@ -148,12 +148,27 @@ class Reason(StrEnum):
     FETCH_FORBIDDEN = (
         "fetch_forbidden",
         "The fetch leads to a host or address that is not allowed.",
-        "Nothing was sent. Add the host to `hydrate.hosts` of the source only if it is the sender's own.",
+        "Nothing was sent. Add the host to `options.allowed_hosts` of the source only if it is the sender's own.",
     )
     FETCH_TOO_LARGE = (
         "fetch_too_large",
         "The sender's answer is larger than a record can be.",
-        "Look at the record on the sender's side; raise `hydrate.max_bytes` if it is right.",
+        "Look at the record on the sender's side; raise `options.fetch_max_bytes` if it is right.",
+    )
+    FETCH_UNANSWERED = (
+        "fetch_unanswered",
+        "The sender's API could not be reached, or gave no usable answer.",
+        "It is tried again by itself for three days. After that: check the sender's status page and the way to it, then replay.",
+    )
+    FETCH_LIMITED = (
+        "fetch_limited",
+        "The sender's API asks to slow down, or the source's own limit is reached.",
+        "Nothing to do; the record is fetched when the wait is over.",
+    )
+    RECORD_GONE = (
+        "record_gone",
+        "The sender's API does not have the record, or not yet.",
+        "Nothing to do; a second look ten seconds later decides.",
     )
     NORMALIZE_FAILED = (
         "normalize_failed",

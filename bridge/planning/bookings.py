@@ -6,212 +6,198 @@ from bridge.domain.command import (
     ContactMethod,
     CreateBooking,
     CreatedBy,
+    Target,
     UpdateBooking,
 )
 from bridge.domain.ids import EffectKey
-from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
-from bridge.domain.match import Ambiguous, Candidate, Match, Matched
-from bridge.domain.plan import Effect, Plan, RuleTrial, effect_key
+from bridge.domain.inquiry import BookingInquiry, Person
+from bridge.domain.match import Ambiguous, Match, Matched, Unmatched
+from bridge.domain.plan import Effect, Hold, Plan
 from bridge.domain.reasons import Reason
-from bridge.domain.reference import BUSINESS_UNIT, CAMPAIGN, JOB_TYPE
-from bridge.domain.values import phone_e164
-from bridge.planning.context import OpenBooking, PlanContext
+from bridge.planning import catalogue
+from bridge.planning.context import OpenBooking
+from bridge.planning.planner import ADDITION, ATTRIBUTION, BOOKING, Desk, nothing
+from bridge.planning.writing import answers_of, clipped, comparable, is_new_in, summary_of, whole
 
-BOOKING_PRIORITY = 0
-ADDITION_PRIORITY = 3
-ATTRIBUTION_PRIORITY = 6
-_SUMMARY_LIMIT = 6000  # characters; ServiceTitan names no limit, and no CSR reads more
-_PRIORITIES = {"low": "Low", "normal": "Normal", "high": "High", "urgent": "Urgent", "emergency": "Urgent"}
+CREATE, UPDATE, CONTACT, ATTRIBUTE = "create_booking", "update_booking", "add_booking_contact", "attribute_booking"
+_CLOSED = frozenset({"Converted", "Dismissed"})
 
 
-def book(inquiry: BookingInquiry, match: Match, context: PlanContext) -> Plan:
-    """Return a plan that books, or adds to the open booking of the same party; a test is planned only where wanted."""
-    if inquiry.is_test and not context.source.book_tests:
-        return Plan(reason=Reason.TEST_INQUIRY.value, trials=(_trial("test inquiries are not booked"),))
-    if context.open_booking is not None:
-        return _join(inquiry, match, context, context.open_booking)
-    key = _key(context, inquiry, CreateBooking, "booking")
-    command = CreateBooking(
-        source=context.source.title or context.source_id,
-        name=inquiry.person.display_name or "Unknown caller",
-        summary=summary_of(inquiry, match),
-        is_first_time_client=not isinstance(match, Matched),
-        contacts=contacts_of(inquiry.person, context.tenant.phone_region),
-        address=_complete(inquiry.person.address),
-        customer_type=context.tenant.defaults.customer_type,
-        start=inquiry.preferred_start,
-        campaign_id=campaign_of(inquiry, context),
-        business_unit_id=_default(context, BUSINESS_UNIT, context.tenant.defaults.business_unit),
-        job_type_id=_job_type(inquiry, context),
-        priority=_PRIORITIES.get(inquiry.priority.lower(), context.tenant.defaults.priority or ""),
-        send_confirmation_email=context.tenant.defaults.confirmation_email,
-    )
+def book(desk: Desk, inquiry: BookingInquiry) -> Plan:
+    """Return a plan that books, or adds to the open booking of the same party; a test is booked only where wanted."""
+    if inquiry.is_test and not desk.context.source.book_tests:
+        return nothing(Reason.TEST_INQUIRY, "test inquiries are not booked (`book_tests` of the source is false)")
+    key = desk.key(CREATE, "booking")
+    earlier = desk.context.open_booking
+    # A replay of the inquiry that opened the ask finds its own booking there: that is no second ask.
+    if earlier is not None and earlier.effect_key != key and earlier.booking.status not in _CLOSED:
+        return _join(desk, inquiry, earlier)
+    if not desk.wants(CREATE, by_default=True):
+        return Plan(reason=Reason.PROCESSED.value)
+    command, origins = _booking(desk, inquiry)
+    if not command.contacts and command.address is None:
+        return Plan(
+            holds=(Hold(reason=Reason.BOOKING_INCOMPLETE.value, commands=(command,)),),
+            reason=Reason.BOOKING_INCOMPLETE.value,
+        )
     lane = f"booking:{key}"
-    effects = [Effect(key=key, command=command, lane=lane, rule="default: book at once", priority=BOOKING_PRIORITY)]
-    if inquiry.attribution:
-        attribution = AttributeBooking(booking=CreatedBy(key), attribution=inquiry.attribution)
+    effects = [
+        desk.effect(
+            command, target="booking", lane=lane, default_rule="book at once", priority=BOOKING, origins=origins
+        )
+    ]
+    if inquiry.attribution and desk.wants(ATTRIBUTE, by_default=True):
+        effects.append(_attribution(desk, inquiry, CreatedBy(key), key, lane))
+    return Plan(effects=tuple(effects), reason=Reason.PROCESSED.value, opens_ask=True)
+
+
+def _booking(desk: Desk, inquiry: BookingInquiry) -> tuple[CreateBooking, dict[str, str]]:
+    """Return the booking, and for each field where its value comes from."""
+    fields, tenant, source = desk.fields(CREATE), desk.context.tenant, desk.context.source
+    rule, said = fields.origin, inquiry.origins
+    campaign, campaign_origin = catalogue.campaign(desk, inquiry, fields)
+    pair = catalogue.service_pair(desk, inquiry, fields)
+    address = whole(inquiry.person.address, region=tenant.phone_region)
+    start, start_origin = catalogue.start(desk, inquiry, fields)
+    priority, priority_origin = catalogue.priority(desk, inquiry, fields)
+    confirmation = fields.value("confirmation_email")
+    if confirmation is None:
+        confirmation = _first(source.booking.confirmation_email, tenant.defaults.confirmation_email)
+    summary = fields.text("summary") or summary_of(inquiry, desk.match)
+    if added := fields.text("append_summary"):
+        summary = clipped(f"{summary}\n{added}")
+    command = CreateBooking(
+        source=fields.text("source") or source.title or str(desk.context.source_id),
+        name=fields.text("name") or name_of(inquiry.person),
+        summary=summary,
+        is_first_time_client=is_first_time(desk.match),
+        contacts=contacts_of(inquiry.person, tenant.phone_region),
+        address=address,
+        customer_type=fields.text("customer_type")
+        or source.booking.customer_type
+        or ("Commercial" if inquiry.person.company and not inquiry.person.name else tenant.defaults.customer_type),
+        start=start,
+        campaign_id=campaign,
+        business_unit_id=pair.business_unit,
+        job_type_id=pair.job_type,
+        priority=priority,
+        send_confirmation_email=None if confirmation is None else catalogue.yes(confirmation),
+    )
+    origins = {
+        "source": rule if "source" in fields else f"source {desk.context.source_id}",
+        "name": rule if "name" in fields else said.get("name", "the person"),
+        "summary": rule if "summary" in fields else "message, answers, match and ways to reach the person",
+        "is_first_time_client": f"the match ({desk.match.__struct_config__.tag})",
+        "contacts": ", ".join(said[name] for name in ("phone", "email", "phones", "emails") if name in said)
+        or "the person's phones and e-mails",
+        "campaign_id": campaign_origin,
+        "business_unit_id": pair.business_unit_origin,
+        "job_type_id": pair.job_type_origin,
+        "priority": priority_origin,
+        "start": start_origin,
+    }
+    if address is not None:
+        origins["address"] = said.get("address", said.get("street", "the person's address"))
+    return command, {name: origin for name, origin in origins.items() if origin}
+
+
+def _first(*values: bool | None) -> bool | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _attribution(desk: Desk, inquiry: BookingInquiry, target: Target, key: EffectKey, lane: str) -> Effect:
+    return desk.effect(
+        AttributeBooking(booking=target, attribution=inquiry.attribution),
+        target=f"booking:{key}",
+        lane=lane,
+        default_rule="attribute the booking",
+        priority=ATTRIBUTION,
+        waits_for=(key,),
+    )
+
+
+def _join(desk: Desk, inquiry: BookingInquiry, earlier: OpenBooking) -> Plan:
+    """Add what is new to the booking that is open, instead of making its twin."""
+    first, region = earlier.effect_key, desk.context.tenant.phone_region
+    target: Target = earlier.booking.id or CreatedBy(first)
+    lane = f"booking:{first}"
+    effects: list[Effect] = []
+    known = {comparable(value, region) for value in earlier.known_contacts}
+    memo = desk.fields(CONTACT).text("memo") or f"from {desk.context.source.title}"
+    for contact in contacts_of(inquiry.person, region):
+        if comparable(contact.value, region) in known or not desk.wants(CONTACT, by_default=True):
+            continue
         effects.append(
-            Effect(
-                key=_key(context, inquiry, AttributeBooking, key),
-                command=attribution,
+            desk.effect(
+                AddBookingContact(
+                    booking=target, contact=ContactMethod(type=contact.type, value=contact.value, memo=memo)
+                ),
+                target=f"{first}:{comparable(contact.value, region)}",
                 lane=lane,
-                rule="default: attribute the booking",
-                priority=ATTRIBUTION_PRIORITY,
-                waits_for=(key,),
+                default_rule="the same ask joins the open booking",
+                priority=ADDITION,
+                waits_for=(first,),
             )
         )
-    return Plan(effects=tuple(effects), trials=(_trial("somebody wants service"),), opens_ask=True)
-
-
-def _join(inquiry: BookingInquiry, match: Match, context: PlanContext, open_booking: OpenBooking) -> Plan:
-    """Add what is new to the booking that is open, instead of making its twin."""
-    first = open_booking.effect_key
-    lane = f"booking:{first}"
-    target = open_booking.booking.id or CreatedBy(first)
-    effects = [
-        Effect(
-            key=_key(context, inquiry, UpdateBooking, first),
-            command=UpdateBooking(booking=target, append_summary=summary_of(inquiry, match)),
-            lane=lane,
-            rule="default: the same ask joins the open booking",
-            priority=ADDITION_PRIORITY,
-            waits_for=(first,),
+    update = _additions(desk, inquiry, earlier, target)
+    if update is not None and desk.wants(UPDATE, by_default=True):
+        effects.append(
+            desk.effect(
+                update,
+                target=str(first),
+                lane=lane,
+                default_rule="the same ask joins the open booking",
+                priority=ADDITION,
+                waits_for=(first,),
+            )
         )
-    ]
-    known = {_comparable(value, context.tenant.phone_region) for value in open_booking.known_contacts}
-    effects += [
-        Effect(
-            key=_key(context, inquiry, AddBookingContact, f"{first}:{contact.value}"),
-            command=AddBookingContact(booking=target, contact=contact),
-            lane=lane,
-            rule="default: the same ask joins the open booking",
-            priority=ADDITION_PRIORITY,
-            waits_for=(first,),
-        )
-        for contact in contacts_of(inquiry.person, context.tenant.phone_region)
-        if _comparable(contact.value, context.tenant.phone_region) not in known
-    ]
-    return Plan(
-        effects=tuple(effects),
-        reason=Reason.DUPLICATE_ASK.value,
-        joins=first,
-        trials=(RuleTrial(rule="the same ask again", applied=True, why="a booking of this party is open"),),
-    )
+    return Plan(effects=tuple(effects), reason=Reason.DUPLICATE_ASK.value, joins=first)
 
 
-def _comparable(value: str, region: str) -> str:
-    return value.lower() if "@" in value else phone_e164(value, region) or value
+def _additions(desk: Desk, inquiry: BookingInquiry, earlier: OpenBooking, target: Target) -> UpdateBooking | None:
+    """Return the change that adds what the open booking does not say yet, None where it says everything."""
+    fields = desk.fields(UPDATE)
+    said = [inquiry.message, f"Service: {inquiry.service}" if inquiry.service else ""]
+    said += [
+        f"Preferred time: {inquiry.preferred_time}" if inquiry.preferred_time else "",
+        *answers_of(inquiry.answers),
+    ]
+    new = [line for line in said if line and is_new_in(line, earlier.summary)]
+    append = fields.text("append_summary")
+    if append is None:
+        append = clipped("\n".join((f"Also asked by {desk.context.source.title}:", *new))) if new else ""
+    start = inquiry.preferred_start if earlier.start is None and inquiry.preferred_start is not None else None
+    if start is not None and start <= desk.now:
+        start = None
+    priority = fields.text("priority")
+    if not append and start is None and priority is None:
+        return None
+    return UpdateBooking(booking=target, append_summary=append, start=start, priority=priority)
+
+
+def is_first_time(match: Match) -> bool:
+    """Tell whether the office should greet a new client: nobody known, or a known address with another name."""
+    match match:
+        case Matched():
+            return False
+        case Ambiguous(location_customer_differs=differs):
+            return differs
+        case Unmatched():
+            return True
+
+
+def name_of(person: Person) -> str:
+    """Return a name for the booking, which needs one: the person's, else how to reach them."""
+    return person.display_name or next(iter((*person.phones, *person.emails)), "") or "Unknown caller"
 
 
 def contacts_of(person: Person, region: str) -> tuple[ContactMethod, ...]:
-    """Return how to reach the person, each once, phones before e-mails."""
+    """Return how to reach the person, each once, phones before e-mails, in the order of their worth."""
     found: dict[str, ContactMethod] = {}
     for phone in person.phones:
-        found.setdefault(_comparable(phone, region), ContactMethod(type="Phone", value=phone))
+        if phone.strip():
+            found.setdefault(comparable(phone, region), ContactMethod(type="Phone", value=phone.strip()))
     for email in person.emails:
-        found.setdefault(email.lower(), ContactMethod(type="Email", value=email))
+        if email.strip():
+            found.setdefault(comparable(email, region), ContactMethod(type="Email", value=email.strip()))
     return tuple(found.values())
-
-
-def summary_of(inquiry: BookingInquiry, match: Match) -> str:
-    """Return what a CSR reads: the wish, every answer no field took, who it may be, how to reach them."""
-    person = inquiry.person
-    lines = [
-        inquiry.message,
-        f"Service: {inquiry.service}" if inquiry.service else "",
-        f"Preferred time: {inquiry.preferred_time}" if inquiry.preferred_time else "",
-        *(f"{answer.label}: {answer.value}" for answer in inquiry.answers),
-        match_note(match),
-        f"Company: {person.company}" if person.company and person.company != person.display_name else "",
-        " / ".join((*person.phones, *person.emails)),
-        person.address.raw if not _complete(person.address) else "",
-        f"Consent: {inquiry.consent}" if inquiry.consent else "",
-    ]
-    text = "\n".join(line for line in lines if line) or f"Inquiry by {inquiry.channel}"
-    return text if len(text) <= _SUMMARY_LIMIT else text[: _SUMMARY_LIMIT - 1] + "…"
-
-
-def match_note(match: Match) -> str:
-    """Return one line for the CSR about who this is; candidates are named, since a lead never waits for the answer."""
-    match match:
-        case Matched(customer_id=customer, location_id=location):
-            where = f", location {location}" if location is not None else ""
-            return f"Existing customer {customer}{where}."
-        case Ambiguous():
-            named = "; ".join(_named(candidate) for candidate in match.evidence.candidates[:3])
-            return f"May be an existing customer: {named}." if named else "May be an existing customer."
-        case _:
-            return ""
-
-
-def _named(candidate: Candidate) -> str:
-    where = f" at location {candidate.location_id}" if candidate.location_id is not None else ""
-    return f"{candidate.customer_name or 'customer'} ({candidate.customer_id}){where}"
-
-
-def campaign_of(inquiry: BookingInquiry, context: PlanContext) -> int | None:
-    """Return the campaign by the mapping of utm, ad and tracking names, else the tenant's default."""
-    said = inquiry.attribution
-    for name in (said.utm_campaign, said.campaign, said.utm_source):
-        reference = next(
-            (value for key, value in context.tenant.campaigns.items() if key.lower() == name.lower()), None
-        )
-        if name and reference is not None and (found := _default(context, CAMPAIGN, reference)) is not None:
-            return found
-    return _default(context, CAMPAIGN, context.tenant.defaults.campaign)
-
-
-def _job_type(inquiry: BookingInquiry, context: PlanContext) -> int | None:
-    """Return the job type the person named, else the default; only one that pairs with the business unit is sent."""
-    entry = context.reference.find(JOB_TYPE, inquiry.service or None)
-    entry = entry or context.reference.find(JOB_TYPE, context.tenant.defaults.job_type)
-    if entry is None:
-        return None
-    unit = _default(context, BUSINESS_UNIT, context.tenant.defaults.business_unit)
-    if entry.business_unit_ids and unit is not None and unit not in entry.business_unit_ids:
-        return None
-    return entry.id
-
-
-def _default(context: PlanContext, kind: str, reference: int | str | None) -> int | None:
-    entry = context.reference.find(kind, reference)
-    if entry is not None:
-        return entry.id
-    return reference if isinstance(reference, int) and not context.reference.is_loaded else None
-
-
-def _complete(address: PostalAddress) -> PostalAddress | None:
-    """Return the address where street, city, state and ZIP are all there: ServiceTitan takes no partial one."""
-    if not (address.street and address.city and address.state and address.zip):
-        return None
-    return (
-        address
-        if address.country
-        else PostalAddress(
-            street=address.street,
-            unit=address.unit,
-            city=address.city,
-            state=address.state,
-            zip=address.zip,
-            country="USA",
-        )
-    )
-
-
-def _key(
-    context: PlanContext,
-    inquiry: BookingInquiry,
-    kind: type[CreateBooking | AttributeBooking | UpdateBooking | AddBookingContact],
-    target: str,
-) -> EffectKey:
-    return effect_key(
-        tenant_id=context.tenant_id,
-        kind=str(kind.__struct_config__.tag),
-        target=target,
-        inquiry_key=f"{context.source_id}:{inquiry.key}",
-        nonce=context.nonce,
-    )
-
-
-def _trial(why: str) -> RuleTrial:
-    return RuleTrial(rule="default: book at once", applied=True, why=why)

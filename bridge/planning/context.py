@@ -1,10 +1,13 @@
 """Everything a plan may look at, as values."""
 
+from datetime import datetime
+
 import msgspec
 
 from bridge.domain.ids import EffectKey, SourceId, TenantId
 from bridge.domain.party import KnownBooking, PartyRecord
 from bridge.domain.reference import ReferenceLists
+from bridge.planning.rules import RuleBook
 from bridge.settings import SourceSettings, TenantSettings
 
 
@@ -16,6 +19,9 @@ class OpenBooking(msgspec.Struct, frozen=True, kw_only=True):
     source_id: SourceId
     booking: KnownBooking = KnownBooking()
     known_contacts: tuple[str, ...] = ()
+    summary: str = ""
+    """What its summary says already, so that only what is new is added."""
+    start: datetime | None = None
 
 
 class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +31,11 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     tenant: TenantSettings
     source_id: SourceId
     source: SourceSettings
+    rules: RuleBook = RuleBook()
     reference: ReferenceLists = ReferenceLists()
     party: PartyRecord | None = None
     open_booking: OpenBooking | None = None
     earlier_booking: OpenBooking | None = None
+    earlier_lead: EffectKey | int | None = None
+    """The lead that this sender's record made: its id, or the key of the effect that makes it."""
     nonce: str = ""

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
+from bridge.domain.command import AddNote
 from bridge.domain.inquiry import (
     Activity,
     BookingChange,
@@ -12,22 +13,78 @@ from bridge.domain.inquiry import (
     PreferenceChange,
     ServiceTitanChange,
 )
-from bridge.domain.match import Match
-from bridge.domain.plan import Plan
+from bridge.domain.match import Match, Matched
+from bridge.domain.plan import Hold, Plan
 from bridge.domain.reasons import Reason
-from bridge.planning import bookings
+from bridge.planning import bookings, changes, parties
 from bridge.planning.context import PlanContext
+from bridge.planning.extras import extra, note_text
+from bridge.planning.guard import guarded, unsure
+from bridge.planning.planner import NOTE, Desk, nothing, replace_plan
+from bridge.planning.rules import Applied
+from bridge.planning.view import view_of
 
 
 def plan(inquiry: Inquiry, match: Match, context: PlanContext, *, now: datetime) -> Plan:
-    """Return what should happen about one inquiry, with every rule that was tried."""
-    del now
+    """Return what should happen about one inquiry, with every rule that was tried; raise RuleBroken."""
+    if isinstance(inquiry, ServiceTitanChange):
+        return Plan(reason=Reason.MIRROR_UPDATED.value)
+    applied = Applied()
+    if context.rules.rules:
+        view = view_of(inquiry, match, context, now=now)
+        applied = context.rules.apply(view, tenant_key=context.tenant.key, source_id=context.source_id)
+    desk = Desk(inquiry=inquiry, match=match, context=context, applied=applied, now=now)
+    if applied.ignore is not None:
+        return desk.finished(Plan(reason=Reason.IGNORED_BY_RULE.value))
+    made = extra(desk, _by_kind(desk, inquiry))
+    if applied.hold is not None:
+        made = _held(desk, made)
+    return desk.finished(made)
+
+
+def _by_kind(desk: Desk, inquiry: Inquiry) -> Plan:
     match inquiry:
         case BookingInquiry():
-            return bookings.book(inquiry, match, context)
-        case BookingChange() | ContactUpdate() | PreferenceChange() | Activity():
-            return Plan(reason=Reason.EVENT_IGNORED.value)
+            return bookings.book(desk, inquiry)
+        case BookingChange():
+            return changes.change(desk, inquiry)
+        case ContactUpdate():
+            return parties.update(desk, inquiry)
+        case PreferenceChange():
+            return parties.prefer(desk, inquiry)
+        case Activity():
+            return _note_activity(desk, inquiry)
         case ServiceTitanChange():
-            return Plan(reason=Reason.PROCESSED.value)
+            return Plan(reason=Reason.MIRROR_UPDATED.value)
         case _:
             assert_never(inquiry)
+
+
+def _note_activity(desk: Desk, inquiry: Activity) -> Plan:
+    """Return a note at the customer who called or wrote; nobody known, nothing to note."""
+    if inquiry.is_test and not desk.context.source.book_tests:
+        return nothing(Reason.TEST_INQUIRY, "tests are not noted")
+    if not desk.wants("add_note", by_default=desk.context.source.updates.notes):
+        return nothing(Reason.PROCESSED, "notes are not wanted")
+    if not isinstance(desk.match, Matched):
+        return unsure(desk)
+    customer = int(desk.match.customer_id)
+    text = desk.fields("add_note").text("text") or note_text(desk)
+    pinned = bool(desk.fields("add_note").raw("pin_to_top"))
+    effect = desk.effect(
+        AddNote(on="customer", target=customer, text=text, pin_to_top=pinned),
+        target=f"customer:{customer}:activity",
+        lane=f"party:{customer}",
+        default_rule="a note at the customer",
+        priority=NOTE,
+        origins={"text": inquiry.origins.get("text", "the activity")},
+    )
+    return guarded(desk, (effect,), reason=Reason.ACTIVITY_NOTED)
+
+
+def _held(desk: Desk, made: Plan) -> Plan:
+    """Return the plan with everything waiting for a person, because a rule says so."""
+    rule, words = desk.applied.hold or ("", "")
+    commands = tuple(effect.command for effect in made.effects)
+    hold = Hold(reason=Reason.HELD_BY_RULE.value, detail=f"{words} (rule {rule})" if words else rule, commands=commands)
+    return replace_plan(made, effects=(), holds=(hold, *made.holds), reason=hold.reason, opens_ask=False)
