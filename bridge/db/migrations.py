@@ -59,8 +59,9 @@ def differences(dsn: str) -> list[object]:
     from bridge.db.tables import metadata  # noqa: PLC0415
 
     def is_ours(name: str | None, kind: str, parent: object) -> bool:
+        """Leave out partitions, which come and go with time, and alembic's own table."""
         table = parent.get("table_name") if isinstance(parent, dict) else None
-        return "_p2" not in (name or "") and "_p2" not in (table or "") and name != _VERSION_TABLE and kind != "schema"
+        return kind == "schema" or ("_p2" not in (name or "") and "_p2" not in (table or "") and name != _VERSION_TABLE)
 
     engine = _engine(dsn)
     try:
