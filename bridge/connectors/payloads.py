@@ -255,7 +255,8 @@ def text(value: Any) -> str:
             raw = str(value)
         case _:
             return ""
-    return _CONTROL.sub("", raw[:MAX_TEXT]).strip()
+    raw = raw[:MAX_TEXT].strip()
+    return raw if raw.isprintable() else _CONTROL.sub("", raw).strip()
 
 
 def items(value: Any) -> list[Any]:

@@ -274,11 +274,17 @@ class Draft:
 def draft_from(fields: Iterable[Field], *, options: SourceOptions, context: Mapping[str, Any] | None = None) -> Draft:
     """Return what the fields come to; `context` is what `map:` expressions may read (payload, query, event, fetched)."""
     draft = Draft(options)
-    waiting = [(*_rank(field), field) for field in fields]
+    waiting: list[list[tuple[int, str, Field]]] = [[], [], [], []]
     left: dict[int, Field] = {}
-    for rank in range(5):
-        for place, (known_by, slot, field) in enumerate(waiting):
-            if known_by == rank and not draft.place(slot, field, sure=rank < 3):
+    for place, field in enumerate(fields):
+        rank, slot = _rank(field)
+        if rank < 4:
+            waiting[rank].append((place, slot, field))
+        else:
+            left[place] = field
+    for rank, group in enumerate(waiting):
+        for place, slot, field in group:
+            if not draft.place(slot, field, sure=rank < 3):
                 left[place] = field
     for place, field in list(left.items()):
         if isinstance(field.value, str) and _by_value(draft, field):
@@ -305,11 +311,14 @@ def _rank(field: Field) -> tuple[int, str]:
 
 def _by_value(draft: Draft, field: Field) -> bool:
     """Take an e-mail address or phone number under a label that told nothing, where none is known yet."""
-    value = text(field.value)
-    if not draft.emails and email_address(value):
+    value = field.value
+    if not draft.emails and "@" in value and email_address(value):
         return draft.place("email", field, sure=True)
+    if draft.phones or len(value) > 25 or value[:1] not in "+(0123456789":
+        return False
+    value = text(value)
     has_form = bool(re.search(r"[()+.\s-]", value)) and len(digits_of(value)) >= 10
-    if not draft.phones and has_form and looks_like_phone(value) and moment(value) is None:
+    if has_form and looks_like_phone(value) and moment(value) is None:
         return draft.place("phone", field, sure=False)
     return False
 
