@@ -283,9 +283,7 @@ def draft_from(fields: Iterable[Field], *, options: SourceOptions, context: Mapp
         else:
             left[place] = field
     for rank, group in enumerate(waiting):
-        for place, slot, field in group:
-            if not draft.place(slot, field, sure=rank < 3):
-                left[place] = field
+        left |= {place: field for place, slot, field in group if not draft.place(slot, field, sure=rank < 3)}
     for place, field in list(left.items()):
         if isinstance(field.value, str) and _by_value(draft, field):
             del left[place]
