@@ -315,13 +315,17 @@ class History:
         self.worker(step.a).skew = timedelta(seconds=(step.b % 5) - 2)
 
     async def do_late_put(self, step: Step) -> None:
-        """Draw ids in a transaction that stays open."""
+        """Draw ids in a transaction that stays open; every other time others commit and are read before it ends."""
         if self.late is None:
             tenant = self.tenant(step.a)
             ask = self.ask(step.b, f"late{len(self.late_asks)}")
             connection = await psycopg.AsyncConnection.connect(self.scene.database.dsn)
             await self._put(connection, tenant, ask)
             self.late = (connection, [ask], tenant)
+            if step.b % 2:
+                await self.do_deliver(Step("deliver", step.a, step.b))
+                await self.do_work(Step("work", step.a, 1))
+                await self.do_claim(Step("claim", step.a))
 
     async def do_late_commit(self, step: Step) -> None:
         if self.late is not None:
@@ -417,6 +421,9 @@ class History:
                 tx, tenant_id=tenant, scope=Scope.TENANT, by="sim", reason="a look", now=self.scene.time
             )
         self.paused.add(tenant)
+        if step.b % 2:  # nobody has read anything since
+            await self.do_intend(Step("intend", 0))
+            await self.do_intend(Step("intend", 1))
 
     async def do_resume(self, step: Step) -> None:
         await self._resume(self.tenant(step.a))

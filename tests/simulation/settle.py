@@ -18,11 +18,16 @@ async def settle(history: "History") -> None:
     # Workers with something in the air land it late, as a slow process does; others are gone.
     scene.simulator.clear_faults()
     old, history.workers = history.workers, []
-    for worker in old[:1]:
-        await worker.crash()
     slow = old[1:]
+    if history.dice.random() < 0.5:
+        # The one that goes on remembers where it was; a new one reads from the start.
+        worker = old[0]
+        await worker.fly_home()
+        await worker.dispatcher.record_outcomes()
+    else:
+        await old[0].crash()
+        worker = Worker(scene, skew=0.0)
     scene.advance(31.0)
-    worker = Worker(scene, skew=0.0)
     history.workers = [worker, *slow]
     await worker.lease.tick(greedy=True)
     for number in range(1_500):
