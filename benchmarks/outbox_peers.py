@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001  stands in for an interface and uses part of it, or prints to people
 """pgqueuer and procrastinate with handlers that do nothing; run by benchmarks/outbox.py in an interpreter that has them.
 
 Each is used as its documentation says for throughput: pgqueuer with batches of 500, procrastinate with 50 concurrent jobs.

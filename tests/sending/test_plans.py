@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001  the statements themselves are what is explained
 """The hot statements keep their plans: with empty statistics, with very many rows, behind a blocked lane."""
 
 import re

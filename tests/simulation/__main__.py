@@ -1,3 +1,4 @@
+# ruff: noqa: BLE001, T201  stands in for an interface and uses part of it, or prints to people
 """`python -m tests.simulation --histories N --seed S [--json]`: seeded histories over the real pipeline and a real PostgreSQL."""
 
 import argparse
@@ -94,7 +95,7 @@ class Player:
         with self.bugs.on():
             try:
                 return await asyncio.wait_for(history.play(steps), 60)
-            except Exception as error:  # noqa: BLE001  a history that breaks is a violation with a name
+            except Exception as error:
                 import traceback
 
                 history.story.violations.append(

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002, ARG005, PLR0911  stands in for an interface and uses part of it, or prints to people
 """Known bugs that can be switched on again, so that the simulation is seen to find them."""
 
 import contextlib
@@ -49,7 +50,7 @@ class Bugs:
                 stack.enter_context(patch.object(target, name, value))
             yield
 
-    def _patches(self) -> list[tuple[Any, str, Any]]:  # noqa: PLR0911  a table
+    def _patches(self) -> list[tuple[Any, str, Any]]:
         match self.name:
             case "no_fence":
                 return [(dispatcher, "fence_all", _no_fence), (Lease, "holds", lambda self, shard, epoch: True)]
