@@ -4,7 +4,7 @@ A key joins a customer's name with a location's address and both their contacts,
 made per customer, from whatever of it is there; each later page makes those of the customers it touches anew.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from bridge.db.database import Tx
@@ -51,7 +51,7 @@ async def renew(tx: Tx, tenant_id: TenantId, customers: Collection[int], *, regi
         "SELECT 1 FROM mirrored_customers WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR UPDATE",
         [tenant_id, ids],
     )
-    wanted = {key for family in await families(tx, tenant_id, ids) for key in _keys(family, region)}
+    wanted = bulk_keys(await families(tx, tenant_id, ids), region)
     cursor = tx.cursor(binary=True)
     await cursor.execute(
         "SELECT key, customer_id, location_id FROM match_keys WHERE tenant_id = %s AND customer_id = ANY(%s)",
@@ -91,8 +91,9 @@ async def put(tx: Tx, tenant_id: TenantId, keys: Collection[Key]) -> None:
             await write((tenant_id, *key))
 
 
-def _keys(family: Family, region: str) -> Iterator[Key]:
-    return (tuple(key) for key in record_keys(*family, region=region))  # type: ignore[misc]
+def bulk_keys(found: list[Family], region: str) -> set[Key]:
+    """Return the keys of many customers."""
+    return {tuple(key) for family in found for key in record_keys(*family, region=region)}  # type: ignore[misc]
 
 
 async def families(tx: Tx, tenant_id: TenantId, ids: Collection[int]) -> list[Family]:
