@@ -309,7 +309,7 @@ async def party(request: Request[Any, Any, Any]) -> Response[str]:
     found = await people.party_story(
         seen.context.database, seen.tenant_id, customer_id, region=tenant.phone_region if tenant else "US"
     )
-    return page(seen, "party.html", party=masked_party(found))
+    return page(seen, "party.html", party=masked_party(found), found=DeliveryPage(items=masked_party(found).deliveries))
 
 
 def masked_party(found: people.PartyStory) -> people.PartyStory:

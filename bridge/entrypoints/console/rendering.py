@@ -1,6 +1,6 @@
 """Pages from templates: escaped by default, times in the tenant's zone, headers that let nothing from outside in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -57,6 +57,7 @@ def environment() -> Environment:
         url=quote,
         match_sentence=timeline.match_sentence,
         tag=_tag,
+        first=_first,
     )
     made.globals.update(
         navigation=NAVIGATION,
@@ -67,6 +68,11 @@ def environment() -> Environment:
         Role=Role,
     )
     return made
+
+
+def _first(values: Iterable[Any]) -> Any:
+    """Return the first value, empty text for none: the engine's own refuses an empty list under strict names."""
+    return next(iter(values), "")
 
 
 def _tag(value: Any) -> str:
