@@ -35,7 +35,7 @@ _HOOK_PATH = re.compile(r"/hooks/[^/?#]+((?:/[^/?#]+)*)")
 def sub_path(request: HookRequest) -> tuple[str, ...]:
     """Return what follows the source in the hook URL: `/hooks/callrail/post-call` gives ("post-call",)."""
     found = _HOOK_PATH.search(urlsplit(request.url).path)
-    return tuple(part for part in found[1].split("/") if part) if found else ()
+    return tuple(filter(None, map(text, found[1].split("/")))) if found else ()
 
 
 def query(request: HookRequest) -> dict[str, str]:
@@ -81,7 +81,16 @@ def decode_json(body: bytes | str) -> Any:
     except RecursionError as error:
         raise PayloadMalformed("nested too deep") from error
     _refuse_depth(data, MAX_DEPTH)
-    return data
+    return without_nul(data) if (b"\\u0000" in raw if isinstance(raw, bytes) else "\\u0000" in raw) else data
+
+
+def without_nul(data: Any) -> Any:
+    """Return plain data without NUL in texts and names: PostgreSQL stores it in neither text nor JSON."""
+    if isinstance(data, str):
+        return data.replace("\x00", "")
+    if isinstance(data, dict):
+        return {key.replace("\x00", ""): without_nul(value) for key, value in data.items()}
+    return [without_nul(value) for value in data] if isinstance(data, list) else data
 
 
 def _refuse_depth(data: Any, left: int) -> None:
@@ -118,7 +127,7 @@ _KEY = re.compile(r"\[([^\[\]]*)\]")
 def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return pairs with PHP's bracket keys as nested data: `a[b][]=1` is {"a": {"b": ["1"]}}; a repeated name is a list."""
     root: dict[str, Any] = {}
-    for name, value in pairs:
+    for name, value in ((name.replace("\x00", ""), value.replace("\x00", "")) for name, value in pairs):
         head, bracket, _ = name.partition("[")
         keys = _KEY.findall(name, len(head)) if bracket and head and name.endswith("]") else []
         if not keys or len(keys) > 8:

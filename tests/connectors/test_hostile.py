@@ -8,6 +8,7 @@ import pytest
 
 from bridge.connectors import get_connector, kinds
 from bridge.connectors.base import PayloadMalformed, Secret, SignatureInvalid, SourceOptions
+from bridge.connectors.payloads import without_nul
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.ids import DeliveryId, SourceId, TenantId
 from bridge.domain.reasons import Reason
@@ -229,8 +230,8 @@ def survives(kind: str, request: HookRequest, what: str) -> None:
         said = connector.normalize(delivery, options=options)
     except PayloadMalformed:
         return
-    written = msgspec.json.encode(said.inquiries)
-    assert b"\\u0000" not in written.replace(b'"data":', b"") or kind == "servicetitan", what
+    told = msgspec.json.decode(msgspec.json.encode(said.inquiries))
+    assert without_nul(told) == told, what
 
 
 def test_a_url_signed_scheme_uses_the_public_url() -> None:
