@@ -1,5 +1,6 @@
 """What every test may ask for: a real PostgreSQL (migrated once, copied per test), a rolled-back transaction, a clock."""
 
+import fcntl
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -37,6 +38,8 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shared / "bridge-postgres",
         options={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"},
     )
+    using = os.open(shared / "bridge-postgres.users", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(using, fcntl.LOCK_SH)
     with FileLock(shared / "bridge-postgres.filelock"):
         dsn = given or server.start()
         with psycopg.connect(dsn, autocommit=True) as admin:
@@ -45,6 +48,8 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
                 migrations.upgrade(with_database(dsn, TEMPLATE))
     yield dsn
+    fcntl.flock(using, fcntl.LOCK_EX)  # whoever started the server ends last: the other test processes still use it
+    os.close(using)
     if given is None:
         server.stop()
 
