@@ -108,6 +108,23 @@ user buyer seller call out area toll free number phone inquiry form website web 
 duplicate dup merged inactive
 """
 _NOBODY = frozenset(_NOBODY_TEXT.split())
+_NO_GIVEN_TEXT = """
+girl boy baby male female lady man woman mother father mom dad son daughter dau hijo hija child kid wife husband spouse brother
+sister niece nephew aunt uncle grandson granddaughter grandchild grandma grandpa grandmother grandfather cousin inmate patient
+resident adult minor youngest oldest eldest middle older younger teen infant newborn senor senora senorita mr mrs ms miss sir
+roommate tenant renter owner occupant respondent householder person people friend student lodger boarder guest house home unknown
+unk none refused anonymous noname nfn fnu other relative partner girlfriend boyfriend stepson stepdaughter son1 doctor officer
+employee worker president unborn question one two three four five six seven eight nine ten first fname firstname first_name test
+"""
+_NO_GIVEN = frozenset(_NO_GIVEN_TEXT.split())
+_NO_SURNAME_TEXT = """
+male female lady woman mother father mom dad son daughter dau wife husband sister brother girl boy baby kid inmate patient resident
+adult occupant respondent householder person people renter tenant owner house household home family unknown unk none refused
+anonymous noname lnu nln dont know name names last lastname lname surname of the in at over under or more plus one two three four
+five six seven eight nine ten hospital domestic minor teen student roommate lodger boarder guest nephew niece old years year age
+old- test customer homeowner hijo hija senor senora no not given declined
+"""
+_NO_SURNAME = frozenset(_NO_SURNAME_TEXT.split())
 _PARTICLES_TEXT = """
 de la del der den van von da di du dos das le los las el al bin ibn st san santa mac mc ter ten op
 """
@@ -127,6 +144,18 @@ def fold(text: str) -> str:
 def words(text: str) -> list[str]:
     """Return the words of a text folded, apostrophes closed up (O'Brien → obrien), at most a name's worth."""
     return [_APOSTROPHES.sub("", word) for word in _WORDS.findall(fold(text[:MAX_NAME]))[:MAX_TOKENS]]
+
+
+def is_no_given(text: str) -> bool:
+    """Tell whether a folded given name is what is written for one that nobody knows: `girl`, `lady of the`, `three`."""
+    tokens = text.split()
+    return bool(tokens) and tokens[0] in _NO_GIVEN and all(token in _NO_GIVEN or token in _NO_SURNAME for token in tokens)
+
+
+def is_no_surname(text: str) -> bool:
+    """Tell whether a folded surname is what is written for one that nobody knows: `of the home`, `dont know`, `four`."""
+    tokens = text.split()
+    return bool(tokens) and all(token in _NO_SURNAME for token in tokens)
 
 
 def name_tokens(raw: str) -> tuple[str, ...]:

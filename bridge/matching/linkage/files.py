@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bridge.domain.keys import AddressKey, PersonKey, email_key, fold, parse_address, phone_e164, read_name, read_parts
 from bridge.domain.keys.addresses import city_key, state_key, unit_key, zip_key
-from bridge.domain.keys.names import NameKind, company_tokens
+from bridge.domain.keys.names import NameKind, company_tokens, is_no_given, is_no_surname
 
 COLUMNS = ("id", "given_name", "middle_name", "surname", "name", "phone", "phone2", "email", "street_number", "street", "unit", "city", "state",
            "zip", "date_of_birth", "national_id")  # fmt: skip
@@ -164,6 +164,10 @@ def _who(given: str, surname: str, whole: str, middle: str) -> tuple[PersonKey, 
         person = name.people[0] if name.people else read_parts("", whole).people[0] if whole and read_parts("", whole).people else PersonKey("", "", "", "")
     if middle:
         person = person._replace(middle=_plain(fold(middle)))
+    if is_no_given(person.given):
+        person = person._replace(given="")
+    if is_no_surname(person.surname):
+        person = person._replace(surname="")
     return person, ()
 
 

@@ -17,9 +17,9 @@ Floats = npt.NDArray[np.float64]
 STORIES = ("same_place", "elsewhere", "household", "newcomer")
 _START = (0.62, 0.06, 0.05, 0.03)
 _SHARES: dict[str, tuple[float, ...]] = {
-    "given": (0, 0.82, 0.04, 0.08, 0.02, 0.04),
+    "given": (0, 0.82, 0.04, 0.08, 0.01, 0.01, 0.01, 0.03),
     "middle": (0, 0.94, 0.06),
-    "surname": (0, 0.87, 0.08, 0.02, 0.03),
+    "surname": (0, 0.87, 0.08, 0.02, 0.01, 0.02),
     "order": (0.99, 0.01),
     "company": (0, 0.8, 0.1, 0.05, 0.05),
     "phone": (0, 0.8, 0.05, 0.15),
@@ -96,7 +96,7 @@ def _bits(pairs: Pairs, model: Model) -> tuple[Floats, Floats, Floats]:
             rare = pairs.rarity[:, COUNTED.index(name)]
             one = np.where(exact, np.log2(model.same[field][1]) - rare, one)
             floor = np.log2(np.maximum(model.household[field][1], np.exp2(rare)))
-            other = np.where(exact, (floor if name in ("given",) else np.log2(model.household[field][1])) - rare, other)
+            other = np.where(exact, (floor if name in ("given", "middle") else np.log2(model.household[field][1])) - rare, other)
         if name in PLACE:
             place += one
         else:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.distance import JaroWinkler
 
 from bridge.domain.keys.nicknames import filed_under
 from bridge.domain.keys.record import sound
@@ -13,9 +14,9 @@ from bridge.matching import compare
 from bridge.matching.linkage.files import Record
 
 LEVELS: dict[str, tuple[str, ...]] = {
-    "given": ("missing", "exact", "nickname", "close", "initial", "differ"),
+    "given": ("missing", "exact", "nickname", "close", "similar", "initial", "letter", "differ"),
     "middle": ("missing", "exact", "differ"),
-    "surname": ("missing", "exact", "close", "part", "differ"),
+    "surname": ("missing", "exact", "close", "part", "similar", "differ"),
     "order": ("missing", "swapped"),
     "company": ("missing", "exact", "close", "part", "differ"),
     "phone": ("missing", "exact", "near", "differ"),
@@ -32,7 +33,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
 FIELDS = tuple(LEVELS)
 PLACE = frozenset(("number", "street", "unit", "zip", "city", "state"))
 """Fields that a household shares and a mover changes together."""
-COUNTED = ("given", "surname", "street", "number", "zip", "city", "unit")
+COUNTED = ("given", "middle", "surname", "street", "number", "zip", "city", "unit")
 """Fields whose agreement weighs by how rare the value is."""
 _CODES = {field: {level: code for code, level in enumerate(levels)} for field, levels in LEVELS.items()}
 
@@ -92,6 +93,16 @@ def block_texts(record: Record) -> Iterator[str]:
         ("z", record.city[:5], surname),
         ("B", record.city[:5], given),
         ("C", street, "-" if street else ""),
+        ("D", record.zip, number),
+        ("E", record.zip, heard),
+        ("F", record.zip, "-" if record.zip else ""),
+        ("G", record.city, "-" if record.city else ""),
+        ("H", record.unit, "-" if len(record.unit) > 2 else ""),
+        ("I", record.city[:5], number),
+        ("J", record.city[:5], heard),
+        ("K", record.unit, number if len(record.unit) > 2 else ""),
+        ("L", person.given, person.middle[:1] if person.given else ""),
+        ("M", person.given, "-" if person.given else ""),
     )
     for tag, one, other in pairs:
         if one and other:
@@ -131,6 +142,10 @@ def codes_of(left: Record, right: Record) -> list[int]:
     elif given == "differ" and right.person.middle and left.person.given:
         joined = compare.given_level(left.person.given, right.person.given + right.person.middle.replace(" ", ""))
         given = joined if joined in ("exact", "close") else given
+    if given == "differ":
+        given = _farther(left.person.given, right.person.given)
+    if surname == "differ" and not names.is_swapped:
+        surname = "similar" if _is_similar(left.person.surname, right.person.surname) else "differ"
     here, there = left.address, right.address
     return [
         _CODES["given"][given],
@@ -143,12 +158,26 @@ def codes_of(left: Record, right: Record) -> list[int]:
         _CODES["born"][_code(left.born, right.born)],
         _CODES["national_id"][_code(left.national_id, right.national_id)],
         _CODES["number"][compare.number_level(here.number, there.number)],
-        _CODES["street"][_street(here.street, there.street, left.street, right.street)],
+        _CODES["street"][_street(left, right)],
         _CODES["unit"][_unit(left.unit, right.unit)],
         _CODES["zip"][compare.zip_level(left.zip, right.zip)],
         _CODES["city"][compare.word_level(left.city.replace(" ", ""), right.city.replace(" ", "")) if left.city and right.city else "missing"],
         0 if not left.state or not right.state else 1 if left.state == right.state else 2,
     ]
+
+
+def _farther(left: str, right: str) -> str:
+    """Return similar, letter (one side is a single letter that does not fit) or differ for given names that are not close."""
+    if len(left) == 1 or len(right) == 1:
+        return "letter"
+    return "similar" if _is_similar(left, right) else "differ"
+
+
+def _is_similar(left: str, right: str) -> bool:
+    """Tell whether two words share so much that a bad hand or ear may have made one of the other."""
+    if min(len(left), len(right)) < 3:
+        return False
+    return JaroWinkler.similarity(left, right, score_cutoff=0.8) > 0 or (len(left) > 4 and len(right) > 4 and compare.edits(left, right, 3))
 
 
 def _code(left: str, right: str) -> str:
@@ -169,15 +198,24 @@ def _unit(left: str, right: str) -> str:
     return "close" if len(left) > 1 and len(right) > 1 and compare.edits(left, right, 1 if len(left) < 6 else 2) else "differ"
 
 
-def _street(left: str, right: str, whole_left: str, whole_right: str) -> str:
-    """Return the level of two street names; a shared telling word is a part."""
-    level = compare.street_level(left, right)
+def _street(left: Record, right: Record) -> str:
+    """Return the level of two streets; a shared telling word, or one that stands where the other has its unit, is a part."""
+    one, other = left.address.street, right.address.street
+    level = compare.street_level(one, other)
     if level != "differ":
         return level
-    if whole_left == whole_right or compare.edits(whole_left, whole_right, 2):
+    if left.street == right.street or compare.edits(left.street, right.street, 2):
         return "close"
-    words = {word for word in left.split() if len(word) > 3}
-    return "part" if words and words & set(right.split()) else "differ"
+    if _crossed(one, right.unit) or _crossed(other, left.unit):
+        return "part"
+    words = {word for word in one.split() if len(word) > 3}
+    return "part" if words and words & set(other.split()) else "differ"
+
+
+def _crossed(street: str, unit: str) -> bool:
+    """Tell whether a street's name stands in the other side's unit."""
+    closed = street.replace(" ", "")
+    return len(closed) > 3 and len(unit) > 3 and (unit.startswith(closed) or compare.edits(closed, unit[: len(closed)], 1))
 
 
 def _best(left: tuple[str, ...], right: tuple[str, ...]) -> int:
@@ -190,7 +228,7 @@ def _best(left: tuple[str, ...], right: tuple[str, ...]) -> int:
 def values_of(record: Record) -> tuple[str, ...]:
     """Return the values of the counted fields."""
     person, address = record.person, record.address
-    return (filed_under(person.given), person.surname, address.street, address.number, record.zip, record.city, record.unit)
+    return (filed_under(person.given), person.middle[:1], person.surname, address.street, address.number, record.zip, record.city, record.unit)
 
 
 class Rarity:
