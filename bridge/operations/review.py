@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from bridge.db.database import Database, Tx
-from bridge.domain.command import Command
+from bridge.domain.command import Command, kind_of
 from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.match import Ambiguous, Match

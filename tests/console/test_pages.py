@@ -1,53 +1,21 @@
 """Every page answers for everybody who may see it, and hides people from them."""
 
-import re
-
-import pytest
-from litestar.testing import AsyncTestClient
-
-from bridge.db.database import Database
-from tests.console.seeding import PEOPLE, app_for, context_for, people, story_of_every_kind
+from tests.console.seeding import PEOPLE
 
 PAGES = (
-    "/", "/deliveries", "/deliveries?q=0142", "/deliveries?q=outcome:rejected", "/deliveries?q=payload.lead.city:Austin", "/review", "/outbox", "/outbox?state=dead", "/outbox?state=waiting",
-    "/problems", "/sources", "/sources/website", "/party/7001", "/flow", "/health", "/settings", "/help",
+    "/", "/deliveries", "/deliveries?q=0142", "/deliveries?q=outcome:rejected", "/deliveries?q=payload.lead.city:Austin", "/review",
+    "/outbox", "/outbox?state=dead", "/outbox?state=waiting", "/problems", "/sources", "/sources/website", "/party/7001", "/flow",
+    "/health", "/settings", "/help", "/audit",
 )  # fmt: skip
 
 
-async def log_in(client: AsyncTestClient, role: str = "operator") -> str:
-    """Log in as a browser does and return the token that forms carry."""
-    shown = await client.get("/login")
-    door = re.search(r'name="door" value="([^"]+)"', shown.text)[1]
-    entered = await client.post(
-        "/login",
-        data={"login": f"{role}@example.com", "password": f"correct horse {role}", "door": door},
-        follow_redirects=False,
-    )
-    assert entered.status_code == 303, entered.text
-    page = await client.get("/help")
-    return re.search(r'"X-CSRF-Token":"([^"]+)"', page.text)[1]
-
-
-@pytest.fixture
-async def console(database: Database):
-    await people(database)
-    made = await story_of_every_kind(database)
-    async with AsyncTestClient(app_for(context_for(database))) as client:
-        yield client, made
-
-
-async def test_pages_answer_and_hide_people(console) -> None:
-    client, made = console
-    await log_in(client, "admin")
+async def test_pages_answer_and_hide_people(browser) -> None:
+    await browser.log_in("admin")
+    made = browser.made
     broken: list[object] = []
-    for page in [
-        *PAGES,
-        *(f"/deliveries/{one}" for one in made.values()),
-        "/audit",
-        f"/deliveries/{made['booked']}/replay",
-        f"/deliveries/{made['booked']}/edit",
-    ]:
-        answer = await client.get(page)
+    whole = [f"/deliveries/{one}" for one in made.values()]
+    for page in [*PAGES, *whole, f"/deliveries/{made['booked']}/replay", f"/deliveries/{made['booked']}/edit", "/deliveries.csv"]:
+        answer = await browser.client.get(page)
         if answer.status_code != 200:
             broken.append((page, answer.status_code))
             continue
@@ -56,3 +24,69 @@ async def test_pages_answer_and_hide_people(console) -> None:
                 assert value not in answer.text, (page, value)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert broken == []
+
+
+async def test_each_outcome_is_said_and_found(browser) -> None:
+    """The word of the list and the search for that word agree, for every outcome there is."""
+    await browser.log_in("viewer")
+    said = {"broken": "failed"}
+    for kind, delivery_id in browser.made.items():
+        word = said.get(kind, kind)
+        page = await browser.client.get(f"/deliveries/{delivery_id}")
+        assert f'class="status {word}"' in page.text, (kind, word)
+        found = await browser.client.get(f"/deliveries?q=outcome:{word}")
+        assert f'href="/deliveries/{delivery_id}"' in found.text, (kind, word)
+        others = [one for name, one in browser.made.items() if said.get(name, name) != word]
+        assert not [one for one in others if f'data-id="{one}"' in found.text], word
+
+
+async def test_a_reveal_shows_the_person_and_is_written_down(browser) -> None:
+    await browser.log_in("operator")
+    delivery_id = browser.made["booked"]
+    shown = await browser.post(f"/deliveries/{delivery_id}/reveal")
+    assert PEOPLE[0][2] in shown.text
+    assert await browser.audited("personal_data.revealed") == [("operator@example.com", f"delivery:{delivery_id}")]
+
+
+async def test_a_retry_brings_a_dead_message_back_once(browser) -> None:
+    await browser.log_in("operator")
+    delivery_id = browser.made["failed"]
+    first = await browser.post(f"/deliveries/{delivery_id}/retry")
+    again = await browser.client.get(f"/deliveries/{delivery_id}")
+    assert "sent again" in first.text
+    assert 'class="status failed"' not in again.text
+    assert await browser.audited("delivery.retried") == [("operator@example.com", f"delivery:{delivery_id}")]
+
+
+async def test_review_remembers_and_can_be_taken_back(browser) -> None:
+    await browser.log_in("operator")
+    async with browser.database.begin() as tx:
+        (hold_id,) = await (await tx.execute("SELECT id FROM holds WHERE state = 'open'")).fetchone()
+    await browser.post(f"/review/{hold_id}/accept", customer_id="7001", location_id="9001")
+    async with browser.database.begin() as tx:
+        link = await (await tx.execute("SELECT customer_id, decided_by FROM links")).fetchone()
+        queued = await (await tx.execute("SELECT by FROM delivery_queue WHERE id = %s", [browser.made["review"]])).fetchone()
+    assert link == (7001, "operator@example.com")
+    assert queued == ("operator@example.com",)
+    await browser.post(f"/review/{hold_id}/undo")
+    async with browser.database.begin() as tx:
+        assert await (await tx.execute("SELECT 1 FROM links")).fetchone() is None
+        assert await (await tx.execute("SELECT state FROM holds WHERE id = %s", [hold_id])).fetchone() == ("open",)
+
+
+async def test_bulk_takes_everything_that_matches_now(browser) -> None:
+    from bridge.operations import bulk
+    from tests.console.seeding import NOW
+
+    await browser.log_in("operator")
+    missing = await browser.post("/deliveries/bulk", action="replay", q="outcome:booked", all="1")
+    assert "Say why" in missing.text
+    started = await browser.post("/deliveries/bulk", action="replay", q="outcome:booked", all="1", reason="new mapping")
+    assert "in the background" in started.text
+    while await bulk.work(browser.database, now=NOW):
+        pass
+    async with browser.database.begin() as tx:
+        total, done, finished = await (await tx.execute("SELECT total, done, finished_at FROM bulk_runs")).fetchone()
+        (queued,) = await (await tx.execute("SELECT count(*) FROM delivery_queue")).fetchone()
+    assert (total, done, finished) == (11, 11, NOW)
+    assert queued == 11

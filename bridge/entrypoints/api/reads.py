@@ -37,14 +37,14 @@ from bridge.reports.timeline import Moment
 
 _VIEW = {"needs": Role.VIEWER}
 _ADMIN = {"needs": Role.ADMIN}
-Id = Annotated[int, PathParameter(gt=0, lt=2**63)]
+Id = Annotated[int, PathParameter(gt=0, le=2**63 - 1)]
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
-After = Annotated[int | None, QueryParameter(ge=0, lt=2**63)]
+After = Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)]
 Text = Annotated[str, QueryParameter(max_length=400)]
 Cursor = Annotated[str, QueryParameter(max_length=80)]
 Flag = Annotated[bool, QueryParameter()]
 Tenant = Annotated[
-    int | None, QueryParameter(gt=0, lt=2**63, description="A tenant of the token's; its first one by default.")
+    int | None, QueryParameter(gt=0, le=2**63 - 1, description="A tenant of the token's; its first one by default.")
 ]
 
 

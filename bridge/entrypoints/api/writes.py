@@ -23,12 +23,12 @@ from bridge.reports import masking, search, story
 from bridge.reports.reading import reading
 
 _ACT = {"needs": Role.OPERATOR}
-Id = Annotated[int, PathParameter(gt=0, lt=2**63)]
+Id = Annotated[int, PathParameter(gt=0, le=2**63 - 1)]
 Tenant = Annotated[
-    int | None, QueryParameter(gt=0, lt=2**63, description="A tenant of the token's; its first one by default.")
+    int | None, QueryParameter(gt=0, le=2**63 - 1, description="A tenant of the token's; its first one by default.")
 ]
 Short = Annotated[str, msgspec.Meta(max_length=500)]
-Positive = Annotated[int, msgspec.Meta(gt=0, lt=2**63)]
+Positive = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -288,14 +288,14 @@ async def source_page(request: Request[Any, Any, Any]) -> Response[str]:
     sample = (
         await story.tell(seen.context.database, seen.tenant_id, DeliveryId(row.sample_id)) if row.sample_id else None
     )
-    values = {
+    values: dict[str, Any] = {
         "source": source,
         "row": row,
         "secrets": secrets,
         "refused": refused,
         "hook": seen.context.settings.hook_url(source.id),
     }
-    return page(seen, "source.html", **values, sample=timeline.masked(sample) if sample else None)
+    return page(seen, "source.html", sample=timeline.masked(sample) if sample else None, **values)
 
 
 @get("/party/{customer_id:int}", opt=_VIEW)

@@ -77,7 +77,7 @@ async def decide(request: Request[Any, Any, Any]) -> Response[str]:
     here: dict[str, Any] = {"tenant_id": seen.tenant_id, "hold_id": hold_id}
     database, act = seen.context.database, seen.act(str(filled.get("reason", "")))
     if choice == "accept":
-        ids = {
+        ids: dict[str, Any] = {
             name: int(text)
             for name in ("customer_id", "location_id")
             if (text := str(filled.get(name, ""))[:18]).isdigit()

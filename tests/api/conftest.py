@@ -1,0 +1,3 @@
+from tests.console.conftest import browser
+
+__all__ = ["browser"]
