@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002, D102  stands in for an interface and uses part of it, or prints to people
+# ruff: noqa: ARG002  stands in for an interface and uses part of it, or prints to people
 """The outbox against a no-op far side, beside pgqueuer and procrastinate, all on one durable PostgreSQL in the same run.
 
 Ours runs with everything on: order per party, fence, committed intents, recorded outcomes with history, budget, breakers.

@@ -22,7 +22,7 @@ PLACEHOLDERS = frozenset(
 """Values that stand where a secret should be; Cal.com sends the first of these words as its signature."""
 
 
-class SignatureInvalid(Exception):  # noqa: N818 - it names the finding, as the reason slug does
+class SignatureInvalid(Exception):
     """The request is not believed; `reason` is the slug, `detail` says where to look and holds no secret."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
@@ -31,7 +31,7 @@ class SignatureInvalid(Exception):  # noqa: N818 - it names the finding, as the 
         self.detail = detail
 
 
-class PayloadMalformed(Exception):  # noqa: N818 - it names the finding, as the reason slug does
+class PayloadMalformed(Exception):
     """The body is believed and cannot be read."""
 
     def __init__(self, detail: str = "", *, reason: Reason = Reason.PAYLOAD_MALFORMED) -> None:

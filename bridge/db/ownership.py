@@ -24,7 +24,7 @@ WORKERS_LOCK = 72_707_12  # class of the advisory locks that say "this worker's 
 log = logging.getLogger(__name__)
 
 
-class LeaseLost(Exception):  # noqa: N818  it is what happened, and the word of the design
+class LeaseLost(Exception):
     """Another worker owns the shard now: nothing of this transaction may count."""
 
 

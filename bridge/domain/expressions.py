@@ -29,7 +29,7 @@ MAX_LENGTH = 4_000
 """Characters of one expression."""
 
 
-class ExpressionFault(ValueError):  # noqa: N818 - it names the finding
+class ExpressionFault(ValueError):
     """An expression that cannot be read or did not come to an end; the text names no value, only the place."""
 
     def __init__(self, what: str, *, line: int | None = None, column: int | None = None) -> None:

@@ -32,7 +32,7 @@ class Refused(HTTPException):
         self.reason = reason
 
 
-class LoginNeeded(Exception):  # noqa: N818  it asks for something; nothing went wrong
+class LoginNeeded(Exception):
     """Nobody is logged in."""
 
 

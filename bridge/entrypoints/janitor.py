@@ -1,6 +1,7 @@
 """Keeps house beside the worker: gauges every few seconds, and once an hour what is past its retention goes."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -9,11 +10,14 @@ from psycopg import errors
 from bridge.db.database import UNREACHABLE, Database, Tx
 from bridge.entrypoints import metrics
 from bridge.matching import asks
+from bridge.operations import bulk
+from bridge.sending import control
 from bridge.settings import Settings
 
 _log = structlog.get_logger()
 _GAUGES_SECONDS = 10.0
 _HOUSE_SECONDS = 3600.0
+_BULK_SECONDS = 1.0
 _LOCK = 72_707_13  # one janitor at a time, whoever is first
 _BATCH = 5_000  # bodies emptied per transaction, so that no lock or bloat grows large
 _PARTITIONED = ("effects", "attempts")
@@ -50,6 +54,20 @@ async def run(database: Database, settings: Settings, stop: asyncio.Event) -> No
             continue
 
 
+async def run_bulk(database: Database, stop: asyncio.Event) -> None:
+    """Work through what people asked for in bulk, a step at a time, until `stop` is set."""
+    while not stop.is_set():
+        try:
+            now = await database.now()
+            worked = await bulk.work(database, now=now) + await control.work_bulk(database, now=now)
+        except UNREACHABLE:
+            worked = 0
+        if not worked:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_BULK_SECONDS):
+                    await stop.wait()
+
+
 async def _set_gauges(database: Database) -> None:
     async with database.connection() as connection:
         row = await (await connection.execute(_GAUGES)).fetchone()
@@ -72,7 +90,7 @@ async def tidy(database: Database, settings: Settings, *, now: datetime) -> None
         refused = await tx.execute(
             "DELETE FROM rejected_requests WHERE received_at < %s", [now - timedelta(days=kept.rejected_days)]
         )
-        closed = await asks.prune(tx, before=now - timedelta(days=7))
+        closed = await asks.prune_asks(tx, now=now - timedelta(days=7))
     emptied = await _empty_bodies(database, before=now - timedelta(days=kept.bodies_days))
     dropped = await _drop_partitions(database, before=now - timedelta(days=kept.attempts_days))
     for table in _PARTITIONED:

@@ -30,7 +30,7 @@ _RETRY_AFTER_SECONDS = b"5"
 _LONGEST_NAME = 64  # of an unknown source in the log of refused requests
 
 
-class HangUp(Exception):  # noqa: N818
+class HangUp(Exception):
     """The sender went away before its body was whole."""
 
 

@@ -166,6 +166,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         asyncio.create_task(sending.run(dispatcher, stop, dsn=dsn), name="sending"),
         asyncio.create_task(_listen(dsn, processor), name="ear"),
         asyncio.create_task(janitor.run(database, settings, stop), name="janitor"),
+        asyncio.create_task(janitor.run_bulk(database, stop), name="bulk"),
     ]
     _log.info("worker.started", name=name)
     try:

@@ -1,4 +1,6 @@
-"""Which addresses a fetch may connect to (pure). The standard library's `is_global` is no guide here: in Python 3.11 it
+"""Which addresses a fetch may connect to (pure).
+
+The standard library's `is_global` is no guide here: in Python 3.11 it
 calls NAT64 and 6to4 forms of 127.0.0.1, `::127.0.0.1`, multicast and site-local addresses global.
 """
 

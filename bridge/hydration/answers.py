@@ -92,7 +92,7 @@ def _cost_wait(data: Any) -> float | None:
     )  # fmt: skip
     if not all(isinstance(value, int | float) for value in (asked, there, rate)) or rate <= 0:
         return None
-    return min(max((asked - there) / rate, 1.0), _LONGEST_WAIT)
+    return float(min(max((asked - there) / rate, 1.0), _LONGEST_WAIT))
 
 
 def _limited(status: int, wait: float | None) -> Deferred:

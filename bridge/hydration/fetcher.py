@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
 import httpx
@@ -233,7 +233,7 @@ async def _body(response: httpx.Response, limit: int) -> bytes:
         raise httpx.DecodingError("an encoding that was not asked for")
     unpack = None if coding in {"identity", ""} else zlib.decompressobj(47)
     whole, arrived = bytearray(), 0
-    async for chunk in response.stream:  # type: ignore[union-attr] - an answer of an async transport
+    async for chunk in cast("httpx.AsyncByteStream", response.stream):
         arrived += len(chunk)
         try:
             whole += chunk if unpack is None else unpack.decompress(chunk, limit + 1 - len(whole))

@@ -74,15 +74,15 @@ class Stored(msgspec.Struct, frozen=True):
     is_redelivery: bool
 
 
-class IntakeFull(Exception):  # noqa: N818  it names the finding, as the reason slug does
+class IntakeFull(Exception):
     """More requests wait than the bound allows: the sender must try again."""
 
 
-class DatabaseUnreachable(Exception):  # noqa: N818
+class DatabaseUnreachable(Exception):
     """The commit did not come back: the sender must try again; if it was made all the same, that is a redelivery."""
 
 
-class RowRefused(Exception):  # noqa: N818
+class RowRefused(Exception):
     """PostgreSQL cannot keep a text of this request (a NUL character); its neighbours are stored."""
 
 

@@ -1,166 +1,205 @@
-"""The same ask through two doors: a party that asked for service, and whose booking a later inquiry joins while it is open."""
+"""The same ask through two sources: a party that asked within the window joins its open booking instead of making another.
 
-from collections.abc import Iterable
+Call these in the transaction that decides an inquiry. One owner processes a tenant's deliveries in order, so look and open
+meet nobody; the primary key of `open_asks` is the backstop should two owners ever overlap.
+"""
+
+import hashlib
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from bridge.db.database import Tx
-from bridge.domain.ids import CustomerId, EffectKey, SourceId, TenantId
-from bridge.domain.inquiry import BookingInquiry
-from bridge.domain.keys import PersonKey, fold, key64
-from bridge.domain.keys.nicknames import are_forms_of_one
-from bridge.domain.match import Match, Matched
+from bridge.domain.ids import CustomerId, EffectKey, LocationId, SourceId, TenantId
+from bridge.domain.inquiry import Inquiry
+from bridge.domain.keys import AddressStatus, EmailWorth, PhoneWorth, key64
+from bridge.domain.match import Ambiguous, Match, Matched, Unmatched
+from bridge.matching.compare import given_level, surname_level
 from bridge.matching.keys import PartyKeys, party_keys
-
-_FIND = """
-SELECT party_key, person, place, ask_key, effect_key, source_id, inquiry_key, opened_at FROM open_asks
-WHERE tenant_id = %s AND party_key = ANY(%s) AND closes_at > %s ORDER BY opened_at DESC LIMIT 50
-"""
-
-# The key is the backstop: a second booking of the same party cannot be opened beside one that is open.
-_OPEN = """
-INSERT INTO open_asks (tenant_id, party_key, person, place, ask_key, customer_id, effect_key, source_id, inquiry_key, opened_at,
-                       closes_at)
-SELECT %s, key, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::int8[]) AS k (key) ORDER BY key
-ON CONFLICT (tenant_id, party_key, person, place) DO UPDATE SET
-    ask_key = excluded.ask_key, customer_id = excluded.customer_id, effect_key = excluded.effect_key,
-    source_id = excluded.source_id, inquiry_key = excluded.inquiry_key, opened_at = excluded.opened_at,
-    closes_at = excluded.closes_at
-WHERE open_asks.closes_at <= excluded.opened_at OR open_asks.ask_key <> excluded.ask_key
-"""
 
 
 class OpenAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """An ask that is open: the effect that makes its booking, and the inquiry that opened it."""
+    """The booking that an earlier inquiry of the same party opened; `by` says how the party was recognised."""
 
     effect_key: EffectKey
     source_id: SourceId
     inquiry_key: str
     opened_at: datetime
+    customer_id: CustomerId | None
+    by: str
+    """customer | phone | email"""
+
+
+_FIND = """
+SELECT party_key, person, place, customer_id, effect_key, source_id, inquiry_key, opened_at
+FROM open_asks WHERE tenant_id = %s AND party_key = ANY(%s) AND opened_at > %s AND closes_at > %s
+ORDER BY opened_at DESC, effect_key LIMIT 64
+"""
+_OPEN = """
+INSERT INTO open_asks (tenant_id, party_key, person, place, ask_key, customer_id, effect_key, source_id, inquiry_key, opened_at,
+  closes_at)
+SELECT %(tenant)s, key, %(person)s, %(place)s, %(ask)s, %(customer)s, %(effect)s, %(source)s, %(inquiry)s, %(now)s, %(closes)s
+FROM unnest(%(keys)s::bigint[]) AS k (key)
+ON CONFLICT (tenant_id, party_key, person, place) DO UPDATE
+SET ask_key = excluded.ask_key, customer_id = excluded.customer_id, effect_key = excluded.effect_key,
+    source_id = excluded.source_id, inquiry_key = excluded.inquiry_key, opened_at = excluded.opened_at,
+    closes_at = excluded.closes_at
+WHERE open_asks.closes_at <= excluded.opened_at OR open_asks.effect_key = excluded.effect_key
+"""
+
+
+def _party_keys(party: PartyKeys, match: Match) -> dict[int, str]:
+    """Return the keys by which a party is recognised within the window, each with what it is."""
+    keys: dict[int, str] = {}
+    match match:
+        case Matched(customer_id=customer):
+            keys[key64(f"ask-customer|{customer}")] = "customer"
+        case Ambiguous() | Unmatched():
+            pass
+    for phone in party.phones:
+        if phone.worth is not PhoneWorth.TOLL_FREE:
+            keys[key64(f"ask-phone|{phone.e164}|{phone.extension}")] = "phone"
+    for email in party.emails:
+        if email.worth not in (EmailWorth.ROLE, EmailWorth.RELAY):
+            keys[key64(f"ask-email|{email.mailbox}")] = "email"
+    return keys
+
+
+def _person(party: PartyKeys) -> str:
+    """Return who asks, as `given|surname`, a company's words, or empty for nobody named."""
+    if party.people:
+        return f"{party.people[0].given}|{party.people[0].surname}"
+    return f"@{' '.join(party.company.company)}" if party.company.company else ""
+
+
+def _place(party: PartyKeys, match: Match) -> str:
+    """Return where help is wanted, the same for a location and for its address written out; empty where nobody said."""
+    address = party.address
+    if address.status is AddressStatus.PARSED:
+        return f"{address.number}|{address.street}|{address.unit}"
+    location: LocationId | None = match.location_id if isinstance(match, Matched) else None
+    return f"#{location}" if location is not None and address.status is not AddressStatus.ABSENT else ""
+
+
+def _may_be_one_person(one: str, other: str) -> bool:
+    """Tell whether two names may be one person's: each part the same, a form of it, an initial, a slip, or not given."""
+    if not one or not other or one == other:
+        return True
+    if one.startswith("@") or other.startswith("@"):
+        return True  # a company's line, and somebody who called from it
+    given, _, surname = one.partition("|")
+    given_there, _, surname_there = other.partition("|")
+    straight = given_level(given, given_there) != "differ" and surname_level(surname, surname_there) != "differ"
+    turned = given_level(given, surname_there) in ("exact", "missing") and surname_level(surname, given_there) in (
+        "exact",
+        "missing",
+    )
+    return straight or (turned and bool(surname and surname_there))
+
+
+def _may_be_one_place(one: str, other: str) -> bool:
+    """Tell whether two inquiries may be about one place: the same, the unit left out, or not said."""
+    if not one or not other or one == other:
+        return True
+    if one.startswith("#") or other.startswith("#"):
+        return one.startswith("#") != other.startswith("#")
+    number, street, unit = one.split("|")[:3]
+    number_there, street_there, unit_there = other.split("|")[:3]
+    return (
+        number == number_there
+        and surname_level(street, street_there) != "differ"
+        and (unit == unit_there or not unit or not unit_there)
+    )
 
 
 async def find_open(
-    tx: Tx, tenant_id: TenantId, inquiry: BookingInquiry, match: Match, *, region: str, now: datetime
+    tx: Tx, tenant_id: TenantId, inquiry: Inquiry, match: Match, *, window: timedelta, now: datetime, region: str = "US"
 ) -> OpenAsk | None:
-    """Return the newest open ask of the same party for the same thing, None where there is none.
-
-    A party is the same where a customer, a phone or an e-mail is shared and neither the name nor the place speaks
-    against it: a couple's two names on one number are two people, and one landlord's two addresses are two visits.
-    """
+    """Return the open ask of the same party within the window, the newest first; None where the inquiry asks anew."""
     party = party_keys(inquiry.person, region=region)
-    keys = _keys(party, match)
+    keys = _party_keys(party, match)
     if not keys:
         return None
-    person, place, ask = _person(party), _place(party), fold(inquiry.service)
-    rows = await (await tx.execute(_FIND, [tenant_id, keys, now], prepare=True)).fetchall()
-    for _, its_person, its_place, its_ask, effect_key, source_id, inquiry_key, opened_at in rows:
-        if _may_be_one(person, its_person) and _agree(place, its_place) and _agree(ask, its_ask):
-            return OpenAsk(
-                effect_key=EffectKey(effect_key),
-                source_id=SourceId(source_id),
-                inquiry_key=inquiry_key,
-                opened_at=opened_at,
-            )
+    rows = await (await tx.execute(_FIND, [tenant_id, list(keys), now - window, now], prepare=True)).fetchall()
+    person, place = _person(party), _place(party, match)
+    known = match.customer_id if isinstance(match, Matched) else None
+    for row in rows:
+        if not _may_be_one_place(place, row[2]):
+            continue
+        by = keys[row[0]]
+        if by == "customer" or (known is not None and known == row[3]) or _may_be_one_person(person, row[1]):
+            return _ask(row, by)
     return None
 
 
-async def open_ask(  # noqa: PLR0913  the columns of the row
+def _ask(row: tuple[Any, ...], by: str) -> OpenAsk:
+    """Return a row as an open ask."""
+    return OpenAsk(
+        effect_key=EffectKey(row[4]),
+        source_id=SourceId(row[5]),
+        inquiry_key=row[6],
+        opened_at=row[7],
+        customer_id=CustomerId(row[3]) if row[3] is not None else None,
+        by=by,
+    )
+
+
+async def open_ask(
     tx: Tx,
     tenant_id: TenantId,
-    inquiry: BookingInquiry,
+    inquiry: Inquiry,
     match: Match,
     *,
     effect_key: EffectKey,
     source_id: SourceId,
-    region: str,
     window: timedelta,
     now: datetime,
-) -> None:
-    """Let later inquiries of this party join the booking of `effect_key` until the window closes; repeats change nothing."""
+    region: str = "US",
+) -> OpenAsk | None:
+    """Open an ask for a booking that is being made; return the ask of somebody else where one stands in its place already.
+
+    The caller that gets one back must join it instead: another owner was faster.
+    """
     party = party_keys(inquiry.person, region=region)
-    keys = _keys(party, match)
-    if not keys or not window:
-        return
-    customer = match.customer_id if isinstance(match, Matched) else None
-    await tx.execute(
+    keys = _party_keys(party, match)
+    if not keys:
+        return None
+    person, place = _person(party), _place(party, match)
+    done = await tx.execute(
         _OPEN,
-        [
-            tenant_id,
-            _person(party),
-            _place(party),
-            fold(inquiry.service),
-            customer,
-            effect_key,
-            source_id,
-            inquiry.key,
-            now,
-            now + window,
-            keys,
-        ],
+        {
+            "tenant": tenant_id,
+            "person": person,
+            "place": place,
+            "ask": hashlib.sha256(f"{person}|{place}".encode()).hexdigest()[:16],
+            "customer": match.customer_id if isinstance(match, Matched) else None,
+            "effect": effect_key,
+            "source": source_id,
+            "inquiry": inquiry.key,
+            "now": now,
+            "closes": now + window,
+            "keys": sorted(keys),
+        },
         prepare=True,
     )
+    if done.rowcount == len(keys):
+        return None
+    held = await find_open(tx, tenant_id, inquiry, match, window=window, now=now, region=region)
+    return held if held is not None and held.effect_key != effect_key else None
 
 
-async def close(tx: Tx, tenant_id: TenantId, effect_key: EffectKey, *, now: datetime) -> None:
-    """Let nobody join this booking any more: it was dismissed, or became a job."""
-    await tx.execute(
-        "UPDATE open_asks SET closes_at = %s WHERE tenant_id = %s AND effect_key = %s AND closes_at > %s",
-        [now, tenant_id, effect_key, now],
-    )
-
-
-async def prune(tx: Tx, *, before: datetime) -> int:
-    """Delete asks that closed before a time, and return how many."""
-    return (await tx.execute("DELETE FROM open_asks WHERE closes_at < %s", [before])).rowcount
-
-
-def _keys(party: PartyKeys, match: Match) -> list[int]:
-    """Return what the party is recognised by: the customer where one is sure, each phone, each mailbox."""
-    texts: list[str] = [f"p{phone.e164}" for phone in party.phones]
-    texts += [f"m{email.mailbox}" for email in party.emails]
-    customer: CustomerId | None = match.customer_id if isinstance(match, Matched) else None
-    if customer is not None:
-        texts.append(f"c{customer}")
-    return [key64(text) for text in texts]
-
-
-def _person(party: PartyKeys) -> str:
-    """Return the name as it is compared: people as given|surname, else a company's telling words."""
-    return "&".join(f"{one.given}|{one.surname}" for one in party.people) or " ".join(party.company.company)
-
-
-def _place(party: PartyKeys) -> str:
-    """Return number, street and unit where an address was read; what could not be read speaks neither for nor against."""
-    address = party.address
-    return f"{address.number} {address.street} {address.unit}".strip() if address.number and address.street else ""
-
-
-def _agree(ours: str, theirs: str) -> bool:
-    return not ours or not theirs or ours == theirs
-
-
-def _may_be_one(ours: str, theirs: str) -> bool:
-    """Tell whether two names may be one person's: equal, a form of the other, or one of them says less."""
-    if _agree(ours, theirs):
-        return True
-    return any(_same(one, other) for one in _read(ours) for other in _read(theirs))
-
-
-def _read(text: str) -> Iterable[PersonKey]:
-    for part in text.split("&"):
-        given, _, surname = part.partition("|")
-        yield PersonKey(given, "", surname, "")
-
-
-def _same(one: PersonKey, other: PersonKey) -> bool:
-    if one.surname and other.surname and one.surname != other.surname:
-        return False
-    if not one.given or not other.given:
-        return True
-    initials = len(one.given) == 1 or len(other.given) == 1
+async def close_ask(tx: Tx, tenant_id: TenantId, effect_key: EffectKey) -> int:
+    """Return how many rows of a booking's ask were closed: it is dismissed, done or converted, and the next ask is new."""
     return (
-        one.given == other.given
-        or are_forms_of_one(one.given, other.given)
-        or (initials and one.given[0] == other.given[0])
+        await tx.execute("DELETE FROM open_asks WHERE tenant_id = %s AND effect_key = %s", [tenant_id, effect_key])
+    ).rowcount
+
+
+async def prune_asks(tx: Tx, *, now: datetime, limit: int = 5000) -> int:
+    """Return how many asks whose window is over were deleted, at most `limit` at once."""
+    done = await tx.execute(
+        "DELETE FROM open_asks WHERE ctid = ANY(ARRAY(SELECT ctid FROM open_asks WHERE closes_at <= %s LIMIT %s))",
+        [now, limit],
     )
+    return done.rowcount

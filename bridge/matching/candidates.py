@@ -11,6 +11,7 @@ from bridge.domain.match import MatchSettings
 from bridge.matching.keys import CAPS, KeyKind, PartyKeys, decision_keys, party_keys, wanted_keys
 from bridge.matching.lookup import Family, Lookup, MirroredContact, MirroredCustomer, MirroredLocation, Said
 
+_NO_SOURCE = SourceId("")
 MAX_CUSTOMERS = 16
 MAX_LOCATIONS = 24
 MAX_CONTACTS = 24
@@ -90,7 +91,7 @@ async def find_many(
     inquiries: Sequence[Inquiry],
     settings: MatchSettings,
     *,
-    source_id: SourceId = SourceId(""),
+    source_id: SourceId = _NO_SOURCE,
 ) -> list[Lookup]:
     """Return what the mirror knows around each inquiry, in their order, in one round trip."""
     parties = [party_keys(inquiry.person, region=settings.region) for inquiry in inquiries]

@@ -214,7 +214,7 @@ def _judge(
         return Ambiguous(evidence=evidence("placeholder_inquiry"))
     best = views[0] if views else None
     if best is not None and may_match and best.probability >= settings.verdict:
-        verdict = _recognised(party, best, views, guards, settings)
+        verdict = _recognised(party, best, views, guards)
         if isinstance(verdict, str):
             return Ambiguous(evidence=evidence(verdict))
         kind, where = verdict
@@ -260,7 +260,7 @@ def _is_nobody(party: PartyKeys) -> bool:
 
 
 def _recognised(
-    party: PartyKeys, best: _View, views: list[_View], guards: list[str], settings: MatchSettings
+    party: PartyKeys, best: _View, views: list[_View], guards: list[str]
 ) -> tuple[MatchKind | None, LocationId | None] | str:
     """Return kind and location for a customer that scored enough, or the reason why a person must look."""
     reason = _guard(party, best)

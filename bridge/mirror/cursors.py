@@ -39,7 +39,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
 _COLUMNS = ", ".join(Cursor.__struct_fields__)
 
 
-class CursorMoved(Exception):  # noqa: N818  it is what happened
+class CursorMoved(Exception):
     """Somebody else moved the cursor since it was read: nothing of this page may count."""
 
 

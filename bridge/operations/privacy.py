@@ -55,7 +55,10 @@ async def find(database: Database, act: Act, *, tenant_id: TenantId, subject: Su
 
 async def _find(tx: Tx, tenant_id: TenantId, subject: Subject) -> list[Kept]:
     rows = await tx.execute(_FIND, [tenant_id, list(subject.phones), list(subject.emails)])
-    return [Kept(delivery_id=row[0], source_id=row[1], received_at=row[2], decisions=row[3], effects=row[4]) for row in await rows.fetchall()]
+    return [
+        Kept(delivery_id=row[0], source_id=row[1], received_at=row[2], decisions=row[3], effects=row[4])
+        for row in await rows.fetchall()
+    ]
 
 
 async def export(database: Database, act: Act, *, tenant_id: TenantId, subject: Subject) -> list[dict[str, Any]]:
@@ -65,10 +68,19 @@ async def export(database: Database, act: Act, *, tenant_id: TenantId, subject: 
         made: list[dict[str, Any]] = []
         for kept in found:
             row = await (
-                await tx.execute("SELECT url, headers, convert_from(body, 'LATIN1') FROM deliveries WHERE tenant_id = %s AND id = %s", [tenant_id, kept.delivery_id])
+                await tx.execute(
+                    "SELECT url, headers, convert_from(body, 'LATIN1') FROM deliveries WHERE tenant_id = %s AND id = %s",
+                    [tenant_id, kept.delivery_id],
+                )
             ).fetchone()
-            decisions = await tx.execute("SELECT inquiry, match, plan FROM decisions WHERE tenant_id = %s AND delivery_id = %s ORDER BY id", [tenant_id, kept.delivery_id])
-            effects = await tx.execute("SELECT kind, command FROM effects WHERE tenant_id = %s AND delivery_id = %s ORDER BY id", [tenant_id, kept.delivery_id])
+            decisions = await tx.execute(
+                "SELECT inquiry, match, plan FROM decisions WHERE tenant_id = %s AND delivery_id = %s ORDER BY id",
+                [tenant_id, kept.delivery_id],
+            )
+            effects = await tx.execute(
+                "SELECT kind, command FROM effects WHERE tenant_id = %s AND delivery_id = %s ORDER BY id",
+                [tenant_id, kept.delivery_id],
+            )
             made.append(
                 {
                     "delivery": kept.delivery_id, "source": kept.source_id, "received_at": kept.received_at.isoformat(),
@@ -77,7 +89,14 @@ async def export(database: Database, act: Act, *, tenant_id: TenantId, subject: 
                     "effects": [{"kind": one[0], "command": one[1]} for one in await effects.fetchall()],
                 }
             )  # fmt: skip
-        await audit.write(tx, act, "person.exported", "person", tenant_id=tenant_id, detail={"deliveries": [kept.delivery_id for kept in found]})
+        await audit.write(
+            tx,
+            act,
+            "person.exported",
+            "person",
+            tenant_id=tenant_id,
+            detail={"deliveries": [kept.delivery_id for kept in found]},
+        )
     return made
 
 
@@ -96,11 +115,15 @@ async def erase(database: Database, act: Act, *, tenant_id: TenantId, subject: S
         here = {"t": tenant_id, "ids": ids}
         waits = await (
             await tx.execute(
-                "SELECT count(*) FROM effects e JOIN outbox o ON o.tenant_id = e.tenant_id AND o.id = e.id WHERE e.tenant_id = %(t)s AND e.delivery_id = ANY(%(ids)s)", here
+                "SELECT count(*) FROM effects e JOIN outbox o ON o.tenant_id = e.tenant_id AND o.id = e.id WHERE e.tenant_id = %(t)s AND e.delivery_id = ANY(%(ids)s)",
+                here,
             )
         ).fetchone()
         if waits and waits[0]:
-            return Done(text=f"{waits[0]} messages about this person still wait; send or cancel them first.", refusal="waiting_already")
+            return Done(
+                text=f"{waits[0]} messages about this person still wait; send or cancel them first.",
+                refusal="waiting_already",
+            )
         for statement in _ERASE:
             await tx.execute(statement, here)
         await audit.write(tx, act, "person.erased", "person", tenant_id=tenant_id, detail={"deliveries": ids})

@@ -262,7 +262,11 @@ async def _put(tx: Tx, act: Act, tenant_id: TenantId, held: _Open) -> None:
             )
         )
         key = effect_key(
-            tenant_id=tenant_id, kind=kind_of(command), target=target, inquiry_key=held.inquiry_key, version=f"hold:{held.id}"
+            tenant_id=tenant_id,
+            kind=kind_of(command),
+            target=target,
+            inquiry_key=held.inquiry_key,
+            version=f"hold:{held.id}",
         )
         effects.append(
             Effect(key=key, command=command, lane=f"party:{target or held.inquiry_key}", rule=f"released by {act.by}")

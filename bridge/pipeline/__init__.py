@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from bridge.connectors.base import PayloadMalformed
+from bridge.connectors.base import Identity, PayloadMalformed
 from bridge.db.database import UNREACHABLE, Database, Tx
 from bridge.db.ownership import LeaseLost, fence, shard_of
 from bridge.domain.delivery import Delivery, HookRequest
@@ -37,10 +37,10 @@ async def receive(
     arrival = Arrival(
         tenant_id=door.tenant_id,
         source_id=door.source_id,
-        dedup_key=judgement.identity.dedup_key,
+        dedup_key=_dedup_key(judgement.identity, now=now),
         event_type=judgement.identity.event_type,
         received_at=now,
-        request=_without_credentials(request, door),
+        request=_without_credentials(door.connector.scrub(request), door),
         verified_by=judgement.verified_by,
         trace_id=trace_id,
     )
@@ -52,6 +52,17 @@ async def receive(
         return Refused(reason=Reason.DATABASE_UNREACHABLE)
     except RowRefused:
         return Refused(reason=Reason.PAYLOAD_MALFORMED, detail="an id or header holds a character no text may hold")
+
+
+def _dedup_key(identity: Identity, *, now: datetime) -> str:
+    """Return the key under which the delivery is unique.
+
+    A sender that gives no id is known by its body alone: the same body again is the same delivery within the connector's
+    window only, since two people may honestly send the same words on different days.
+    """
+    if identity.window_seconds is None:
+        return identity.dedup_key
+    return f"{identity.dedup_key}|{int(now.timestamp()) // identity.window_seconds}"
 
 
 def _without_credentials(request: HookRequest, door: Door) -> HookRequest:

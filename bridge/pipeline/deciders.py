@@ -131,8 +131,10 @@ class ConfiguredDeciders:
         """Return the booking that this party asked for already; not its own: a replay finds what it opened itself."""
         if not isinstance(inquiry, BookingInquiry):
             return None
-        region = self._settings.tenants[delivery.tenant_id].phone_region
-        ask = await asks.find_open(tx, delivery.tenant_id, inquiry, match, region=region, now=now)
+        tenant = self._settings.tenants[delivery.tenant_id]
+        ask = await asks.find_open(
+            tx, delivery.tenant_id, inquiry, match, region=tenant.phone_region, window=tenant.dedup_window, now=now
+        )
         if ask is None or (ask.inquiry_key, ask.source_id) == (inquiry.key, delivery.source_id):
             return None
         return await booking_of(

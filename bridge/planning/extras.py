@@ -133,18 +133,12 @@ def _location(desk: Desk, customer: int) -> CreateLocation | None:
     return CreateLocation(customer=customer, name=name, address=address, contacts=contacts_of(person, region))
 
 
-def _lead(desk: Desk, kind: str) -> Effect | Hold | None:
+def _lead(desk: Desk, kind: str) -> Effect | Hold:
     command = _lead_command(desk, kind)
-    if command is None or isinstance(command, Hold):
+    if isinstance(command, Hold):
         return command
-    who = next((contact.value for contact in contacts_of(desk.inquiry.person, "US")), "")
-    return desk.effect(
-        command,
-        target="lead",
-        lane=f"lead:{desk.inquiry.record_id or who or desk.inquiry.key}",
-        default_rule=kind,
-        priority=CUSTOMER,
-    )
+    who = desk.inquiry.record_id or desk.inquiry.key
+    return desk.effect(command, target="lead", lane=f"lead:{who}", default_rule=kind, priority=CUSTOMER)
 
 
 def _lead_command(desk: Desk, kind: str) -> CreateLead | SubmitLeadForm | FollowUpLead | DismissLead | Hold:

@@ -19,7 +19,7 @@ _SHOWN = re.compile(
 """Names whose values an explanation may repeat: none of them is a person's."""
 
 
-class RuleBroken(Exception):  # noqa: N818 - it names the finding, as the reason slug does
+class RuleBroken(Exception):
     """A rule's expression failed on an inquiry; the text names the rule and its place, and no value."""
 
     reason = Reason.RULE_FAILED

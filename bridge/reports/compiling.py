@@ -88,9 +88,11 @@ def _any_id(key: str, text: str, values: dict[str, Any]) -> str:
             f"SELECT id FROM deliveries WHERE tenant_id = %(tenant)s AND id = %({key}n)s",
             f"{_STATES} servicetitan_ids @> ARRAY[%({key}n)s::bigint]",
             f"SELECT delivery_id FROM effects WHERE tenant_id = %(tenant)s AND id = %({key}n)s",
-            ("SELECT e.delivery_id FROM mirrored_bookings AS b JOIN effect_keys AS k ON k.tenant_id = b.tenant_id"
-            " AND b.external_id ~ '^[0-9a-f]{32}$' AND k.key = b.external_id::uuid JOIN effects AS e ON e.tenant_id = k.tenant_id"
-            f" AND e.id = k.effect_id WHERE b.tenant_id = %(tenant)s AND b.id = %({key}n)s"),
+            (
+                "SELECT e.delivery_id FROM mirrored_bookings AS b JOIN effect_keys AS k ON k.tenant_id = b.tenant_id"
+                " AND b.external_id ~ '^[0-9a-f]{32}$' AND k.key = b.external_id::uuid JOIN effects AS e ON e.tenant_id = k.tenant_id"
+                f" AND e.id = k.effect_id WHERE b.tenant_id = %(tenant)s AND b.id = %({key}n)s"
+            ),
         ]
     bare = text.replace("-", "").lower()
     if len(bare) == 32 and all(sign in "0123456789abcdef" for sign in bare):

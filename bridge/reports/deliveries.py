@@ -48,7 +48,7 @@ class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
     """Set where payloads were looked into and the bound was reached: go on with `next`."""
 
 
-class CursorInvalid(ValueError):  # noqa: N818  it names the finding, as the reason slugs do
+class CursorInvalid(ValueError):
     """The cursor was not made by us."""
 
 

@@ -144,7 +144,7 @@ ORDER BY m.effect_id LIMIT %(limit)s
 """
 
 
-async def messages(  # noqa: PLR0913  each is a filter of the screen
+async def messages(
     database: Database, tenant_id: TenantId, *, state: str = "", source_id: str = "", reason: str = "", kind: str = "",
     after_id: int | None = None, limit: int = 50, now: datetime,
 ) -> list[MessageSeen]:  # fmt: skip

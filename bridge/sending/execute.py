@@ -41,7 +41,7 @@ class Performer:
     def __init__(self, guid_of: Callable[[TenantId], str] = lambda _: "") -> None:
         self._guid_of = guid_of
 
-    async def execute(  # noqa: PLR0911, PLR0912  a table
+    async def execute(  # noqa: PLR0911  a table
         self, client: ServiceTitan, loaded: Loaded, refs: Refs, *, now: datetime
     ) -> Outcome:
         """Perform a command and return what came of it; the body of a success is the ids it created, by part."""
@@ -91,7 +91,7 @@ class Performer:
         except ReferenceMissingError as error:
             return Rejected(reason=Reason.REFERENCE_UNKNOWN, detail=str(error))
 
-    async def look_up(  # noqa: PLR0911, PLR0912  a table
+    async def look_up(  # noqa: PLR0911  a table
         self, client: ServiceTitan, loaded: Loaded, refs: Refs, *, sent_at: datetime
     ) -> Finding:
         """Tell whether the effect of a command exists."""

@@ -60,7 +60,7 @@ def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     return tuple(fault for spot in sorted(spots) for fault in spots[spot])
 
 
-class ConfigInvalid(Exception):  # noqa: N818 - it names the finding, as the reason slugs do
+class ConfigInvalid(Exception):
     """The config cannot be used; `faults` are all of them."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:

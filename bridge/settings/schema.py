@@ -136,7 +136,9 @@ class Thresholds(Block):
     """How sure a match must be. `shadow` records matches and writes nothing to existing records."""
 
     auto: float = Field(0.999, gt=0.5, lt=1)
-    review: float = Field(0.1, ge=0, lt=0.5, description="From this probability on, a person is asked before a party counts as new.")
+    review: float = Field(
+        0.1, ge=0, lt=0.5, description="From this probability on, a person is asked before a party counts as new."
+    )
     shadow: bool = False
 
 

@@ -23,7 +23,7 @@ Sleep = Callable[[float], Awaitable[None]]
 SLOW_PIECES = 5
 
 
-class ConnectionDropped(Exception):  # noqa: N818 - it is what happened, not an error of ours
+class ConnectionDropped(Exception):
     """The simulator cut the connection; raised only where the server offers no other way."""
 
 

@@ -17,7 +17,7 @@ TYPES = {
 }
 
 
-class Problem(Exception):  # noqa: N818 - it is named as the RFC names it
+class Problem(Exception):
     """The request is refused: status, title, and the errors by member where there are any.
 
     A status that is `settled` is answered even where the operation documents no such status.

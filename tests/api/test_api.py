@@ -13,21 +13,31 @@ async def test_pages_of_the_list_follow_each_other_without_a_gap(browser) -> Non
     seen: list[int] = []
     cursor = ""
     while True:
-        page = (await browser.client.get("/api/v1/deliveries", params={"limit": 7, "cursor": cursor}, headers=bearer(browser, "read"))).json()
+        page = (
+            await browser.client.get(
+                "/api/v1/deliveries", params={"limit": 7, "cursor": cursor}, headers=bearer(browser, "read")
+            )
+        ).json()
         seen += [row["id"] for row in page["items"]]
         cursor = page["next"]
         if not cursor:
             break
     assert len(seen) == len(set(seen)) == 40
-    refused = await browser.client.get("/api/v1/deliveries", params={"cursor": "nonsense"}, headers=bearer(browser, "read"))
+    refused = await browser.client.get(
+        "/api/v1/deliveries", params={"cursor": "nonsense"}, headers=bearer(browser, "read")
+    )
     assert (refused.status_code, refused.json()["reason"]) == (400, "cursor_invalid")
 
 
 async def test_people_are_hidden_unless_the_token_may_see_them(browser) -> None:
     delivery_id = browser.made["booked"]
     hidden = await browser.client.get(f"/api/v1/deliveries/{delivery_id}/why", headers=bearer(browser, "read"))
-    refused = await browser.client.get(f"/api/v1/deliveries/{delivery_id}/why", params={"reveal": "true"}, headers=bearer(browser, "read"))
-    shown = await browser.client.get(f"/api/v1/deliveries/{delivery_id}/why", params={"reveal": "true"}, headers=bearer(browser, "admin"))
+    refused = await browser.client.get(
+        f"/api/v1/deliveries/{delivery_id}/why", params={"reveal": "true"}, headers=bearer(browser, "read")
+    )
+    shown = await browser.client.get(
+        f"/api/v1/deliveries/{delivery_id}/why", params={"reveal": "true"}, headers=bearer(browser, "admin")
+    )
     assert PEOPLE[0][2] not in hidden.text
     assert refused.status_code == 403
     assert PEOPLE[0][2] in shown.text
@@ -53,8 +63,12 @@ async def test_a_key_in_flight_is_a_conflict(browser) -> None:
 
     path = f"/api/v1/deliveries/{browser.made['booked']}/replay"
     person = await tokens.whose(browser.database, browser.tokens["write"], now=NOW)
-    await tokens.begin_once(browser.database, token_id=person.token_id, key="k-2", request=f"POST {path}?\n{{}}".encode(), now=NOW)
-    answer = await browser.client.post(path, content=b"{}", headers={**bearer(browser), "Idempotency-Key": "k-2", "content-type": "application/json"})
+    await tokens.begin_once(
+        browser.database, token_id=person.token_id, key="k-2", request=f"POST {path}?\n{{}}".encode(), now=NOW
+    )
+    answer = await browser.client.post(
+        path, content=b"{}", headers={**bearer(browser), "Idempotency-Key": "k-2", "content-type": "application/json"}
+    )
     assert (answer.status_code, answer.json()["reason"]) == (409, "idempotency_key_running")
 
 
@@ -68,8 +82,12 @@ async def test_the_same_key_at_once_acts_once(browser) -> None:
 
 async def test_refusals_are_problem_json(browser) -> None:
     missing = await browser.client.get("/api/v1/deliveries/999999", headers=bearer(browser, "read"))
-    bad = await browser.client.post(f"/api/v1/deliveries/{browser.made['booked']}/replay", json={"nonsense": 1}, headers=bearer(browser))
-    forced = await browser.client.post(f"/api/v1/deliveries/{browser.made['booked']}/replay", json={"force": True}, headers=bearer(browser))
+    bad = await browser.client.post(
+        f"/api/v1/deliveries/{browser.made['booked']}/replay", json={"nonsense": 1}, headers=bearer(browser)
+    )
+    forced = await browser.client.post(
+        f"/api/v1/deliveries/{browser.made['booked']}/replay", json={"force": True}, headers=bearer(browser)
+    )
     for answer, status in ((missing, 404), (bad, 400), (forced, 422)):
         assert answer.status_code == status, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
@@ -90,7 +108,9 @@ async def test_a_revoked_or_old_token_opens_nothing(browser) -> None:
 
 
 async def test_who_is_this_caller(browser) -> None:
-    answer = await browser.client.post("/api/v1/match", json={"name": "Dana Whitfield", "phones": ["5125550142"]}, headers=bearer(browser, "read"))
+    answer = await browser.client.post(
+        "/api/v1/match", json={"name": "Dana Whitfield", "phones": ["5125550142"]}, headers=bearer(browser, "read")
+    )
     assert answer.status_code == 200, answer.text
     assert answer.json()["type"] in {"matched", "ambiguous", "unmatched"}
     assert "Whitfield" not in answer.text

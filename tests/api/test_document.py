@@ -18,7 +18,13 @@ async def test_the_document_names_every_answer(browser) -> None:
         operation = found.ok()
 
         @seed(7)
-        @settings(max_examples=6, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=6,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
         @given(case=operation.as_strategy())
         def collect(case) -> None:
             cases.append(case)
@@ -26,10 +32,17 @@ async def test_the_document_names_every_answer(browser) -> None:
         collect()
     for case in cases:
         path = case.formatted_path
-        headers = {str(name): str(value) for name, value in (case.headers or {}).items() if str(value).isascii() and str(value).isprintable()}
+        headers = {
+            str(name): str(value)
+            for name, value in (case.headers or {}).items()
+            if str(value).isascii() and str(value).isprintable()
+        }
         body = case.body if isinstance(case.body, dict | list | str | int | float | bool) or case.body is None else None
         answer = await browser.client.request(
-            case.method, path, params={k: v for k, v in (case.query or {}).items()}, json=body if case.method.upper() == "POST" else None,
+            case.method,
+            path,
+            params={k: v for k, v in (case.query or {}).items()},
+            json=body if case.method.upper() == "POST" else None,
             headers={**headers, "authorization": f"Bearer {browser.tokens['admin']}"},
         )
         asked += 1

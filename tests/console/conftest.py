@@ -13,7 +13,9 @@ from tests.console.seeding import app_for, context_for, people, story_of_every_k
 class Browser:
     """A client that logs in and posts forms as a page does."""
 
-    def __init__(self, client: AsyncTestClient, made: dict[str, int], tokens: dict[str, str], database: Database) -> None:
+    def __init__(
+        self, client: AsyncTestClient, made: dict[str, int], tokens: dict[str, str], database: Database
+    ) -> None:
         self.client, self.made, self.tokens, self.database = client, made, tokens, database
         self.csrf = ""
 
@@ -28,7 +30,9 @@ class Browser:
         return entered
 
     async def post(self, path: str, **data: str):
-        return await self.client.post(path, data=data, headers={"X-CSRF-Token": self.csrf, "HX-Request": "true"}, follow_redirects=False)
+        return await self.client.post(
+            path, data=data, headers={"X-CSRF-Token": self.csrf, "HX-Request": "true"}, follow_redirects=False
+        )
 
     async def audited(self, action: str) -> list[tuple[str, str]]:
         async with self.database.begin() as tx:

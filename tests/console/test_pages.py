@@ -14,7 +14,13 @@ async def test_pages_answer_and_hide_people(browser) -> None:
     made = browser.made
     broken: list[object] = []
     whole = [f"/deliveries/{one}" for one in made.values()]
-    for page in [*PAGES, *whole, f"/deliveries/{made['booked']}/replay", f"/deliveries/{made['booked']}/edit", "/deliveries.csv"]:
+    for page in [
+        *PAGES,
+        *whole,
+        f"/deliveries/{made['booked']}/replay",
+        f"/deliveries/{made['booked']}/edit",
+        "/deliveries.csv",
+    ]:
         answer = await browser.client.get(page)
         if answer.status_code != 200:
             broken.append((page, answer.status_code))
@@ -65,7 +71,9 @@ async def test_review_remembers_and_can_be_taken_back(browser) -> None:
     await browser.post(f"/review/{hold_id}/accept", customer_id="7001", location_id="9001")
     async with browser.database.begin() as tx:
         link = await (await tx.execute("SELECT customer_id, decided_by FROM links")).fetchone()
-        queued = await (await tx.execute("SELECT by FROM delivery_queue WHERE id = %s", [browser.made["review"]])).fetchone()
+        queued = await (
+            await tx.execute("SELECT by FROM delivery_queue WHERE id = %s", [browser.made["review"]])
+        ).fetchone()
     assert link == (7001, "operator@example.com")
     assert queued == ("operator@example.com",)
     await browser.post(f"/review/{hold_id}/undo")

@@ -50,7 +50,9 @@ async def test_a_role_is_refused_what_needs_more(browser, role: Role) -> None:
         if needs == PUBLIC or role.includes(needs):
             continue
         bearer = {"authorization": f"Bearer {browser.tokens[token]}"} if path.startswith("/api") else {}
-        answer = await browser.client.request(method, filled(path), headers={"X-CSRF-Token": browser.csrf, **bearer}, follow_redirects=False)
+        answer = await browser.client.request(
+            method, filled(path), headers={"X-CSRF-Token": browser.csrf, **bearer}, follow_redirects=False
+        )
         assert answer.status_code == 403, (method, path, answer.status_code)
 
 
@@ -61,7 +63,11 @@ async def test_a_write_without_the_pages_token_is_refused(browser) -> None:
             continue
         plain = await browser.client.post(filled(path), follow_redirects=False)
         wrong = await browser.client.post(filled(path), headers={"X-CSRF-Token": "guess"}, follow_redirects=False)
-        foreign = await browser.client.post(filled(path), headers={"X-CSRF-Token": browser.csrf, "Origin": "https://evil.example.com"}, follow_redirects=False)
+        foreign = await browser.client.post(
+            filled(path),
+            headers={"X-CSRF-Token": browser.csrf, "Origin": "https://evil.example.com"},
+            follow_redirects=False,
+        )
         assert {plain.status_code, wrong.status_code, foreign.status_code} == {403}, path
 
 
@@ -79,7 +85,9 @@ async def test_guessing_a_password_is_throttled_and_tells_nothing(browser) -> No
 
 async def test_sessions_are_out_of_reach_of_scripts_and_end(browser) -> None:
     entered = await browser.log_in("viewer")
-    cookie = next(value for name, value in entered.headers.multi_items() if name == "set-cookie" and "bridge_session=" in value)
+    cookie = next(
+        value for name, value in entered.headers.multi_items() if name == "set-cookie" and "bridge_session=" in value
+    )
     assert "httponly" in cookie.lower()
     assert "samesite=lax" in cookie.lower()
     token = re.search(r"bridge_session=([^;]+)", cookie)[1]
@@ -114,7 +122,9 @@ async def test_what_breaks_tells_nobody_how(browser) -> None:
     async with browser.database.begin() as tx:
         await tx.execute("ALTER TABLE pauses RENAME TO gone")
     page = await browser.client.get("/deliveries")
-    answer = await browser.client.get("/api/v1/deliveries", headers={"authorization": f"Bearer {browser.tokens['read']}"})
+    answer = await browser.client.get(
+        "/api/v1/deliveries", headers={"authorization": f"Bearer {browser.tokens['read']}"}
+    )
     for text in (page.text, answer.text):
         assert not re.search(r"Traceback|psycopg|SELECT|pauses|relation", text)
     assert (page.status_code, answer.status_code) == (500, 500)

@@ -42,6 +42,6 @@ async def test_partitions_of_the_next_months_are_made_once(database: Database, c
     for _ in range(2):
         await janitor.tidy(database, SETTINGS, now=clock.now)
     async with database.begin() as tx:
-        names = await janitor._partitions(tx, "attempts")  # noqa: SLF001
+        names = await janitor._partitions(tx, "attempts")
     assert {"attempts_p2026_12", "attempts_p2027_01"} <= set(names)
     assert len(names) == len(set(names))

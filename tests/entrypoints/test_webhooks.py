@@ -18,7 +18,7 @@ async def application(database_dsn: str) -> AsyncIterator[tuple[Application, htt
     app = running.build()
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
-        running._lifespan(app),  # noqa: SLF001  the transport runs no lifespan
+        running._lifespan(app),
         httpx.AsyncClient(transport=transport, base_url="http://bridge.example.com") as client,
     ):
         yield running, client
@@ -87,7 +87,7 @@ async def test_refusals_are_kept_without_anything_of_the_body(application: Runni
     running, client = application
     headers, body = signed("msg_1", now=datetime.now(UTC))
     await client.post("/hooks/website", headers=headers | {"webhook-signature": "v1,AAAA"}, content=body)
-    await running._write_once()  # noqa: SLF001  instead of waiting for its second
+    await running._write_once()
     with psycopg.connect(database_dsn) as connection:
         row = connection.execute("SELECT to_jsonb(r) FROM rejected_requests r").fetchone()
     assert row is not None

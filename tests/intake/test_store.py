@@ -112,7 +112,7 @@ async def test_a_sender_that_hangs_up_has_its_delivery_stored_all_the_same(
 
 async def test_commits_are_durable(store: DeliveryStore, clock: Clock) -> None:
     await store.store(arrival("durable", clock))
-    writer = store._connection  # noqa: SLF001  the promise is about exactly this connection
+    writer = store._connection
     assert writer is not None
     setting = await (await writer.execute("SHOW synchronous_commit")).fetchone()
     assert setting == ("on",)  # the server of the tests says off

@@ -1,4 +1,3 @@
-# ruff: noqa: BLE001, T201  stands in for an interface and uses part of it, or prints to people
 """`python -m tests.simulation --histories N --seed S [--json]`: seeded histories over the real pipeline and a real PostgreSQL."""
 
 import argparse

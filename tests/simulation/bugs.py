@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002, ARG005, PLR0911  stands in for an interface and uses part of it, or prints to people
 """Known bugs that can be switched on again, so that the simulation is seen to find them."""
 
 import contextlib

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002  stands in for an interface and uses part of it, or prints to people
 """One history: steps drawn from a seed, played on the scene, then everything settled and checked against the ledger."""
 
 import contextlib

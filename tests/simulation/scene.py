@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002  stands in for an interface and uses part of it, or prints to people
 """What a history plays in: a real PostgreSQL, the real simulator in-process, virtual workers and one virtual clock."""
 
 import asyncio

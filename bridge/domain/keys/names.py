@@ -149,7 +149,9 @@ def words(text: str) -> list[str]:
 def is_no_given(text: str) -> bool:
     """Tell whether a folded given name is what is written for one that nobody knows: `girl`, `lady of the`, `three`."""
     tokens = text.split()
-    return bool(tokens) and tokens[0] in _NO_GIVEN and all(token in _NO_GIVEN or token in _NO_SURNAME for token in tokens)
+    return (
+        bool(tokens) and tokens[0] in _NO_GIVEN and all(token in _NO_GIVEN or token in _NO_SURNAME for token in tokens)
+    )
 
 
 def is_no_surname(text: str) -> bool:

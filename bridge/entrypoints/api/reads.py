@@ -67,7 +67,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
     story: dict[str, Any]
 
 
-def cleartext(seen: Visit, reveal: bool) -> bool:  # noqa: FBT001  the query's own flag
+def cleartext(seen: Visit, reveal: bool) -> bool:
     """Tell whether people are shown; raises Refused for a token that may not see them."""
     if reveal and not seen.person.may_reveal:
         raise Refused(403, "scope_missing", "Personal data needs a token with the scope pii.")
@@ -101,7 +101,7 @@ async def list_deliveries(
     return Page(items=rows, next=found.next, understood=[term.said for term in query.terms], notes=list(query.notes))
 
 
-async def _told(request: Request[Any, Any, Any], delivery_id: int, reveal: bool) -> story.Story:  # noqa: FBT001
+async def _told(request: Request[Any, Any, Any], delivery_id: int, reveal: bool) -> story.Story:
     seen = visit(request)
     tenant_id = await story.tenant_of(seen.context.database, DeliveryId(delivery_id))
     found = (

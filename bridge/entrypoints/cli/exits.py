@@ -14,7 +14,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Stop(Exception):  # noqa: N818  it ends a command; it is not always an error
+class Stop(Exception):
     """Ends a command with an exit code and a sentence for the person."""
 
     def __init__(self, code: Exit, message: str = "") -> None:

@@ -7,15 +7,20 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from bridge.entrypoints.cli.exits import Exit
 
+if TYPE_CHECKING:
+    from bridge.db.database import Database
+    from bridge.matching.cases import CaseResult
+
 
 @contextmanager
 def _server() -> Iterator[str]:
-    """The database of DATABASE_URL, else an embedded one that is gone at the end."""
+    """Lend the database of DATABASE_URL, else an embedded one that is gone at the end."""
     from bridge.db import migrations
     from bridge.db.embedded import EmbeddedPostgres
 
@@ -35,7 +40,7 @@ def _server() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def _opened(dsn: str) -> AsyncIterator["Database"]:  # noqa: F821
+async def _opened(dsn: str) -> AsyncIterator["Database"]:
     from bridge.db.database import Database
 
     database = Database(dsn)
@@ -65,7 +70,7 @@ def cases(file: Path, as_json: bool, region: str) -> None:
     rows = msgspec.json.decode(file.read_bytes())
     rows = rows if isinstance(rows, list) else rows["cases"]
 
-    async def run(dsn: str) -> list["CaseResult"]:  # noqa: F821
+    async def run(dsn: str) -> list["CaseResult"]:
         from bridge.domain.match import MatchSettings
         from bridge.matching.cases import run_case
         from bridge.matching.weights import shipped
@@ -86,7 +91,7 @@ def cases(file: Path, as_json: bool, region: str) -> None:
         raise SystemExit(Exit.PROBLEMS)
 
 
-def _print_cases(results: list["CaseResult"]) -> None:  # noqa: F821
+def _print_cases(results: list["CaseResult"]) -> None:
     """Print each case with its verdict and what speaks for it."""
     for result in results:
         evidence = result.explanation.evidence

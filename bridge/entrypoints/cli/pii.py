@@ -34,7 +34,9 @@ def _find(phone: str, email: str, tenant: str | None) -> "list[Kept]":
     from bridge.operations import privacy
 
     async def find(desk: Desk) -> "list[Kept]":
-        return await privacy.find(desk.database, desk.act, tenant_id=desk.tenant_id, subject=_subject(desk, phone, email))
+        return await privacy.find(
+            desk.database, desk.act, tenant_id=desk.tenant_id, subject=_subject(desk, phone, email)
+        )
 
     return at_desk(find, tenant=tenant)
 
@@ -46,7 +48,11 @@ def _find(phone: str, email: str, tenant: str | None) -> "list[Kept]":
 @JSON
 def find_(phone: str, email: str, tenant: str | None, as_json: bool) -> None:
     """List the deliveries that speak of a person."""
-    show(_find(phone, email, tenant), as_json=as_json, line=lambda one: f"{one.delivery_id:>8}  {one.received_at:%Y-%m-%d %H:%M}  {one.source_id}")
+    show(
+        _find(phone, email, tenant),
+        as_json=as_json,
+        line=lambda one: f"{one.delivery_id:>8}  {one.received_at:%Y-%m-%d %H:%M}  {one.source_id}",
+    )
 
 
 @pii.command()
@@ -58,7 +64,9 @@ def export(phone: str, email: str, tenant: str | None) -> None:
     from bridge.operations import privacy
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
-        return await privacy.export(desk.database, desk.act, tenant_id=desk.tenant_id, subject=_subject(desk, phone, email))
+        return await privacy.export(
+            desk.database, desk.act, tenant_id=desk.tenant_id, subject=_subject(desk, phone, email)
+        )
 
     click.echo(json.dumps(at_desk(work, tenant=tenant), indent=2, ensure_ascii=False))
 
@@ -85,7 +93,9 @@ def erase(phone: str, email: str, tenant: str | None, reason: str, dry_run: bool
         click.confirm(f"Erase this person from {len(found)} deliveries for good?", abort=True)
 
     async def work(desk: Desk) -> "Done":
-        return await privacy.erase(desk.database, desk.act, tenant_id=desk.tenant_id, subject=_subject(desk, phone, email))
+        return await privacy.erase(
+            desk.database, desk.act, tenant_id=desk.tenant_id, subject=_subject(desk, phone, email)
+        )
 
     done = at_desk(work, tenant=tenant, reason=reason)
     click.echo(json.dumps({"text": done.text, "refusal": done.refusal, "count": done.count}) if as_json else done.text)

@@ -31,12 +31,16 @@ def list_(tenant: str | None, as_json: bool) -> None:
     async def find(desk: Desk) -> "list[SourceSeen]":
         names = [name for name, one in desk.settings.sources.items() if one.tenant_id == desk.tenant_id]
         since = overview.midnight(desk.now, desk.local.time_zone)
-        return await report.sources(desk.database, desk.tenant_id, names, time_zone=desk.local.time_zone, since=since, now=desk.now)
+        return await report.sources(
+            desk.database, desk.tenant_id, names, time_zone=desk.local.time_zone, since=since, now=desk.now
+        )
 
     show(
         at_desk(find, tenant=tenant),
         as_json=as_json,
-        line=lambda one: f"{one.source_id:<20} {one.today:>5} today  {one.expected:>6.1f} usual  last {one.last_at or 'never'}{'  QUIET' if one.is_quiet else ''}",
+        line=lambda one: (
+            f"{one.source_id:<20} {one.today:>5} today  {one.expected:>6.1f} usual  last {one.last_at or 'never'}{'  QUIET' if one.is_quiet else ''}"
+        ),
     )
 
 
@@ -64,6 +68,10 @@ def ping(source: str, as_json: bool) -> None:
     took = round((time.monotonic() - started) * 1000)
     refuses = 400 <= status < 500 and status != 404
     result = {"source": source, "url": address, "status": status, "milliseconds": took, "refuses_unsigned": refuses}
-    click.echo(json.dumps(result) if as_json else f"{address} answers {status} in {took} ms" + ("" if refuses else "; an unsigned request must be refused"))
+    click.echo(
+        json.dumps(result)
+        if as_json
+        else f"{address} answers {status} in {took} ms" + ("" if refuses else "; an unsigned request must be refused")
+    )
     if not refuses and not settings.sources[source_id].unsigned:
         raise Stop(Exit.PROBLEMS)

@@ -79,9 +79,9 @@ def _at_most(wrong: int, of: int, rate: float) -> float:
 def _sample(left: Sequence[Record], right: Sequence[Record], seed: Random) -> Codes:
     """Return random pairs compared."""
     count = min(_RANDOM_PAIRS, len(left) * len(right) * 2)
-    return np.array(
-        [codes_of(seed.choice(left), seed.choice(right)) for _ in range(count)], dtype=np.int8
-    ).reshape(-1, len(FIELDS))
+    return np.array([codes_of(seed.choice(left), seed.choice(right)) for _ in range(count)], dtype=np.int8).reshape(
+        -1, len(FIELDS)
+    )
 
 
 def _households(files: Sequence[Sequence[Record]], seed: Random) -> Codes:
@@ -120,7 +120,9 @@ def learn(left: Sequence[Record], right: Sequence[Record], *, seed: int = 1) -> 
     chance = Random(seed)  # noqa: S311  # a sample, no secret
     index, rarity = Index(right), Rarity(right)
     pairs = compare_all(left, right, index, rarity)
-    model = fit(pairs, _sample(left, right, chance), _households((left, right), chance), lefts=len(left), rights=len(right))
+    model = fit(
+        pairs, _sample(left, right, chance), _households((left, right), chance), lefts=len(left), rights=len(right)
+    )
     return model, pairs, index, rarity
 
 
@@ -134,7 +136,9 @@ def best_links(pairs: Pairs, found: Posterior, lefts: int) -> tuple[np.ndarray, 
     return best, chance
 
 
-def evaluate(left: Sequence[Record], right: Sequence[Record], truth: set[tuple[str, str]], *, seed: int = 1) -> Evaluation:
+def evaluate(
+    left: Sequence[Record], right: Sequence[Record], truth: set[tuple[str, str]], *, seed: int = 1
+) -> Evaluation:
     """Return how well two files are linked without labels."""
     started = perf_counter()
     model, pairs, index, rarity = learn(left, right, seed=seed)
@@ -154,7 +158,13 @@ def evaluate(left: Sequence[Record], right: Sequence[Record], truth: set[tuple[s
         pairs_found=len(true & compared),
         blocking_lost=len(true - compared),
         at=[_at(threshold, left, right, best, chance, true, linkable) for threshold in THRESHOLDS],
-        priors=dict(zip(("same_place", "elsewhere", "household", "newcomer"), (round(float(p), 5) for p in model.priors), strict=True)),
+        priors=dict(
+            zip(
+                ("same_place", "elsewhere", "household", "newcomer"),
+                (round(float(p), 5) for p in model.priors),
+                strict=True,
+            )
+        ),
         weights={
             name: {
                 level: round(float(np.log2(model.same[field][code] / model.random[field][code])), 2)
@@ -174,7 +184,9 @@ def _times(left: Sequence[Record], right: Sequence[Record], model: Model, index:
     out = []
     for record in left[: min(len(left), 400)]:
         started = perf_counter()
-        pairs = compare_all([record], right if len(right) < 1 else _Only(right, index.find(record)), _Fixed(index, record), rarity)
+        pairs = compare_all(
+            [record], right if len(right) < 1 else _Only(right, index.find(record)), _Fixed(index, record), rarity
+        )
         if len(pairs.left):
             posterior(pairs, model, 1)
         out.append((perf_counter() - started) * 1000)
@@ -216,7 +228,10 @@ def _at(
     linkable: int,
 ) -> AtThreshold:
     """Return precision, recall and F1 of the links from a probability on."""
-    links = [(left[number].id, right[int(best[number])].id) for number in np.nonzero((chance >= threshold) & (best >= 0))[0]]
+    links = [
+        (left[number].id, right[int(best[number])].id)
+        for number in map(int, np.nonzero((chance >= threshold) & (best >= 0))[0])
+    ]
     right_links = sum(link in true for link in links)
     precision = right_links / len(links) if links else 1.0
     recall = right_links / linkable if linkable else 0.0

@@ -53,7 +53,7 @@ class Record(NamedTuple):
     national_id: str
 
 
-class FileUnreadable(Exception):  # noqa: N818  it is what happened
+class FileUnreadable(Exception):
     """A file has not the columns it needs; the message names them."""
 
 
@@ -89,7 +89,14 @@ def read_records(path: Path, mapping: Mapping[str, object] | None = None) -> lis
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
         sample = opened.read(4096)
         opened.seek(0)
-        delimiter = next((mark for mark in ("\t", ";", "|") if mark in sample.partition("\n")[0] and "," not in sample.partition("\n")[0]), ",")
+        delimiter = next(
+            (
+                mark
+                for mark in ("\t", ";", "|")
+                if mark in sample.partition("\n")[0] and "," not in sample.partition("\n")[0]
+            ),
+            ",",
+        )
         rows = csv.DictReader(opened, delimiter=delimiter)
         columns = columns_for(rows.fieldnames or (), mapping)
         return [record(row, columns, str(number)) for number, row in enumerate(rows)]
@@ -124,8 +131,12 @@ def record(row: Mapping[str, str | None], columns: Mapping[str, str], number: st
         return _cell(row, columns, column)
 
     person, company = _who(cell("given_name"), cell("surname"), cell("name"), cell("middle_name"))
-    address = parse_address(cell("street"), cell("unit"), cell("city"), cell("state"), cell("zip"), cell("street_number"))
-    phones = tuple(dict.fromkeys(phone for raw in (cell("phone"), cell("phone2")) if (phone := phone_e164(raw) or _digits(raw))))
+    address = parse_address(
+        cell("street"), cell("unit"), cell("city"), cell("state"), cell("zip"), cell("street_number")
+    )
+    phones = tuple(
+        dict.fromkeys(phone for raw in (cell("phone"), cell("phone2")) if (phone := phone_e164(raw) or _digits(raw)))
+    )
     street = " ".join(part for part in (address.before, address.street, address.suffix, address.after) if part)
     return Record(
         cell("id") or number,
@@ -161,7 +172,13 @@ def _who(given: str, surname: str, whole: str, middle: str) -> tuple[PersonKey, 
         name = read_name(whole)
         if name.kind is NameKind.COMPANY:
             return PersonKey("", "", "", ""), company_tokens(whole)
-        person = name.people[0] if name.people else read_parts("", whole).people[0] if whole and read_parts("", whole).people else PersonKey("", "", "", "")
+        person = (
+            name.people[0]
+            if name.people
+            else read_parts("", whole).people[0]
+            if whole and read_parts("", whole).people
+            else PersonKey("", "", "", "")
+        )
     if middle:
         person = person._replace(middle=_plain(fold(middle)))
     if is_no_given(person.given):

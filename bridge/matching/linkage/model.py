@@ -54,7 +54,8 @@ def _normal(counts: Floats) -> Floats:
     """Return counts as shares without the missing level."""
     counts = counts.copy()
     counts[0] = 0.0
-    return np.maximum(counts / max(counts.sum(), 1e-12), _LEAST)
+    shares: Floats = np.maximum(counts / max(counts.sum(), 1e-12), _LEAST)
+    return shares
 
 
 def shares_of(codes: Codes, field: int, prior: Floats, pseudo: float, weights: Floats | None = None) -> Floats:
@@ -62,7 +63,8 @@ def shares_of(codes: Codes, field: int, prior: Floats, pseudo: float, weights: F
     levels = len(LEVELS[FIELDS[field]])
     counts = np.bincount(codes[:, field], weights=weights, minlength=levels).astype(float)
     if FIELDS[field] == "order":
-        return np.maximum((counts + prior * pseudo) / max((counts + prior * pseudo).sum(), 1e-12), _LEAST)
+        shares: Floats = np.maximum((counts + prior * pseudo) / max((counts + prior * pseudo).sum(), 1e-12), _LEAST)
+        return shares
     return _normal(counts + prior * pseudo)
 
 
@@ -96,7 +98,9 @@ def _bits(pairs: Pairs, model: Model) -> tuple[Floats, Floats, Floats]:
             rare = pairs.rarity[:, COUNTED.index(name)]
             one = np.where(exact, np.log2(model.same[field][1]) - rare, one)
             floor = np.log2(np.maximum(model.household[field][1], np.exp2(rare)))
-            other = np.where(exact, (floor if name in ("given", "middle") else np.log2(model.household[field][1])) - rare, other)
+            other = np.where(
+                exact, (floor if name in ("given", "middle") else np.log2(model.household[field][1])) - rare, other
+            )
         if name in PLACE:
             place += one
         else:
@@ -135,7 +139,9 @@ def fit(pairs: Pairs, random: Codes, house: Codes, *, lefts: int, rights: int) -
     prior = [np.array(_SHARES[name]) for name in FIELDS]
     unlinked = random_shares(random)
     homes = tuple(
-        shares_of(house, field, unlinked[field] * 0.5 + prior[field] * 0.5 if name == "surname" else unlinked[field], 40.0)
+        shares_of(
+            house, field, unlinked[field] * 0.5 + prior[field] * 0.5 if name == "surname" else unlinked[field], 40.0
+        )
         for field, name in enumerate(FIELDS)
     )
     model = Model(tuple(np.maximum(p, _LEAST) for p in prior), homes, unlinked, np.array(_START), rights)
@@ -144,7 +150,8 @@ def fit(pairs: Pairs, random: Codes, house: Codes, *, lefts: int, rights: int) -
         who = found.stays + found.moved
         where = found.stays + found.household + found.newcomer
         same = tuple(
-            shares_of(pairs.codes, field, prior[field], _PRIOR_PAIRS, where if name in PLACE else who) for field, name in enumerate(FIELDS)
+            shares_of(pairs.codes, field, prior[field], _PRIOR_PAIRS, where if name in PLACE else who)
+            for field, name in enumerate(FIELDS)
         )
         counts = np.array([part.sum() for part in (found.stays, found.moved, found.household, found.newcomer)])
         priors = (counts + np.array(_START) * _PRIOR_PAIRS) / (lefts + _PRIOR_PAIRS)

@@ -161,7 +161,11 @@ def codes_of(left: Record, right: Record) -> list[int]:
         _CODES["street"][_street(left, right)],
         _CODES["unit"][_unit(left.unit, right.unit)],
         _CODES["zip"][compare.zip_level(left.zip, right.zip)],
-        _CODES["city"][compare.word_level(left.city.replace(" ", ""), right.city.replace(" ", "")) if left.city and right.city else "missing"],
+        _CODES["city"][
+            compare.word_level(left.city.replace(" ", ""), right.city.replace(" ", ""))
+            if left.city and right.city
+            else "missing"
+        ],
         0 if not left.state or not right.state else 1 if left.state == right.state else 2,
     ]
 
@@ -177,7 +181,9 @@ def _is_similar(left: str, right: str) -> bool:
     """Tell whether two words share so much that a bad hand or ear may have made one of the other."""
     if min(len(left), len(right)) < 3:
         return False
-    return JaroWinkler.similarity(left, right, score_cutoff=0.8) > 0 or (len(left) > 4 and len(right) > 4 and compare.edits(left, right, 3))
+    return JaroWinkler.similarity(left, right, score_cutoff=0.8) > 0 or (
+        len(left) > 4 and len(right) > 4 and compare.edits(left, right, 3)
+    )
 
 
 def _code(left: str, right: str) -> str:
@@ -195,7 +201,11 @@ def _unit(left: str, right: str) -> str:
         return "one"
     if left == right:
         return "exact"
-    return "close" if len(left) > 1 and len(right) > 1 and compare.edits(left, right, 1 if len(left) < 6 else 2) else "differ"
+    return (
+        "close"
+        if len(left) > 1 and len(right) > 1 and compare.edits(left, right, 1 if len(left) < 6 else 2)
+        else "differ"
+    )
 
 
 def _street(left: Record, right: Record) -> str:
@@ -215,7 +225,9 @@ def _street(left: Record, right: Record) -> str:
 def _crossed(street: str, unit: str) -> bool:
     """Tell whether a street's name stands in the other side's unit."""
     closed = street.replace(" ", "")
-    return len(closed) > 3 and len(unit) > 3 and (unit.startswith(closed) or compare.edits(closed, unit[: len(closed)], 1))
+    return (
+        len(closed) > 3 and len(unit) > 3 and (unit.startswith(closed) or compare.edits(closed, unit[: len(closed)], 1))
+    )
 
 
 def _best(left: tuple[str, ...], right: tuple[str, ...]) -> int:
@@ -228,7 +240,16 @@ def _best(left: tuple[str, ...], right: tuple[str, ...]) -> int:
 def values_of(record: Record) -> tuple[str, ...]:
     """Return the values of the counted fields."""
     person, address = record.person, record.address
-    return (filed_under(person.given), person.middle[:1], person.surname, address.street, address.number, record.zip, record.city, record.unit)
+    return (
+        filed_under(person.given),
+        person.middle[:1],
+        person.surname,
+        address.street,
+        address.number,
+        record.zip,
+        record.city,
+        record.unit,
+    )
 
 
 class Rarity:
@@ -249,7 +270,10 @@ class Rarity:
 
     def of(self, record: Record) -> list[float]:
         """Return log2 of the share of each counted value."""
-        return [shares.get(value, rare) for shares, rare, value in zip(self._shares, self._rare, values_of(record), strict=True)]
+        return [
+            shares.get(value, rare)
+            for shares, rare, value in zip(self._shares, self._rare, values_of(record), strict=True)
+        ]
 
 
 def compare_all(left: Sequence[Record], right: Sequence[Record], index: Index, rarity: Rarity) -> Pairs:
