@@ -11,6 +11,8 @@ from bridge import connectors
 from bridge.connectors.base import Secret, SourceOptions
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.ids import SourceId, TenantId
+from bridge.hydration.configured import access_of, hydrate_faults, hydrate_of
+from bridge.hydration.fetcher import Fetcher
 from bridge.intake.gate import Door
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
@@ -35,7 +37,9 @@ def load_settings(place: Path | None = None, *, environ: Mapping[str, str] = os.
 def source_faults(source: SourceSettings) -> tuple[str, ...]:
     """Return what a source's connector says is wrong with its options."""
     options = options_of(source, time_zone="UTC", country="US", public_url="")
-    return connectors.get_connector(source.connector).faults(secrets=secrets_of(source), options=options)
+    connector = connectors.get_connector(source.connector)
+    found = hydrate_faults(connector, source.hydrate, source.options)
+    return (*found, *connector.faults(secrets=secrets_of(source), options=options))
 
 
 def open_database_server(settings: Settings) -> EmbeddedPostgres | None:
@@ -60,6 +64,7 @@ def options_of(source: SourceSettings, *, time_zone: str, country: str, public_u
         tolerance_seconds=source.limits.tolerance_seconds,
         country=country,
         time_zone=time_zone,
+        hydrate=hydrate_of(source.hydrate, source.options),
     )
 
 
@@ -84,6 +89,17 @@ def doors_of(settings: Settings) -> dict[SourceId, Door]:
             ),
         )
     return doors
+
+
+def fetcher_of(settings: Settings) -> Fetcher:
+    """Return what fetches for every source that names a credential under `hydrate:`."""
+    accesses = {}
+    for source in settings.sources.values():
+        hydrate = hydrate_of(source.hydrate, source.options)
+        if hydrate is not None:
+            credentials = {name: secret.value for name, secret in source.hydrate.items()}
+            accesses[source.id] = access_of(source.id, connectors.get_connector(source.connector), hydrate, credentials)
+    return Fetcher(accesses)
 
 
 def credentials_of(tenant: TenantSettings) -> Credentials:

@@ -141,7 +141,8 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     name = f"{socket.gethostname()}:{os.getpid()}"
     ownership = Ownership(dsn, name=name, lease=worker.lease_seconds)
     clients = bootstrap.Clients(settings)
-    deciders = ConfiguredDeciders(settings, doors=bootstrap.doors_of(settings))
+    fetcher = bootstrap.fetcher_of(settings)
+    deciders = ConfiguredDeciders(settings, doors=bootstrap.doors_of(settings), fetcher=fetcher)
     await deciders.store_version(database)
     dispatcher = Dispatcher(
         database,
@@ -181,6 +182,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(ownership.stop)
         await clients.close()
+        await fetcher.aclose()
         await database.close()
     _log.info("worker.stopped", name=name)
 

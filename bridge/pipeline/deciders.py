@@ -11,15 +11,18 @@ from bridge.domain.inquiry import BookingChange, BookingInquiry, Inquiry, Servic
 from bridge.domain.match import Match, Matched, MatchSettings
 from bridge.domain.plan import Effect, Plan
 from bridge.domain.reference import ReferenceLists
+from bridge.hydration.fetcher import Fetcher
 from bridge.intake.gate import Door
 from bridge.intake.ledger import Decided
 from bridge.matching import asks, candidates
 from bridge.matching.decide import decide
 from bridge.matching.weights import shipped
 from bridge.mirror import changes, records
+from bridge.pipeline.completing import complete
 from bridge.pipeline.earlier import Earlier, booking_of, of_record
 from bridge.planning.context import OpenBooking, PlanContext
 from bridge.planning.plan import plan
+from bridge.planning.rules import RuleBook
 from bridge.settings import Settings
 
 _LISTS_KEPT = timedelta(minutes=1)
@@ -28,9 +31,11 @@ _LISTS_KEPT = timedelta(minutes=1)
 class ConfiguredDeciders:
     """Decides as the settings say."""
 
-    def __init__(self, settings: Settings, *, doors: Mapping[SourceId, Door]) -> None:
+    def __init__(self, settings: Settings, *, doors: Mapping[SourceId, Door], fetcher: Fetcher | None = None) -> None:
         self.config_version = settings.version.hash
         self.doors = doors
+        self._fetcher = fetcher
+        self._rules = RuleBook.of(settings)
         self._settings = settings
         self._reference: dict[TenantId, tuple[datetime, ReferenceLists]] = {}
 
@@ -46,8 +51,10 @@ class ConfiguredDeciders:
         self, database: Database, delivery: Delivery, *, attempts: int, now: datetime
     ) -> Delivery | timedelta:
         """Fetch what a thin payload only names."""
-        del database, attempts, now
-        return delivery
+        door = self.doors.get(delivery.source_id)
+        if door is None or self._fetcher is None:  # a preview fetches nothing
+            return delivery
+        return await complete(database, self._fetcher, door, delivery, attempts=attempts, now=now)
 
     async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
         """Say who each inquiry is about: one round trip per source of the batch."""
@@ -97,6 +104,7 @@ class ConfiguredDeciders:
             source_id=delivery.source_id,
             source=self._settings.sources[delivery.source_id],
             reference=await self._lists(tx, delivery.tenant_id, now=now),
+            rules=self._rules,
             party=party,
             open_booking=await self._open_booking(tx, delivery, inquiry, match, pending=pending, now=now),
             earlier_booking=before.booking,
