@@ -10,7 +10,8 @@ import msgspec
 
 from bridge.db.database import Database, Tx
 from bridge.domain.ids import TenantId
-from bridge.reports.compiling import Compiled, compile_query
+from bridge.domain.reasons import advice_for
+from bridge.reports.compiling import Compiled, compile_query, statement
 from bridge.reports.reading import reading, rows_as, rows_of
 from bridge.reports.search import Query, Term
 from bridge.reports.status import EFFECTS_OF, EffectState, Status, is_open, status_of
@@ -84,7 +85,7 @@ async def matching_ids(
         if compiled.payload:
             page = await _page(tx, tenant_id, query, limit=limit, cursor="", sources=sources)
             return [row.id for row in page.items]
-        found = await rows_of(tx, _statement(compiled, "d.id"), {**compiled.values, "limit": limit})
+        found = await rows_of(tx, statement(compiled, "d.id"), {**compiled.values, "limit": limit})
     return [row["id"] for row in found]
 
 
@@ -135,7 +136,7 @@ async def _rows(tx: Tx, compiled: Compiled, cursor: str, limit: int, columns: st
     if cursor:
         values["at"], values["before_id"] = _decode_cursor(cursor)
         conditions.append("(d.received_at, d.id) < (%(at)s::timestamptz, %(before_id)s::bigint)")
-    return await rows_of(tx, _statement(compiled._replace(conditions=conditions), columns), values)
+    return await rows_of(tx, statement(compiled._replace(conditions=conditions), columns), values)
 
 
 async def _scan(
@@ -166,28 +167,24 @@ async def with_status(tx: Tx, tenant_id: TenantId, rows: Sequence[dict[str, Any]
     by_delivery: dict[int, list[EffectState]] = {}
     for effect in effects:
         by_delivery.setdefault(effect.delivery_id, []).append(effect)
-    return [
-        DeliveryRow(
-            status=status_of(row.pop("state") or "", row["reason"], mine, is_paused=any(is_open(pauses, one) for one in mine)),
-            **{**{key: value for key, value in row.items() if key != "body"}, **{key: tuple(row[key]) for key in ("phones", "emails", "servicetitan_ids")}},
-        )
-        for row in (dict(row) for row in rows)
-        for mine in [by_delivery.get(row["id"], [])]
-    ]  # fmt: skip
+    return [_line(row, by_delivery.get(row["id"], []), pauses) for row in rows]
 
 
-def _statement(compiled: Compiled, columns: str) -> str:
-    where = " AND ".join(["d.tenant_id = %(tenant)s", *compiled.conditions])
-    state = "LEFT JOIN delivery_states AS s ON s.tenant_id = d.tenant_id AND s.delivery_id = d.id"
-    order = "ORDER BY d.received_at DESC, d.id DESC LIMIT %(limit)s"
-    if not compiled.hits:
-        return f"SELECT {columns} FROM deliveries AS d {state} WHERE {where} {order}"
-    # A plan that starts from the time index and filters would walk a year for a phone that wrote once; hence the fence.
-    hits = " INTERSECT ".join(f"({hit})" for hit in compiled.hits)
-    return (
-        f"WITH hits AS MATERIALIZED ({hits}) SELECT {columns} FROM hits CROSS JOIN LATERAL"
-        f" (SELECT * FROM deliveries WHERE tenant_id = %(tenant)s AND id = hits.id OFFSET 0) AS d {state} WHERE {where} {order}"
-    )
+_STUCK = frozenset({Status.FAILED, Status.HELD, Status.RETRYING})
+
+
+def _line(row: dict[str, Any], effects: Sequence[EffectState], pauses: Sequence[tuple[str, str]]) -> DeliveryRow:
+    """Return a line; where an effect is stuck, its reason says more than the decision's."""
+    is_paused = any(is_open(pauses, one) for one in effects)
+    status = status_of(row["state"] or "", row["reason"], effects, is_paused=is_paused)
+    stuck = next((one.reason for one in effects if one.reason and one.state != "done"), "") if status in _STUCK else ""
+    if not stuck and is_paused and status is Status.HELD:
+        stuck = "paused"
+    values = {key: value for key, value in row.items() if key not in {"body", "state"}}
+    values |= {key: tuple(row[key]) for key in ("phones", "emails", "servicetitan_ids")}
+    if stuck:
+        values |= {"reason": stuck, "sentence": advice_for(stuck).text}
+    return DeliveryRow(status=status, **values)
 
 
 def _holds(body: bytes, path: str, value: str) -> bool:

@@ -44,7 +44,7 @@ Thing = TypeVar("Thing")
 
 def name(text: str) -> str:
     """Return a name as initials and dots, each word as long as it is."""
-    return " ".join(word[:1] + "•" * max(len(word) - 1, 1) for word in text.split())
+    return " ".join(word[:1].upper() + "•" * max(len(word) - 1, 1) for word in text.split())
 
 
 def phone(text: str) -> str:

@@ -210,7 +210,7 @@ async def _tell(tx: Tx, tenant_id: TenantId, delivery_id: DeliveryId) -> Story |
         )
     }
     (listed,) = await with_status(tx, tenant_id, [{**line, "phones": (), "emails": (), "servicetitan_ids": ()}])
-    advice = advice_for(row["reason"]) if row["state"] else None
+    advice = advice_for(listed.reason) if row["state"] else None
     return Story(
         id=row["id"],
         tenant_id=row["tenant_id"],
@@ -222,8 +222,8 @@ async def _tell(tx: Tx, tenant_id: TenantId, delivery_id: DeliveryId) -> Story |
         trace_id=row["trace_id"],
         status=listed.status,
         state=row["state"] or "",
-        reason=row["reason"],
-        sentence=row["sentence"] or (advice.text if advice else "It is stored and waits for its turn."),
+        reason=listed.reason,
+        sentence=listed.sentence or (advice.text if advice else "It is stored and waits for its turn."),
         remedy=advice.remedy if advice else "Nothing to do; it is processed in a moment.",
         name=row["name"],
         is_queued=row["is_queued"],

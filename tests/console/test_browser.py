@@ -145,7 +145,7 @@ async def test_find_the_lead_see_why_set_it_right(visitor: Visitor) -> None:
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/deliveries/*")
     await page.click("text=Show personal data")
-    await page.wait_for_selector("text=tom.obrien@example.com")
+    await page.wait_for_selector("text=Personal data shown")
     await page.goto(f"{visitor.base}/deliveries/{visitor.made['failed']}")
     await page.keyboard.press("r")
     await page.wait_for_selector("text=1 message is sent again.")

@@ -27,9 +27,7 @@ def sparkline(values: Sequence[int], *, label: str, width: int = 120, height: in
         bars.append(
             f'<rect class="bar{mark}" x="{place * step + 0.5:.1f}" y="{height - tall:.1f}" width="{max(step - 1.5, 1):.1f}" height="{tall}" rx="1"/>'
         )
-    return Markup(
-        f'<svg class="spark" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{escape(label)}">{"".join(bars)}</svg>'
-    )
+    return _svg("spark", width, height, label, bars, size=f' width="{width}" height="{height}"')
 
 
 def waterfall(candidate: Candidate, *, auto: float, review: float) -> Markup:
@@ -42,7 +40,7 @@ def waterfall(candidate: Candidate, *, auto: float, review: float) -> Markup:
         sums.append(sums[-1] + weight)
     marks = [("auto", _bits(auto)), ("review", _bits(review))]
     low, high = min([*sums, -1.0]), max([*sums, *(bits for _, bits in marks if bits is not None), 1.0])
-    left, right, line = 150, 640, 26
+    left, right, line = 150, 600, 26
     scale = (right - left) / (high - low)
 
     def at(bits: float) -> float:
@@ -52,26 +50,38 @@ def waterfall(candidate: Candidate, *, auto: float, review: float) -> Markup:
     parts = [f'<line class="axis" x1="{at(0)}" y1="4" x2="{at(0)}" y2="{height - 22}"/>']
     for name, bits in marks:
         if bits is not None:
-            parts.append(
-                f'<line class="mark {name}" x1="{at(bits)}" y1="4" x2="{at(bits)}" y2="{height - 22}"/><text class="note" x="{at(bits)}" y="{height - 6}" text-anchor="middle">{name}</text>'
-            )
+            parts.append(f'<line class="mark {name}" x1="{at(bits)}" y1="4" x2="{at(bits)}" y2="{height - 22}"/>')
+            parts.append(_text(at(bits), height - 6, name, kind="note", anchor="middle"))
     for number, (field, level, weight) in enumerate(rows):
         y = number * line + 6
         start, end = sorted((at(sums[number]), at(sums[number + 1])))
-        tone = "for" if weight >= 0 else "against"
-        parts.append(
-            f'<text x="{left - 10}" y="{y + 14}" text-anchor="end">{escape(field)}</text><rect class="{tone}" x="{start}" y="{y}" width="{max(end - start, 1.5):.1f}" height="18" rx="3"><title>{escape(level)}</title></rect>'
-        )
-        parts.append(f'<text class="note" x="{right + 12}" y="{y + 14}">{weight:+.1f} · {escape(level[:34])}</text>')
+        parts.append(_text(left - 10, y + 14, field, anchor="end"))
+        parts.append(_box("for" if weight >= 0 else "against", start, y, end - start, 18, title=level))
+        parts.append(_text(right + 12, y + 14, f"{weight:+.1f} · {level[:34]}", kind="note"))
     y = len(rows) * line + 6
     start, end = sorted((at(0), at(sums[-1])))
-    parts.append(
-        f'<text class="sum" x="{left - 10}" y="{y + 14}" text-anchor="end">together</text><rect class="total" x="{start}" y="{y}" width="{max(end - start, 1.5):.1f}" height="18" rx="3"/><text class="sum" x="{right + 12}" y="{y + 14}">{sums[-1]:+.1f} bits · {candidate.probability:.2%}</text>'
-    )
+    parts.append(_text(left - 10, y + 14, "together", kind="sum", anchor="end"))
+    parts.append(_box("total", start, y, end - start, 18))
+    parts.append(_text(right + 12, y + 14, f"{sums[-1]:+.1f} bits · {candidate.probability:.2%}", kind="sum"))
     label = f"Evidence of {len(rows)} comparisons: {sums[-1]:+.1f} bits together"
-    return Markup(
-        f'<svg class="waterfall" viewBox="0 0 860 {height}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
-    )
+    return _svg("waterfall", 900, height, label, parts)
+
+
+def _svg(
+    kind: str, width: int, height: int, label: str, parts: Sequence[str], *, role: str = "img", size: str = ""
+) -> Markup:
+    """Put a picture together; every part was made here, of numbers and escaped texts."""
+    opening = f'<svg class="{kind}" viewBox="0 0 {width} {height}"{size} role="{role}" aria-label="{escape(label)}">'
+    return Markup(f"{opening}{''.join(parts)}</svg>")
+
+
+def _text(x: float, y: float, text: str, *, kind: str = "", anchor: str = "start") -> str:
+    return f'<text class="{kind}" x="{x}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _box(kind: str, x: float, y: float, width: float, height: float, *, title: str = "") -> str:
+    inner = f"<title>{escape(title)}</title>" if title else ""
+    return f'<rect class="{kind}" x="{x}" y="{y:.1f}" width="{max(width, 1.5):.1f}" height="{height:.1f}" rx="3">{inner}</rect>'
 
 
 def _bits(probability: float) -> float | None:
@@ -115,19 +125,16 @@ def sankey(bands: Sequence[Band], *, prefix: str = "/deliveries?q=") -> Markup:
         used_in[band.end] += tall
         a, b = x[nodes[band.start]] + 12, x[nodes[band.end]]
         middle = (a + b) / 2
-        path = f"M{a},{y1:.1f} C{middle},{y1:.1f} {middle},{y2:.1f} {b},{y2:.1f} L{b},{y2 + tall:.1f} C{middle},{y2 + tall:.1f} {middle},{y1 + tall:.1f} {a},{y1 + tall:.1f} Z"
+        upper = f"M{a},{y1:.1f} C{middle},{y1:.1f} {middle},{y2:.1f} {b},{y2:.1f}"
+        lower = f"L{b},{y2 + tall:.1f} C{middle},{y2 + tall:.1f} {middle},{y1 + tall:.1f} {a},{y1 + tall:.1f} Z"
         said = f"{band.start} → {band.end}: {band.count}"
         tone = band.end.replace(" ", "-")
-        parts.append(
-            f'<a href="{prefix}{quote(band.query)}" aria-label="{escape(said)}"><path class="band {escape(tone)}" d="{path}"><title>{escape(said)}</title></path></a>'
-        )
+        picture = f'<path class="band {escape(tone)}" d="{upper} {lower}"><title>{escape(said)}</title></path>'
+        parts.append(f'<a href="{prefix}{quote(band.query)}" aria-label="{escape(said)}">{picture}</a>')
     for name, column in nodes.items():
         tall = max(size[name] * unit, 3)
         left = column == 0
         label_x, anchor = (x[column] - 8, "end") if left else (x[column] + 18, "start")
-        parts.append(
-            f'<rect class="node" x="{x[column]}" y="{top[name]:.1f}" width="12" height="{tall:.1f}" rx="3"/><text x="{label_x}" y="{top[name] + tall / 2 + 4:.1f}" text-anchor="{anchor}">{escape(name)} <tspan class="note">{size[name]}</tspan></text>'
-        )
-    return Markup(
-        f'<svg class="sankey" viewBox="0 0 940 {height:.0f}" role="group" aria-label="The flow from sources to outcomes">{"".join(parts)}</svg>'
-    )
+        parts.append(_box("node", x[column], top[name], 12, tall))
+        parts.append(_text(label_x, top[name] + tall / 2 + 4, f"{name} · {size[name]}", anchor=anchor))
+    return _svg("sankey", 940, round(height), "The flow from sources to outcomes", parts, role="group")
