@@ -25,8 +25,42 @@ from bridge.reports.search import Local, parse
 
 TENANT = TenantId(1000001)
 NOW = datetime(2026, 11, 24, 20, 5, tzinfo=UTC)
-FIRST = ["james", "mary", "john", "linda", "robert", "susan", "dana", "priya", "marcus", "lucia", "tom", "ana", "wei", "omar", "nina", "paul"]
-LAST = ["smith", "johnson", "garcia", "miller", "davis", "nguyen", "brown", "wilson", "moore", "taylor", "lee", "white", "whitfield", "raman", "ortiz", "king"]
+FIRST = [
+    "james",
+    "mary",
+    "john",
+    "linda",
+    "robert",
+    "susan",
+    "dana",
+    "priya",
+    "marcus",
+    "lucia",
+    "tom",
+    "ana",
+    "wei",
+    "omar",
+    "nina",
+    "paul",
+]
+LAST = [
+    "smith",
+    "johnson",
+    "garcia",
+    "miller",
+    "davis",
+    "nguyen",
+    "brown",
+    "wilson",
+    "moore",
+    "taylor",
+    "lee",
+    "white",
+    "whitfield",
+    "raman",
+    "ortiz",
+    "king",
+]
 
 FILL = """
 INSERT INTO deliveries (tenant_id, source_id, dedup_key, event_type, received_at, method, url, headers, body, verified_by, trace_id)

@@ -75,7 +75,7 @@ _WHEN = re.compile(
 )
 _EMAIL = re.compile(r"[^\s<>,;\"]+@[^\s<>,;\"]+\.[^\s<>,;\"]+")
 _PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d\s().\-]{5,18}\d(?![\w-])")
-_ID = re.compile(r"(?=\S*\d)[A-Za-z0-9][\w.:\-/=+]{5,199}")
+_ID = re.compile(r"(?=\S*\d)[A-Za-z0-9][\w.:\-/=+]{3,199}")
 
 
 def parse(text: str, local: Local) -> Query:

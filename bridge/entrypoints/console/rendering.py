@@ -60,6 +60,7 @@ def environment() -> Environment:
         first=_first,
     )
     made.globals.update(
+        newest=lambda rows: max((row.id for row in rows), default=0),
         navigation=NAVIGATION,
         sparkline=charts.sparkline,
         waterfall=charts.waterfall,
