@@ -22,10 +22,8 @@ def explain(file: Path, source: str, content_type: str, tenant: str | None, as_j
     The signature is not looked at: a file has none. Exit code 1 where the payload cannot be read.
     """
 
-    async def tell(desk: Desk) -> dict[str, Any]:
-        return await _explained(desk, file.read_bytes(), source, content_type)
-
-    told = at_desk(tell, tenant=tenant)
+    body = file.read_bytes()
+    told = at_desk(lambda desk: _explained(desk, body, source, content_type), tenant=tenant)
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
