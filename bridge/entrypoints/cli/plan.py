@@ -21,7 +21,6 @@ def explain(file: Path, source: str, content_type: str, tenant: str | None, as_j
 
     The signature is not looked at: a file has none. Exit code 1 where the payload cannot be read.
     """
-
     body = file.read_bytes()
     told = at_desk(lambda desk: _explained(desk, body, source, content_type), tenant=tenant)
     if as_json:
