@@ -13,9 +13,10 @@ import structlog
 from bridge import bootstrap, pipeline
 from bridge.db.database import UNREACHABLE, Database
 from bridge.db.ownership import LeaseLost, Ownership, shard_of
-from bridge.domain.ids import TenantId
-from bridge.entrypoints import janitor, metrics
+from bridge.domain.ids import SourceId, TenantId
+from bridge.entrypoints import alerting, janitor, metrics
 from bridge.entrypoints.server import stop_on_signals
+from bridge.hydration.fetcher import Got
 from bridge.intake import queue
 from bridge.intake.queue import Queued
 from bridge.pipeline.deciders import ConfiguredDeciders
@@ -168,6 +169,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         asyncio.create_task(_listen(dsn, processor), name="ear"),
         asyncio.create_task(janitor.run(database, settings, stop), name="janitor"),
         asyncio.create_task(janitor.run_bulk(database, stop), name="bulk"),
+        asyncio.create_task(alerting.run(database, settings, stop), name="alerting"),
     ]
     _log.info("worker.started", name=name)
     try:
@@ -196,6 +198,18 @@ def _note_attempt(record: Record) -> None:
         reason=record.reason,
         status=record.status,
         milliseconds=record.milliseconds,
+    )
+
+
+def _note_fetch(source_id: SourceId, got: Got) -> None:
+    _log.info(
+        "fetch.done",
+        source=source_id,
+        host=got.host,
+        outcome=type(got.outcome).__name__.lower(),
+        reason=got.outcome.reason,
+        status=got.outcome.status,
+        milliseconds=round(got.seconds * 1000),
     )
 
 

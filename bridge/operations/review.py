@@ -1,15 +1,17 @@
 """Deciding what waits for a person; what is decided is remembered, so that the same person is not asked about twice."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from bridge.db.database import Database, Tx
 from bridge.domain.command import Command, kind_of
-from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
+from bridge.domain.ids import CustomerId, DecisionId, DeliveryId, LocationId, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.match import Ambiguous, Match
 from bridge.domain.plan import Effect, effect_key
+from bridge.matching import links
 from bridge.operations import audit
 from bridge.operations.audit import Act, Done
 from bridge.operations.deliveries import enqueue
@@ -29,6 +31,7 @@ class _Open(msgspec.Struct, frozen=True, kw_only=True):
     source_id: SourceId
     state: str
     settled_by: str
+    settled_at: datetime | None
     commands: tuple[Command, ...]
     choice: dict[str, Any] | None
     inquiry: Inquiry | None
@@ -150,8 +153,15 @@ async def not_this_customer(
         if row is None:
             return Done(text="Nobody was matched.", refusal="unknown")
         inquiry = msgspec.json.decode(row[0], type=Inquiry)
-        record_id = inquiry.record_id or inquiry.key
-        await _link(tx, act, tenant_id, row[1], record_id, customer_id=None, location_id=None)
+        await links.never(
+            tx,
+            tenant_id,
+            SourceId(row[1]),
+            inquiry,
+            customer_id=CustomerId(customer_id),
+            decided_by=act.by,
+            now=act.now,
+        )
         await enqueue(tx, act, tenant_id=tenant_id, delivery_id=delivery_id)
         await audit.write(
             tx,
@@ -169,7 +179,7 @@ async def _lock(tx: Tx, tenant_id: TenantId, hold_id: int, *, is_open: bool = Tr
     row = await (
         await tx.execute(
             "SELECT h.id, h.delivery_id, h.decision_id, h.inquiry_key, h.source_id, h.state, h.settled_by, h.commands::text, h.choice,"
-            " c.inquiry::text, c.match::text FROM holds h LEFT JOIN decisions c ON c.tenant_id = h.tenant_id AND c.id = h.decision_id"
+            " c.inquiry::text, c.match::text, h.settled_at FROM holds h LEFT JOIN decisions c ON c.tenant_id = h.tenant_id AND c.id = h.decision_id"
             " WHERE h.tenant_id = %s AND h.id = %s FOR UPDATE OF h",
             [tenant_id, hold_id],
         )
@@ -180,6 +190,7 @@ async def _lock(tx: Tx, tenant_id: TenantId, hold_id: int, *, is_open: bool = Tr
         return Done(text=f"It was settled by {row[6]} already." if is_open else "It is open.", refusal="done")
     return _Open(
         id=row[0], delivery_id=row[1], decision_id=row[2], inquiry_key=row[3], source_id=row[4], state=row[5], settled_by=row[6],
+        settled_at=row[11],
         commands=msgspec.json.decode(row[7], type=tuple[Command, ...]), choice=row[8],
         inquiry=msgspec.json.decode(row[9], type=Inquiry) if row[9] else None,
         match=msgspec.json.decode(row[10], type=Match) if row[10] else None,
@@ -201,50 +212,47 @@ async def _settle(tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, state: 
 async def _remember(
     tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, customer_id: int | None, location_id: int | None
 ) -> dict[str, Any] | None:
-    """Keep the choice for the sender's record, or for this inquiry where the sender names none; return what stood there."""
-    return await _link(
-        tx, act, tenant_id, held.source_id, _record_of(held), customer_id=customer_id, location_id=location_id
-    )
-
-
-def _record_of(held: _Open) -> str:
-    return (held.inquiry.record_id if held.inquiry else "") or held.inquiry_key
-
-
-async def _link(
-    tx: Tx,
-    act: Act,
-    tenant_id: TenantId,
-    source_id: str,
-    record_id: str,
-    *,
-    customer_id: int | None,
-    location_id: int | None,
-) -> dict[str, Any] | None:
+    """Keep the choice for the sender's record and for the person; return the link that stood there, for an undo."""
+    if held.inquiry is None:
+        return None
     before = await (
         await tx.execute(
             "SELECT customer_id, location_id, decided_by FROM links WHERE tenant_id = %s AND source_id = %s AND record_id = %s",
-            [tenant_id, source_id, record_id],
+            [tenant_id, held.source_id, held.inquiry.record_id],
         )
     ).fetchone()
-    await tx.execute(
-        "INSERT INTO links (tenant_id, source_id, record_id, customer_id, location_id, decided_by, decided_at) VALUES (%s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (tenant_id, source_id, record_id) DO UPDATE SET customer_id = excluded.customer_id, location_id = excluded.location_id,"
-        " decided_by = excluded.decided_by, decided_at = excluded.decided_at",
-        [tenant_id, source_id, record_id, customer_id, location_id, act.by, act.now],
-    )
+    await links.remember(
+        tx, tenant_id, held.source_id, held.inquiry,
+        customer_id=CustomerId(customer_id) if customer_id else None,
+        location_id=LocationId(location_id) if location_id else None,
+        decided_by=act.by, now=act.now,
+    )  # fmt: skip
+    if customer_id is None and held.match is not None:
+        for candidate in held.match.evidence.candidates:
+            if candidate.customer_id is not None:
+                await links.never(
+                    tx,
+                    tenant_id,
+                    held.source_id,
+                    held.inquiry,
+                    customer_id=candidate.customer_id,
+                    decided_by=act.by,
+                    now=act.now,
+                )
     return {"customer_id": before[0], "location_id": before[1], "decided_by": before[2]} if before else None
 
 
 async def _forget(tx: Tx, tenant_id: TenantId, held: _Open, previous: dict[str, Any] | None) -> None:
-    key = [tenant_id, held.source_id, _record_of(held)]
-    if previous is None:
-        await tx.execute("DELETE FROM links WHERE tenant_id = %s AND source_id = %s AND record_id = %s", key)
-        return
-    await tx.execute(
-        "UPDATE links SET customer_id = %s, location_id = %s, decided_by = %s WHERE tenant_id = %s AND source_id = %s AND record_id = %s",
-        [previous["customer_id"], previous["location_id"], previous["decided_by"], *key],
-    )
+    """Take back what one choice remembered: it is told by who decided it and when."""
+    decided = [tenant_id, held.settled_by, held.settled_at]
+    await tx.execute("DELETE FROM pair_decisions WHERE tenant_id = %s AND decided_by = %s AND decided_at = %s", decided)
+    await tx.execute("DELETE FROM links WHERE tenant_id = %s AND decided_by = %s AND decided_at = %s", decided)
+    if previous is not None and held.inquiry is not None:
+        await tx.execute(
+            "INSERT INTO links (tenant_id, source_id, record_id, customer_id, location_id, decided_by, decided_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [tenant_id, held.source_id, held.inquiry.record_id, *previous.values(), held.settled_at],
+        )
 
 
 async def _put(tx: Tx, act: Act, tenant_id: TenantId, held: _Open) -> None:

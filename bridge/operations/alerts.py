@@ -1,0 +1,218 @@
+"""Telling people before they ask: held tenants, dead effects, quiet sources, reviews and work that grow old."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from bridge.db.database import Database, Tx
+from bridge.domain.ids import TenantId
+from bridge.sending.retry import POLICIES, backoff
+
+GIVE_UP = 12
+"""Tries of one message before it is kept as dead: about a day on the outbox's own back-off."""
+_LOCK = 72_707_14  # one replica looks at a time
+_LEASE = timedelta(minutes=2)
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where alerts go; `secret` signs a Standard Webhooks message and is empty for Slack's style."""
+
+    name: str
+    url: str
+    style: str = "slack"
+    secret: str = ""
+    cooldown: timedelta = timedelta(hours=1)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """When waiting becomes worth a message; `quiet` are the sources gone quiet, as their rhythm says."""
+
+    review: timedelta = timedelta(hours=24)
+    work: timedelta = timedelta(minutes=15)
+    quiet: tuple[tuple[str, str], ...] = ()
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is wrong now."""
+
+    kind: str
+    subject: str
+    text: str
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """One message as it is sent."""
+
+    tenant_id: int
+    id: int
+    address: str
+    body: dict[str, Any]
+    created_at: datetime
+    attempts: int
+
+
+Post = Callable[[str, bytes, dict[str, str]], Awaitable[int]]
+"""Posts bytes with headers to a URL and returns the status; raises OSError where nobody answers."""
+
+_LOOK = """
+SELECT 'tenant_held', reason, 'ServiceTitan: ' || replace(reason, '_', ' ') || '; ' || count(*) || ' messages wait, none lost.' FROM outbox
+WHERE tenant_id = %(t)s AND reason IN ('credentials_refused', 'unauthorized', 'forbidden') GROUP BY reason
+UNION ALL SELECT 'effect_dead', reason || ':' || kind, count(*) || ' × ' || replace(kind, '_', ' ') || ' given up: ' || replace(reason, '_', ' ') || '.'
+FROM dead_messages WHERE tenant_id = %(t)s AND died_at > %(now)s - interval '1 day' GROUP BY reason, kind
+UNION ALL SELECT 'review_late', 'review', count(*) || ' decisions wait for a person, the oldest since ' || to_char(min(opened_at), 'YYYY-MM-DD HH24:MI') || ' UTC.'
+FROM holds WHERE tenant_id = %(t)s AND state = 'open' AND opened_at < %(now)s - %(review)s HAVING count(*) > 0
+UNION ALL SELECT 'work_late', 'queue', count(*) || ' deliveries are not processed yet, the oldest since ' || to_char(min(due_at), 'HH24:MI') || ' UTC.'
+FROM delivery_queue WHERE tenant_id = %(t)s AND due_at < %(now)s - %(work)s HAVING count(*) > 0
+UNION ALL SELECT 'work_late', 'outbox', count(*) || ' messages are due and not sent, the oldest since ' || to_char(min(due_at), 'HH24:MI') || ' UTC.'
+FROM outbox o WHERE tenant_id = %(t)s AND state = 0 AND due_at < %(now)s - %(work)s
+  AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.tenant_id = o.tenant_id AND p.scope = 'tenant') HAVING count(*) > 0
+"""
+
+
+async def look(
+    database: Database, *, tenant_id: TenantId, targets: Sequence[Target], limits: Limits, now: datetime
+) -> list[Found]:
+    """Open, tell again after the cooldown, and close the alerts of a tenant; messages are committed with them."""
+    async with database.begin() as tx:
+        locked = await (await tx.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])).fetchone()
+        if not locked or not locked[0]:
+            return []
+        rows = await tx.execute(_LOOK, {"t": tenant_id, "now": now, "review": limits.review, "work": limits.work})
+        found = [Found(kind=row[0], subject=row[1], text=row[2]) for row in await rows.fetchall()]
+        found += [Found(kind="source_quiet", subject=source, text=text) for source, text in limits.quiet]
+        cooldown = min((target.cooldown for target in targets), default=timedelta(hours=1))
+        for one in found:
+            if await _open(tx, tenant_id, one, cooldown=cooldown, now=now):
+                await _tell(tx, tenant_id, one, targets, now=now)
+        closed = await tx.execute(
+            "UPDATE alerts SET closed_at = %s WHERE tenant_id = %s AND closed_at IS NULL AND NOT (kind || ':' || subject = ANY(%s)) RETURNING kind, subject",
+            [now, tenant_id, [f"{one.kind}:{one.subject}" for one in found]],
+        )
+        for kind, subject in await closed.fetchall():
+            await _tell(tx, tenant_id, Found(kind=kind, subject=subject, text="This is over."), targets, now=now)
+    return found
+
+
+async def _open(tx: Tx, tenant_id: TenantId, one: Found, *, cooldown: timedelta, now: datetime) -> bool:
+    """Keep an alert and return whether people are told now: it is new, came back, or the cooldown is over."""
+    row = await (
+        await tx.execute(
+            "SELECT told_at, closed_at, muted_until FROM alerts WHERE tenant_id = %s AND kind = %s AND subject = %s FOR UPDATE",
+            [tenant_id, one.kind, one.subject],
+        )
+    ).fetchone()
+    is_muted = row is not None and row[2] is not None and row[2] > now
+    is_due = not is_muted and (row is None or row[0] is None or now - row[0] >= cooldown)
+    await tx.execute(
+        "INSERT INTO alerts (tenant_id, kind, subject, opened_at, seen_at, told_at, text) VALUES (%(t)s, %(k)s, %(s)s, %(now)s, %(now)s, %(told)s, %(text)s)"
+        " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET seen_at = excluded.seen_at, text = excluded.text,"
+        " opened_at = CASE WHEN alerts.closed_at IS NULL THEN alerts.opened_at ELSE excluded.opened_at END,"
+        " told_at = coalesce(excluded.told_at, alerts.told_at), closed_at = NULL",
+        {
+            "t": tenant_id,
+            "k": one.kind,
+            "s": one.subject,
+            "now": now,
+            "told": now if is_due else None,
+            "text": one.text,
+        },
+    )
+    return is_due
+
+
+async def _tell(tx: Tx, tenant_id: TenantId, one: Found, targets: Sequence[Target], *, now: datetime) -> None:
+    body = {
+        "type": f"bridge.alert.{one.kind}",
+        "tenant": int(tenant_id),
+        "subject": one.subject,
+        "text": one.text,
+        "timestamp": now.isoformat(),
+    }
+    for target in targets:
+        await tx.execute(
+            "INSERT INTO alert_messages (tenant_id, address, body, created_at, due_at) VALUES (%s, %s, %s::text::jsonb, %s, %s)",
+            [tenant_id, target.name, json.dumps(body), now, now],
+        )
+
+
+async def send_due(database: Database, post: Post, *, targets: Sequence[Target], now: datetime, limit: int = 20) -> int:
+    """Send what is due and return how many were tried; no transaction is open while one is sent.
+
+    A receiver sees the same `webhook-id` when a message is sent twice, which a crash between answer and commit can cause.
+    """
+    known = {target.name: target for target in targets}
+    async with database.begin() as tx:
+        rows = await tx.execute(
+            "UPDATE alert_messages SET due_at = %s, attempts = attempts + 1 WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM alert_messages"
+            " WHERE sent_at IS NULL AND NOT is_dead AND due_at <= %s ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"
+            " RETURNING tenant_id, id, address, body, created_at, attempts",
+            [now + _LEASE, now, limit],
+        )
+        due = [
+            Outgoing(tenant_id=row[0], id=row[1], address=row[2], body=row[3], created_at=row[4], attempts=row[5])
+            for row in await rows.fetchall()
+        ]
+    for message in due:
+        target = known.get(message.address)
+        detail, sent = "the address is not configured any more", False
+        if target is not None:
+            body, headers = render(target, message, now=now)
+            try:
+                status = await post(target.url, body, headers)
+                detail, sent = f"answered {status}", 200 <= status < 300
+            except OSError as error:
+                detail = type(error).__name__
+        async with database.begin() as tx:
+            await tx.execute(
+                "UPDATE alert_messages SET sent_at = %s, is_dead = %s, detail = %s, due_at = %s WHERE tenant_id = %s AND id = %s",
+                [
+                    now if sent else None, not sent and (target is None or message.attempts >= GIVE_UP), detail,
+                    now + timedelta(seconds=backoff(POLICIES["create_booking"], message.attempts)), message.tenant_id, message.id,
+                ],
+            )  # fmt: skip
+    return len(due)
+
+
+def render(target: Target, message: Outgoing, *, now: datetime) -> tuple[bytes, dict[str, str]]:
+    """Return the body and headers of a message: Slack's `text`, or a signed Standard Webhooks message."""
+    if target.style == "slack":
+        body = json.dumps(
+            {"text": f"Bridge · tenant {message.tenant_id} · {message.body['subject']}: {message.body['text']}"}
+        ).encode()
+        return body, {"content-type": "application/json"}
+    body = json.dumps(
+        {"type": message.body["type"], "timestamp": message.body["timestamp"], "data": message.body},
+        separators=(",", ":"),
+    ).encode()
+    webhook_id, stamp = f"alert_{message.tenant_id}_{message.id}", str(int(now.timestamp()))
+    key = (
+        base64.b64decode(target.secret.removeprefix("whsec_"))
+        if target.secret.startswith("whsec_")
+        else target.secret.encode()
+    )
+    signature = base64.b64encode(
+        hmac.new(key, f"{webhook_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
+    ).decode()
+    headers = {"webhook-id": webhook_id, "webhook-timestamp": stamp, "webhook-signature": f"v1,{signature}"}
+    return body, {"content-type": "application/json", **headers}
+
+
+async def count_hours(database: Database, *, tenant_id: TenantId, now: datetime) -> None:
+    """Bring the counts per source and hour up to date: the last counted hour again and all since, six weeks back at first."""
+    async with database.begin() as tx:
+        row = await (
+            await tx.execute("SELECT max(hour) FROM delivery_hours WHERE tenant_id = %s", [tenant_id])
+        ).fetchone()
+        since = row[0] if row and row[0] else now - timedelta(weeks=6)
+        await tx.execute(
+            "INSERT INTO delivery_hours (tenant_id, source_id, hour, received) SELECT tenant_id, source_id, date_trunc('hour', received_at), count(*)"
+            " FROM deliveries WHERE tenant_id = %s AND received_at >= date_trunc('hour', %s::timestamptz) GROUP BY 1, 2, 3"
+            " ON CONFLICT (tenant_id, source_id, hour) DO UPDATE SET received = excluded.received",
+            [tenant_id, since],
+        )
