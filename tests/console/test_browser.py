@@ -89,6 +89,13 @@ async def _listens(port: int) -> bool:
     return True
 
 
+async def settled(page) -> None:
+    """Wait until htmx has wired what it put in."""
+    await page.wait_for_function(
+        "!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, .htmx-added')"
+    )
+
+
 def screens(made: dict[str, int]) -> dict[str, str]:
     return {
         "today": "/", "deliveries": "/deliveries?q=yesterday", "rejected": "/deliveries?q=outcome:rejected", "why": f"/deliveries/{made['booked']}",
@@ -159,8 +166,10 @@ async def test_review_by_keys(visitor: Visitor) -> None:
     await page.wait_for_selector(".versus .same")
     await page.keyboard.press("1")
     await page.wait_for_selector("text=remembered")
+    await settled(page)
     await page.keyboard.press("u")
     await page.wait_for_selector("text=Taken back.")
+    await settled(page)
     await page.keyboard.press("d")
     await page.wait_for_selector("text=Nothing waits for a person.")
     assert visitor.wrongs == []
