@@ -30,6 +30,10 @@ GARBAGE = frozenset({Reason.ANSWER_UNREADABLE, Reason.ANSWER_EMPTY, Reason.FEED_
 PATIENCE = 10
 """Failures in a row after which a feed counts as stopped, whatever the reason."""
 
+ANALYZED_AFTER = frozenset({1, 8, 64})
+"""Pages of a first load after which the table is looked over: without statistics a planner takes an index that walks the
+whole tenant (42 s in place of 0.3 s for 18,000 contacts), and autovacuum comes only after a minute."""
+
 CUSTOMERS_AT_ONCE = 1000
 """Customers whose keys are made in one transaction after a first load: 0.1 s of work, a few MB."""
 
@@ -219,6 +223,8 @@ async def make_keys(sync: Syncing) -> None:
             )
             await cursors.move(tx, tenant_id, before, cursor)
         before = cursor
+        if cursor.page_count in ANALYZED_AFTER:
+            await tx.execute("ANALYZE match_keys")
         sync.report(
             Progress(
                 tenant_id=tenant_id, feed=cursors.KEYS, rows=cursor.row_count, is_done=cursor.loaded_at is not None

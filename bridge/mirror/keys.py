@@ -14,6 +14,38 @@ from bridge.domain.keys import ContactRow, CustomerRow, LocationRow, record_keys
 Family = tuple[CustomerRow, list[LocationRow], list[ContactRow]]
 Key = tuple[int, int, int]
 
+# Each id is looked up by itself: asked for a list at once, a planner without statistics walks all rows of the tenant.
+_EACH = "FROM unnest(%(ids)s::bigint[]) AS wanted (id) CROSS JOIN LATERAL"
+_OWNERS = {
+    "location": f"SELECT customer_id {_EACH} (SELECT customer_id FROM mirrored_locations l"
+    " WHERE l.tenant_id = %(tenant)s AND l.id = wanted.id OFFSET 0) AS found",
+    "customer_contact": f"SELECT owner_id {_EACH} (SELECT owner_id FROM mirrored_contacts c"
+    " WHERE c.tenant_id = %(tenant)s AND c.party = 'customer' AND c.id = wanted.id OFFSET 0) AS found",
+    "location_contact": f"SELECT customer_id {_EACH} (SELECT owner_id FROM mirrored_contacts c"
+    " WHERE c.tenant_id = %(tenant)s AND c.party = 'location' AND c.id = wanted.id OFFSET 0) AS found"
+    " CROSS JOIN LATERAL (SELECT customer_id FROM mirrored_locations l"
+    " WHERE l.tenant_id = %(tenant)s AND l.id = found.owner_id OFFSET 0) AS place",
+}
+_HELD = f"""
+SELECT key, customer_id, location_id {_EACH} (SELECT key, customer_id, location_id FROM match_keys k
+WHERE k.tenant_id = %(tenant)s AND k.customer_id = wanted.id OFFSET 0) AS found
+"""
+_CUSTOMERS = f"""
+SELECT found.* {_EACH} (SELECT id, coalesce(name, ''), coalesce(street, ''), coalesce(unit, ''), coalesce(city, ''),
+coalesce(state, ''), coalesce(zip, '') FROM mirrored_customers c
+WHERE c.tenant_id = %(tenant)s AND c.id = wanted.id AND c.merged_to_id IS NULL OFFSET 0) AS found
+"""
+_LOCATIONS = f"""
+SELECT found.* {_EACH} (SELECT id, customer_id, coalesce(name, ''), coalesce(street, ''), coalesce(unit, ''),
+coalesce(city, ''), coalesce(state, ''), coalesce(zip, '') FROM mirrored_locations l
+WHERE l.tenant_id = %(tenant)s AND l.customer_id = wanted.id AND l.merged_to_id IS NULL OFFSET 0) AS found
+"""
+_CONTACTS = f"""
+SELECT found.* {_EACH} (SELECT owner_id, coalesce(type, ''), coalesce(value, ''), coalesce(memo, '')
+FROM mirrored_contacts c
+WHERE c.tenant_id = %(tenant)s AND c.party = %(party)s AND c.owner_id = wanted.id AND c.active OFFSET 0) AS found
+"""
+
 
 async def touched(
     tx: Tx, tenant_id: TenantId, kind: str, ids: Collection[int], *, left: Collection[int] = ()
@@ -26,16 +58,8 @@ async def touched(
             "SELECT customer_id FROM mirrored_locations WHERE tenant_id = %s AND id = ANY(%s)", [tenant_id, list(left)]
         )
         left = {row[0] for row in await before.fetchall() if row[0] is not None}
-    query = {
-        "location": "SELECT customer_id FROM mirrored_locations WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s)",
-        "customer_contact": "SELECT owner_id FROM mirrored_contacts"
-        " WHERE tenant_id = %(tenant)s AND party = 'customer' AND id = ANY(%(ids)s)",
-        "location_contact": "SELECT l.customer_id FROM mirrored_contacts c JOIN mirrored_locations l"
-        " ON l.tenant_id = c.tenant_id AND l.id = c.owner_id"
-        " WHERE c.tenant_id = %(tenant)s AND c.party = 'location' AND c.id = ANY(%(ids)s)",
-    }[kind]
     cursor = tx.cursor(binary=True)
-    await cursor.execute(query, {"tenant": tenant_id, "ids": list(ids)})
+    await cursor.execute(_OWNERS[kind], {"tenant": tenant_id, "ids": list(ids)})
     return {row[0] for row in await cursor.fetchall() if row[0] is not None} | set(left)
 
 
@@ -53,10 +77,7 @@ async def renew(tx: Tx, tenant_id: TenantId, customers: Collection[int], *, regi
     )
     wanted = bulk_keys(await families(tx, tenant_id, ids), region)
     cursor = tx.cursor(binary=True)
-    await cursor.execute(
-        "SELECT key, customer_id, location_id FROM match_keys WHERE tenant_id = %s AND customer_id = ANY(%s)",
-        [tenant_id, ids],
-    )
+    await cursor.execute(_HELD, {"tenant": tenant_id, "ids": ids})
     held: set[Key] = set(await cursor.fetchall())
     gone, new = list(held - wanted), sorted(wanted - held)
     if gone:
@@ -100,39 +121,19 @@ async def families(tx: Tx, tenant_id: TenantId, ids: Collection[int]) -> list[Fa
     """Return these customers with their active locations and contacts; merged ones have none of their own."""
     cursor = tx.cursor(binary=True)
     scope: dict[str, Any] = {"tenant": tenant_id, "ids": list(ids)}
-    await cursor.execute(
-        "SELECT id, coalesce(name, ''), coalesce(street, ''), coalesce(unit, ''), coalesce(city, ''), coalesce(state, ''),"
-        " coalesce(zip, '') FROM mirrored_customers"
-        " WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) AND merged_to_id IS NULL",
-        scope,
-    )
+    await cursor.execute(_CUSTOMERS, scope)
     found: dict[int, Family] = {row[0]: (CustomerRow._make(row), [], []) for row in await cursor.fetchall()}
-    await cursor.execute(
-        "SELECT id, customer_id, coalesce(name, ''), coalesce(street, ''), coalesce(unit, ''), coalesce(city, ''),"
-        " coalesce(state, ''), coalesce(zip, '') FROM mirrored_locations"
-        " WHERE tenant_id = %(tenant)s AND customer_id = ANY(%(ids)s) AND merged_to_id IS NULL",
-        scope,
-    )
+    await cursor.execute(_LOCATIONS, scope)
     owners: dict[int, int] = {}
     for row in await cursor.fetchall():
-        owners[row[0]] = row[1]
         if row[1] in found:
+            owners[row[0]] = row[1]
             found[row[1]][1].append(LocationRow._make(row))
-    await cursor.execute(
-        "SELECT owner_id, coalesce(type, ''), coalesce(value, ''), coalesce(memo, '') FROM mirrored_contacts"
-        " WHERE tenant_id = %(tenant)s AND party = 'customer' AND owner_id = ANY(%(ids)s) AND active",
-        scope,
-    )
+    await cursor.execute(_CONTACTS, {**scope, "party": "customer"})
     for owner, kind, value, memo in await cursor.fetchall():
         if owner in found:
             found[owner][2].append(ContactRow(0, kind, value, memo))
-    await cursor.execute(
-        "SELECT owner_id, coalesce(type, ''), coalesce(value, ''), coalesce(memo, '') FROM mirrored_contacts"
-        " WHERE tenant_id = %(tenant)s AND party = 'location' AND owner_id = ANY(%(owners)s) AND active",
-        {"tenant": tenant_id, "owners": list(owners)},
-    )
+    await cursor.execute(_CONTACTS, {**scope, "party": "location", "ids": list(owners)})
     for owner, kind, value, memo in await cursor.fetchall():
-        customer = owners[owner]
-        if customer in found:
-            found[customer][2].append(ContactRow(owner, kind, value, memo))
+        found[owners[owner]][2].append(ContactRow(owner, kind, value, memo))
     return list(found.values())

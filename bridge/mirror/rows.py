@@ -83,12 +83,14 @@ def _may_replace(row: Row, known: Version, *, asked_at: datetime) -> bool:
 
 
 async def _known(tx: Tx, tenant_id: TenantId, shape: Shape, ids: list[int]) -> dict[int, Version]:
-    fixed = "".join(f" AND {name} = '{value}'" for name, value in shape.fixed.items())
+    fixed = "".join(f" AND t.{name} = '{value}'" for name, value in shape.fixed.items())
     cursor = tx.cursor(binary=True)
+    # One by one: asked for a list at once, a planner without statistics walks all rows of the tenant.
     await cursor.execute(
-        f"SELECT id, modified_on, written_at, active, {shape.owner or 'NULL::bigint'} FROM {shape.table}"
-        f" WHERE tenant_id = %s{fixed} AND id = ANY(%s::bigint[])",
-        [tenant_id, ids],
+        f"SELECT found.* FROM unnest(%s::bigint[]) AS wanted (id) CROSS JOIN LATERAL ("
+        f"SELECT t.id, modified_on, written_at, active, {shape.owner or 'NULL::bigint'} FROM {shape.table} t"
+        f" WHERE t.tenant_id = %s{fixed} AND t.id = wanted.id OFFSET 0) AS found",
+        [ids, tenant_id],
     )
     return {row[0]: row[1:] for row in await cursor.fetchall()}
 
