@@ -1,0 +1,171 @@
+"""Every fault of a config is named at once, at its exact place, with a guess at what was meant."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bridge import connectors
+from bridge.settings import Fault, Settings, files_of, load, load_texts, version_of
+
+KINDS = (*connectors.kinds(), *connectors.ALIASES)
+TENANT = "tenants:\n  acme: {tenant_id: 7, environment: simulator}\n"
+SOURCE = "sources:\n  web: {connector: typeform, tenant: acme, secrets: [{env: KEY}]}\n"
+
+
+def source(line: str) -> str:
+    """A config whose seventh line, from column 5 on, is the given one."""
+    return f"{TENANT}sources:\n  web:\n    connector: typeform\n    tenant: acme\n    secrets: [{{env: KEY}}]\n    {line}\n"
+
+
+def faults(text: str, environ: Mapping[str, str] | None = None) -> tuple[Fault, ...]:
+    found = load_texts({"bridge.yaml": text}, {"KEY": "a-key"} if environ is None else environ, kinds=KINDS)
+    return () if isinstance(found, Settings) else found
+
+
+def heads(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
+    return [str(fault).splitlines()[0] for fault in faults(text, environ)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "tenants:\n  acme: {tenant_id: 7, enviroment: simulator, environment: simulator}\n" + SOURCE,
+            'bridge.yaml:2:24: tenants.acme.enviroment: unknown key; did you mean "environment"?',
+        ),
+        (
+            TENANT + "sources:\n  web: {connector: typform, tenant: acme, secrets: [{env: KEY}]}\n",
+            'bridge.yaml:4:20: sources.web.connector: no connector is called "typform"; did you mean "typeform"?',
+        ),
+        (
+            TENANT + "sources:\n  web: {connector: typeform, tenant: acm, secrets: [{env: KEY}]}\n",
+            'bridge.yaml:4:38: sources.web.tenant: no tenant is called "acm"; did you mean "acme"?',
+        ),
+        (
+            TENANT + SOURCE.replace("}\n", "\n    , defaults: {zip: 07030}}\n"),
+            "bridge.yaml:5:23: sources.web.defaults.zip: YAML reads this as the number 7030; put it in quotes",
+        ),
+        (
+            source("on: x"),
+            "bridge.yaml:7:5: sources.web.on: unknown key; known are ",
+        ),
+        (
+            source("title: 12"),
+            "bridge.yaml:7:12: sources.web.title: YAML reads this as the number 12; put it in quotes",
+        ),
+        (
+            source("book_tests: yes"),
+            'bridge.yaml:7:17: sources.web.book_tests: YAML 1.2 reads yes as the text "yes"; write true',
+        ),
+        (
+            source('map: {zip: "zip | trm"}'),
+            'bridge.yaml:7:23: sources.web.map.zip: unknown filter "trm"; did you mean "trim"?',
+        ),
+        (
+            source('map: {zip: ""}'),
+            "bridge.yaml:7:16: sources.web.map.zip: is mapped to nothing",
+        ),
+        (
+            "tenants:\n  acme: {environment: simulator}\n" + SOURCE,
+            "bridge.yaml:2:3: tenants.acme.tenant_id: is required",
+        ),
+        (
+            TENANT + SOURCE + "rules:\n  - name: a\n    when: inqury.kind == 'x'\n    do: [{never: [add_note]}]\n",
+            'bridge.yaml:7:11: rules.0.when: nothing is called "inqury" here; did you mean "inquiry"?',
+        ),
+        (
+            TENANT + SOURCE + 'rules:\n  - name: a\n    when: match.kind == "matchd"\n    do: [{never: [add_note]}]\n',
+            'bridge.yaml:7:26: rules.0.when: match.kind is never "matchd"; did you mean "matched"?',
+        ),
+        (
+            TENANT + SOURCE + "rules:\n  - name: a\n    when: 1 == 2\n    do: [{never: [add_note]}]\n",
+            "bridge.yaml:7:11: rules.0.when: is never true",
+        ),
+        (
+            TENANT
+            + SOURCE
+            + "rules:\n  - name: a\n    do: [{never: [add_note]}]\n"
+            + '  - name: b\n    when: match.kind == "matched"\n    do: [{add_note: {text: hi}}]\n',
+            'bridge.yaml:8:5: rules.1: never gets its turn: "a" before it always fits first',
+        ),
+        (
+            TENANT + SOURCE + 'rules:\n  - name: a\n    do: [{create_booking: {summary: "{{ inquiry.mesage }}"}}]\n',
+            'bridge.yaml:7:49: rules.0.do.0.create_booking.summary: inquiry has no "mesage"; did you mean "message"?',
+        ),
+        (TENANT + TENANT.replace("tenants:\n", "") + SOURCE, "bridge.yaml:3:3: tenants.acme: stands here a second time; first in line 2"),
+        ("tenants: [\n", "bridge.yaml:2:1: this is no YAML:"),
+        (
+            TENANT.replace("simulator}", "production}") + SOURCE,
+            "bridge.yaml:2:9: tenants.acme: credentials are required in this environment",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_stands_at_its_place(text: str, expected: str) -> None:
+    found = heads(text)
+    assert any(head.startswith(expected) for head in found), found
+
+
+def test_all_faults_come_at_once_with_line_and_caret() -> None:
+    text = (
+        "tenants:\n  acme: {tenant_id: x, environment: simulatr}\n"
+        "sources:\n  web:\n    connector: typform\n    tenant: acm\n    secrets: [{env: UNSET}]\n"
+        "    map: {zip: 'zip | trm'}\n"
+        "rules:\n  - name: a\n    when: inqury.kind == 'x'\n    do: [{create_boking: {}}]\n"
+    )
+    found = faults(text, {})
+    assert [fault.place.line for fault in found] == [2, 2, 5, 6, 7, 8, 11, 12]
+    for fault in found:
+        line, caret = str(fault).splitlines()[1:]
+        assert line.strip()
+        assert caret.index("^") - 4 == fault.place.column - 1
+
+
+def test_an_unset_secret_stops_the_program_and_an_unread_one_does_not() -> None:
+    assert heads(TENANT + SOURCE, {}) == [
+        "bridge.yaml:4:60: sources.web.secrets.0.env: the environment variable KEY is not set"
+    ]
+    assert "holds a placeholder" in heads(TENANT + SOURCE, {"KEY": "changeme"})[0]
+    assert "is empty" in heads(TENANT + SOURCE, {"KEY": " "})[0]
+    assert isinstance(load_texts({"bridge.yaml": TENANT + SOURCE}, {}, kinds=KINDS, read_secrets=False), Settings)
+
+
+def test_no_repr_shows_a_secret() -> None:
+    found = load_texts(
+        {"bridge.yaml": TENANT + SOURCE}, {"KEY": "hush-hush", "DATABASE_URL": "pw-in-here"}, kinds=KINDS
+    )
+    assert isinstance(found, Settings)
+    assert "hush-hush" not in repr(found)
+    assert "pw-in-here" not in repr(found)
+
+
+def test_a_bomb_of_aliases_is_refused() -> None:
+    text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    text += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    assert any("unfolds to more than" in head for head in heads(text))
+
+
+def test_the_environment_overrides_and_is_named_in_faults() -> None:
+    found = load_texts({"bridge.yaml": TENANT + SOURCE}, {"KEY": "k3y", "BRIDGE_PORT": "9000"}, kinds=KINDS)
+    assert isinstance(found, Settings)
+    assert found.server.port == 9000
+    assert heads(TENANT + SOURCE, {"KEY": "k3y", "BRIDGE_PORT": "many"})[0].startswith(
+        "environment variable BRIDGE_PORT: server.port: must be a whole number"
+    )
+
+
+def test_a_version_names_its_text_and_can_be_read_back(tmp_path: Path) -> None:
+    files = {str(tmp_path / "tenants.yaml"): TENANT, str(tmp_path / "sources.yaml"): SOURCE}
+    version = version_of(files)
+    again = version_of(files_of(version.text))
+    assert again == version
+    assert version_of({**files, str(tmp_path / "sources.yaml"): SOURCE + "# more\n"}).hash != version.hash
+
+
+def test_the_built_in_demo_and_the_sample_are_fine() -> None:
+    assert isinstance(load(None, {}, kinds=KINDS), Settings)
+    sample = Path(__file__).parents[2] / "config"
+    found = load(sample, {}, kinds=KINDS, read_secrets=False)
+    assert isinstance(found, Settings), found
+    assert len(found.tenants) == 2
+    assert len(found.sources) == 5
