@@ -19,7 +19,7 @@ def outbox() -> None:
 
 
 @outbox.command("list")
-@click.option("--state", default="", help="ready, scheduled, held, in_doubt or dead; all that wait by default.")
+@click.option("--state", default="", help="ready, waiting, held, in_doubt or dead; all that wait by default.")
 @click.option("--limit", default=50, show_default=True)
 @TENANT
 @JSON
@@ -33,7 +33,7 @@ def list_(state: str, limit: int, tenant: str | None, as_json: bool) -> None:
     show(
         at_desk(find, tenant=tenant),
         as_json=as_json,
-        line=lambda one: f"{one.id:>8}  {one.state:<10}  {one.kind:<20}  {one.reason}",
+        line=lambda one: f"{one.effect_id:>8}  {one.state:<10}  {one.kind:<20}  {one.reason}",
     )
 
 
