@@ -14,7 +14,7 @@ SOURCE = "sources:\n  web: {connector: typeform, tenant: acme, secrets: [{env: K
 
 
 def source(line: str) -> str:
-    """A config whose seventh line, from column 5 on, is the given one."""
+    """A config whose eighth line, from column 5 on, is the given one."""
     return f"{TENANT}sources:\n  web:\n    connector: typeform\n    tenant: acme\n    secrets: [{{env: KEY}}]\n    {line}\n"
 
 
@@ -48,23 +48,23 @@ def heads(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
         ),
         (
             source("on: x"),
-            "bridge.yaml:7:5: sources.web.on: unknown key; known are ",
+            "bridge.yaml:8:5: sources.web.on: unknown key; known are ",
         ),
         (
             source("title: 12"),
-            "bridge.yaml:7:12: sources.web.title: YAML reads this as the number 12; put it in quotes",
+            "bridge.yaml:8:12: sources.web.title: YAML reads this as the number 12; put it in quotes",
         ),
         (
             source("book_tests: yes"),
-            'bridge.yaml:7:17: sources.web.book_tests: YAML 1.2 reads yes as the text "yes"; write true',
+            'bridge.yaml:8:17: sources.web.book_tests: YAML 1.2 reads yes as the text "yes"; write true',
         ),
         (
             source('map: {zip: "zip | trm"}'),
-            'bridge.yaml:7:23: sources.web.map.zip: unknown filter "trm"; did you mean "trim"?',
+            'bridge.yaml:8:23: sources.web.map.zip: unknown filter "trm"; did you mean "trim"?',
         ),
         (
             source('map: {zip: ""}'),
-            "bridge.yaml:7:16: sources.web.map.zip: is mapped to nothing",
+            "bridge.yaml:8:16: sources.web.map.zip: is mapped to nothing",
         ),
         (
             "tenants:\n  acme: {environment: simulator}\n" + SOURCE,
