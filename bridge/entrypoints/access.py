@@ -46,11 +46,21 @@ class Visit(NamedTuple):
 
     def act(self, reason: str = "") -> Act:
         """Return who does it, when and why, for the audit."""
-        return Act(self.person.by, self.context.clock(), reason.strip())
+        return Act(self.person.by, self.context.clock(), readable(reason).strip())
 
     def may(self, role: Role) -> bool:
         """Tell whether the person may do what a role may."""
         return self.person.role.includes(role)
+
+
+def readable(text: str) -> str:
+    """Return a text without the one sign that PostgreSQL cannot keep."""
+    return text.replace("\0", "")
+
+
+async def form_of(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Return the fields of a form, the last one of a name."""
+    return {str(name): readable(str(value)) for name, value in (await request.form()).multi_items()}
 
 
 def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> AppContext:
@@ -64,6 +74,8 @@ def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> AppContext:
 async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Let a request pass that its route's needs allow; raises LoginNeeded or Refused."""
     needs = handler.opt.get("needs")
+    if b"%00" in connection.scope.get("query_string", b"") or "\0" in connection.scope.get("path", ""):
+        raise Refused(400, "request_unreadable", "The address holds a sign that is none.")
     if needs == PUBLIC:
         return
     if not isinstance(needs, Role):

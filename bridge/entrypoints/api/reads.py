@@ -158,8 +158,8 @@ async def rejected(
     return await sources.rejected(
         seen.context.database,
         seen.tenant_id,
-        source_id=_clean(source),
-        reason=_clean(reason),
+        source_id=source,
+        reason=reason,
         before_id=before,
         limit=limit,
     )
@@ -194,7 +194,7 @@ async def holds(
     rows = [
         await review.full(seen.context.database, seen.tenant_id, hold)
         for hold in await review.waiting(
-            seen.context.database, seen.tenant_id, after_id=after, source_id=_clean(source), limit=min(limit, 100)
+            seen.context.database, seen.tenant_id, after_id=after, source_id=source, limit=min(limit, 100)
         )
     ]
     if clear:
@@ -226,8 +226,8 @@ async def messages(
         seen.context.database,
         seen.tenant_id,
         state=standing,
-        source_id=_clean(source),
-        reason=_clean(reason),
+        source_id=source,
+        reason=reason,
         after_id=after,
         limit=limit,
         now=seen.context.clock(),
@@ -309,10 +309,6 @@ async def list_users(request: Request[Any, Any, Any]) -> list[UserSeen]:
 async def list_tokens(request: Request[Any, Any, Any]) -> list[TokenSeen]:
     """Return API tokens, never their text."""
     return await people.tokens(visit(request).context.database)
-
-
-def _clean(text: str) -> str:
-    return text.replace("\0", "")
 
 
 HANDLERS: list[HTTPRouteHandler] = [

@@ -12,7 +12,7 @@ from bridge.domain.ids import DeliveryId, EffectId, TenantId
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
 from bridge.domain.match import Match
 from bridge.entrypoints import preview
-from bridge.entrypoints.access import Refused, Visit, visit
+from bridge.entrypoints.access import Refused, Visit, readable, visit
 from bridge.entrypoints.problems import MEDIA_TYPE, problem
 from bridge.operations import audit, bulk, deliveries, outbox, review, tokens
 from bridge.operations.audit import Done
@@ -273,7 +273,7 @@ async def pause(request: Request[Any, Any, Any], data: JSONBody[Scope], tenant: 
             seen.act(data.reason),
             tenant_id=seen.tenant_id,
             scope=data.scope,
-            name=_clean(data.name),
+            name=readable(data.name),
         )
 
     return await _once(request, do)  # type: ignore[return-value]
@@ -290,7 +290,7 @@ async def resume(request: Request[Any, Any, Any], data: JSONBody[Scope], tenant:
             seen.act(data.reason),
             tenant_id=seen.tenant_id,
             scope=data.scope,
-            name=_clean(data.name),
+            name=readable(data.name),
         )
 
     return await _once(request, do)  # type: ignore[return-value]
@@ -334,12 +334,12 @@ async def match(
     if reveal and not seen.person.may_reveal:
         raise Refused(403, "scope_missing", "Personal data needs a token with the scope pii.")
     address = PostalAddress(
-        street=_clean(data.street), city=_clean(data.city), state=_clean(data.state), zip=_clean(data.zip)
+        street=readable(data.street), city=readable(data.city), state=readable(data.state), zip=readable(data.zip)
     )
     person = Person(
-        name=_clean(data.name),
-        phones=tuple(map(_clean, data.phones)),
-        emails=tuple(map(_clean, data.emails)),
+        name=readable(data.name),
+        phones=tuple(map(readable, data.phones)),
+        emails=tuple(map(readable, data.emails)),
         address=address,
     )
     async with reading(seen.context.database) as tx:
@@ -349,10 +349,6 @@ async def match(
         return hidden
     await audit.reveal(seen.context.database, seen.act(), tenant_id=seen.tenant_id, subject="caller")
     return found
-
-
-def _clean(text: str) -> str:
-    return text.replace("\0", "")
 
 
 HANDLERS: list[HTTPRouteHandler] = [

@@ -6,7 +6,7 @@ from litestar import Request, Response, get, post
 
 from bridge.domain.ids import DeliveryId, EffectId
 from bridge.entrypoints import preview
-from bridge.entrypoints.access import Refused, Visit, visit
+from bridge.entrypoints.access import Refused, Visit, form_of, visit
 from bridge.entrypoints.console.pages import told, why_page
 from bridge.entrypoints.console.rendering import page, toast
 from bridge.operations import audit, bulk, deliveries, outbox, review
@@ -17,11 +17,6 @@ from bridge.reports import search, timeline
 from bridge.sending.control import Filter
 
 _ACT = {"needs": Role.OPERATOR}
-
-
-async def _form(request: Request[Any, Any, Any]) -> dict[str, str]:
-    filled = await request.form()
-    return {str(name): str(value) for name, value in filled.items()}
 
 
 def _say(done: Done) -> Response[str]:
@@ -46,7 +41,7 @@ _ONE = {"retry": deliveries.retry, "hold": deliveries.hold, "resume": deliveries
 async def act(request: Request[Any, Any, Any]) -> Response[str]:
     """Retry, hold, resume, dismiss or replay one delivery, or refuse its match."""
     seen, found = await told(request)
-    filled = await _form(request)
+    filled = await form_of(request)
     action = str(request.path_params["action"])
     who = seen.act(filled.get("reason", ""))
     here = {"tenant_id": seen.tenant_id, "delivery_id": DeliveryId(found.id)}
@@ -87,7 +82,7 @@ async def edit_form(request: Request[Any, Any, Any]) -> Response[str]:
 async def edit(request: Request[Any, Any, Any]) -> Response[str]:
     """Open the payload for correction, show what the corrected one would do, then send it."""
     seen, found = await told(request)
-    filled = await _form(request)
+    filled = await form_of(request)
     step = filled.get("step", "open")
     body = filled.get("body", found.request.body)
     if step == "send":
@@ -168,7 +163,7 @@ async def stop_run(request: Request[Any, Any, Any]) -> Response[str]:
 async def pause(request: Request[Any, Any, Any]) -> Response[str]:
     """Let nothing new be sent."""
     seen = visit(request)
-    filled = await _form(request)
+    filled = await form_of(request)
     scope = filled.get("scope", "tenant")
     if scope not in {"tenant", "source", "lane"}:
         raise Refused(400, "scope_unknown", "A tenant, a source or a lane can be paused.")
@@ -187,7 +182,7 @@ async def pause(request: Request[Any, Any, Any]) -> Response[str]:
 async def resume(request: Request[Any, Any, Any]) -> Response[str]:
     """Let it be sent again."""
     seen = visit(request)
-    filled = await _form(request)
+    filled = await form_of(request)
     scope = filled.get("scope", "tenant")
     if scope not in {"tenant", "source", "lane"}:
         raise Refused(400, "scope_unknown", "A tenant, a source or a lane can be resumed.")
@@ -202,7 +197,7 @@ async def resume(request: Request[Any, Any, Any]) -> Response[str]:
 async def bulk_messages(request: Request[Any, Any, Any]) -> Response[str]:
     """Start an action on every message the filter matches now."""
     seen = visit(request)
-    filled = await _form(request)
+    filled = await form_of(request)
     state, action = filled.get("state", ""), filled.get("action", "")
     if state not in {"dead", "waiting", "in_doubt", "held"} or action not in {"retry", "cancel", "release"}:
         raise Refused(400, "filter_unknown", "Choose a state and an action.")
@@ -224,7 +219,7 @@ async def bulk_messages(request: Request[Any, Any, Any]) -> Response[str]:
 async def act_on_message(request: Request[Any, Any, Any]) -> Response[str]:
     """Retry, cancel or release one message."""
     seen = visit(request)
-    filled = await _form(request)
+    filled = await form_of(request)
     action = str(request.path_params["action"])
     if action not in {"retry", "cancel", "release"}:
         raise Refused(404, "unknown", "There is no such action.")
@@ -240,7 +235,7 @@ async def act_on_message(request: Request[Any, Any, Any]) -> Response[str]:
 async def mark_problem(request: Request[Any, Any, Any]) -> Response[str]:
     """Resolve a group of failures, or keep it quiet for a day."""
     seen = visit(request)
-    filled = await _form(request)
+    filled = await form_of(request)
     problem = (filled.get("why", ""), filled.get("kind", ""), filled.get("source", ""))
     hours = 24.0 if filled.get("action") == "mute" else 0.0
     return _say(

@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 
-from bridge.entrypoints.access import Refused, Visit, visit
+from bridge.entrypoints.access import Refused, Visit, form_of, readable, visit
 from bridge.entrypoints.console.rendering import page, toast
 from bridge.operations import tokens, users
 from bridge.operations.users import SCOPES, Role
@@ -51,14 +51,14 @@ async def audit_page(request: Request[Any, Any, Any]) -> Response[str]:
 async def add_user(request: Request[Any, Any, Any]) -> Response[str]:
     """Add a user and show the one-time link that lets them in."""
     seen = visit(request)
-    filled = await request.form()
-    login = str(filled.get("login", ""))
+    filled = await form_of(request)
+    login = filled.get("login", "")
     done = await users.add(
         seen.context.database,
         seen.act(),
         login=login,
         role=_role(filled.get("role")),
-        password=str(filled.get("password", "")),
+        password=filled.get("password", ""),
     )
     if not done.is_done:
         return toast(done.text, tone="bad", refresh=False)
@@ -77,8 +77,8 @@ def _role(text: object) -> Role:
 async def change_user(request: Request[Any, Any, Any]) -> Response[str]:
     """Change a role, switch a user off or on, or make a new one-time link."""
     seen = visit(request)
-    filled = await request.form()
-    login, action = str(request.path_params["login"]), str(filled.get("action", ""))
+    filled = await form_of(request)
+    login, action = str(request.path_params["login"]), filled.get("action", "")
     if login == seen.person.by and action != "link":
         return toast("Let another admin change your own standing.", tone="bad", refresh=False)
     if action == "link":
@@ -98,7 +98,7 @@ async def make_token(request: Request[Any, Any, Any]) -> Response[str]:
     filled = await request.form()
     days = str(filled.get("days", "90"))[:4]
     done, text = await tokens.make(
-        seen.context.database, seen.act(), name=str(filled.get("name", "")), scopes=tuple(str(scope) for scope in filled.getall("scope", [])),
+        seen.context.database, seen.act(), name=readable(str(filled.get("name", ""))), scopes=tuple(str(scope) for scope in filled.getall("scope", [])),
         days=int(days) if days.isdigit() else 0,
     )  # fmt: skip
     return await _page(seen, shown_once=text) if done.is_done else toast(done.text, tone="bad", refresh=False)

@@ -11,6 +11,7 @@ from bridge.entrypoints.access import (
     SESSION_COOKIE,
     check_origin,
     context_of,
+    form_of,
     new_door_token,
     visit,
 )
@@ -59,15 +60,15 @@ async def enter(request: Request[Any, Any, Any]) -> Response[str]:
     """Open a session for the right password."""
     check_origin(request)
     context = context_of(request)
-    filled = await request.form()
-    target = _inside(str(filled.get("next", "/")))
-    if not same_text(str(filled.get("door", "")), request.cookies.get(DOOR_COOKIE, "")):
+    filled = await form_of(request)
+    target = _inside(filled.get("next", "/"))
+    if not same_text(filled.get("door", ""), request.cookies.get(DOOR_COOKIE, "")):
         return _form(request, text="The form was too old; try again.", status=403, target=target)
     address = request.client.host if request.client else ""
     opened = await users.log_in(
         context.database,
-        login=str(filled.get("login", "")),
-        password=str(filled.get("password", ""))[:1024],
+        login=filled.get("login", ""),
+        password=filled.get("password", "")[:1024],
         address=address,
         now=context.clock(),
     )
@@ -112,9 +113,9 @@ async def leave(request: Request[Any, Any, Any]) -> Response[str]:
 @post("/tenant", opt={"needs": Role.VIEWER}, status_code=200)
 async def choose_tenant(request: Request[Any, Any, Any]) -> Response[str]:
     """Look at another tenant from now on."""
-    filled = await request.form()
+    filled = await form_of(request)
     seen = visit(request)
-    asked = str(filled.get("tenant_id", ""))
+    asked = filled.get("tenant_id", "")
     if (
         asked.isdigit()
         and (tenant := seen.context.tenant(int(asked[:18]))) is not None

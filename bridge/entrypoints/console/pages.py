@@ -130,6 +130,14 @@ async def _rejected(seen: Visit, query: search.Query) -> Response[str]:
     return page(seen, "rejected.html", rows=rows, q=query.text, query=query, live=False, qualifiers=search.QUALIFIERS)
 
 
+_FORMULA = tuple("=+-@|%\t\r\n")
+
+
+def _cell(text: str) -> str:
+    """Return a text that no spreadsheet runs as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
+
+
 @get("/deliveries.csv", opt={"needs": Role.OPERATOR})
 async def delivery_csv(request: Request[Any, Any, Any]) -> Response[str]:
     """Everything that matches as CSV, people hidden, up to 10,000 lines."""
@@ -167,9 +175,7 @@ async def delivery_csv(request: Request[Any, Any, Any]) -> Response[str]:
                 " ".join(row.phones),
             ]
             cells += [" ".join(row.emails), row.zip, row.campaign, " ".join(map(str, row.servicetitan_ids))]
-            writer.writerow(
-                [f"'{cell}" if str(cell)[:1] in "=+-@\t" else cell for cell in cells]
-            )  # no formula in a spreadsheet
+            writer.writerow([_cell(str(cell)) for cell in cells])
         lines += len(found.items)
         cursor = found.next
         if not cursor:

@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 
-from bridge.entrypoints.access import Refused, Visit, visit
+from bridge.entrypoints.access import Refused, Visit, form_of, visit
 from bridge.entrypoints.console.rendering import fragment, html, page
 from bridge.operations import audit, review
 from bridge.operations.users import Role
@@ -72,15 +72,13 @@ async def reveal(request: Request[Any, Any, Any]) -> Response[str]:
 async def decide(request: Request[Any, Any, Any]) -> Response[str]:
     """Carry out a choice and show the next hold; the choice can be taken back."""
     seen = visit(request)
-    filled = await request.form()
+    filled = await form_of(request)
     choice, hold_id = str(request.path_params["choice"]), _hold_id(request)
     here: dict[str, Any] = {"tenant_id": seen.tenant_id, "hold_id": hold_id}
-    database, act = seen.context.database, seen.act(str(filled.get("reason", "")))
+    database, act = seen.context.database, seen.act(filled.get("reason", ""))
     if choice == "accept":
         ids: dict[str, Any] = {
-            name: int(text)
-            for name in ("customer_id", "location_id")
-            if (text := str(filled.get(name, ""))[:18]).isdigit()
+            name: int(text) for name in ("customer_id", "location_id") if (text := filled.get(name, "")[:18]).isdigit()
         }
         done = await review.accept(database, act, **here, **ids)
     elif choice == "new":
