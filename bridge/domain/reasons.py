@@ -443,6 +443,163 @@ class Reason(StrEnum):
     ACTIVITY_NOTED = ("activity_noted", "A note was left at the customer.", "Nothing to do.")
     MIRROR_UPDATED = ("mirror_updated", "ServiceTitan's own change was read into the mirror.", "Nothing to do.")
 
+    # Console, API and command line: why something was not shown or not done.
+    ACCESS_UNDECLARED = (
+        "access_undeclared",
+        "The route does not say who may use it, so nobody may.",
+        "This is a fault of the program: report it.",
+    )
+    CHOICE_MISSING = (
+        "choice_missing",
+        "Several customers could be meant and none was chosen.",
+        "Choose one of the candidates, or say that it is none of them.",
+    )
+    CURSOR_INVALID = (
+        "cursor_invalid",
+        "The cursor was not made by this program.",
+        "Start from the first page, and hand `next` on as it came.",
+    )
+    DONE = (
+        "done",
+        "It is done already.",
+        "Nothing to do.",
+    )
+    FILTER_UNKNOWN = (
+        "filter_unknown",
+        "There is no such state or action.",
+        "Choose one of those that are offered.",
+    )
+    FORM_EXPIRED = (
+        "form_expired",
+        "The page is from an older session.",
+        "Reload it and do it again.",
+    )
+    IDEMPOTENCY_KEY_INVALID = (
+        "idempotency_key_invalid",
+        "An Idempotency-Key is 1 to 200 printable ASCII characters.",
+        "Send a random id, a UUID for example.",
+    )
+    IDEMPOTENCY_KEY_REUSED = (
+        "idempotency_key_reused",
+        "This Idempotency-Key was used with another request.",
+        "Use a new key for a new request.",
+    )
+    IDEMPOTENCY_KEY_RUNNING = (
+        "idempotency_key_running",
+        "The first request of this Idempotency-Key is not answered yet.",
+        "Wait a moment and send the same again.",
+    )
+    IN_DOUBT = (
+        "in_doubt",
+        "It is in doubt whether ServiceTitan did it; it is looked up before anything is sent.",
+        "Wait for the look-up, or release it by hand.",
+    )
+    IN_FLIGHT = (
+        "in_flight",
+        "It is being sent right now.",
+        "Wait for the answer.",
+    )
+    INTERNAL_ERROR = (
+        "internal_error",
+        "Something broke on our side.",
+        "Try again; the place stands in the log.",
+    )
+    LOGIN_INVALID = (
+        "login_invalid",
+        "A login is one word of at most 200 characters.",
+        "Use the e-mail address.",
+    )
+    NOT_HELD = (
+        "not_held",
+        "The message is neither held nor in doubt.",
+        "Nothing to do.",
+    )
+    NOTHING_MATCHES = (
+        "nothing_matches",
+        "Nothing matches.",
+        "Look at the search again.",
+    )
+    ORIGIN_FOREIGN = (
+        "origin_foreign",
+        "The request comes from another site's page.",
+        "Open the console itself.",
+    )
+    PASSWORD_SHORT = (
+        "password_short",
+        "A password has at least 10 characters.",
+        "Choose a longer one.",
+    )
+    REASON_MISSING = (
+        "reason_missing",
+        "This wants a reason, which others will read.",
+        "Say why.",
+    )
+    REFUSED = (
+        "refused",
+        "Name, password or link does not open the door.",
+        "Try again, or ask an admin for a log-in link.",
+    )
+    REQUEST_UNREADABLE = (
+        "request_unreadable",
+        "The request cannot be read.",
+        "Compare it with the API's document, /api/v1/openapi.json.",
+    )
+    ROLE_MISSING = (
+        "role_missing",
+        "The role does not include this.",
+        "Ask an admin.",
+    )
+    ROLE_UNKNOWN = (
+        "role_unknown",
+        "Roles are viewer, operator and admin.",
+        "Choose one of them.",
+    )
+    SCOPE_MISSING = (
+        "scope_missing",
+        "Personal data needs a token with the scope pii.",
+        "Ask without `reveal`, or with another token.",
+    )
+    SCOPE_UNKNOWN = (
+        "scope_unknown",
+        "There is no such scope.",
+        "Choose one of those that are offered.",
+    )
+    TAKEN = (
+        "taken",
+        "The name is taken.",
+        "Choose another.",
+    )
+    TENANT_UNKNOWN = (
+        "tenant_unknown",
+        "There is no such tenant, or it is not yours to see.",
+        "Leave `tenant` out, or name one of yours.",
+    )
+    THROTTLED = (
+        "throttled",
+        "Too many tries.",
+        "Wait a quarter of an hour.",
+    )
+    TOKEN_INVALID = (
+        "token_invalid",
+        "A token has a name and lives 1 to 366 days.",
+        "Correct the name or the days.",
+    )
+    TOKEN_MISSING = (
+        "token_missing",
+        "The request carries no token that is in force.",
+        "Send `Authorization: Bearer brg_…`.",
+    )
+    UNKNOWN = (
+        "unknown",
+        "There is no such thing, or it is not yours to see.",
+        "Look at the number again.",
+    )
+    WAITING_ALREADY = (
+        "waiting_already",
+        "It waits already.",
+        "Nothing to do; it comes to its turn.",
+    )
+
 
 _BY_SLUG: dict[str, Reason] = {reason.value: reason for reason in Reason}
 

@@ -84,6 +84,8 @@ async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
     person = await (_bearer(connection) if is_api else _session(connection))
     if not person.role.includes(needs):
         raise Refused(403, "role_missing", f"This needs the role {needs.value}.")
+    if needs is Role.ADMIN and person.tenant_ids is not None:
+        raise Refused(403, "role_missing", "Users and tokens are administered by who may see every tenant.")
     if not is_api and str(connection.scope.get("method", "GET")) not in _SAFE:
         await _check_form(connection, person)
     connection.scope["bridge_person"] = person  # type: ignore[typeddict-unknown-key]  # read by `visit` alone
@@ -141,7 +143,9 @@ def visit(request: Request[Any, Any, Any]) -> Visit:
         if not asked.isdigit() or len(asked) > 18 or TenantId(int(asked)) not in known:
             raise Refused(404, "tenant_unknown", "There is no such tenant, or it is not yours to see.")
         return Visit(request, context, person, TenantId(int(asked)))
-    chosen = TenantId(person.tenant_id) if person.tenant_id in known else (known[0] if known else TenantId(0))
+    if not known:
+        raise Refused(403, "tenant_unknown", "None of your tenants is configured here.")
+    chosen = TenantId(person.tenant_id) if person.tenant_id in known else known[0]
     return Visit(request, context, person, chosen)
 
 

@@ -17,7 +17,7 @@ def problem(status: int, reason: str, *, detail: str = "", trace_id: str = "") -
         "title": HTTPStatus(status).phrase,
         "status": status,
         "reason": reason,
-        "detail": f"{advice.text} {detail}".strip(),
+        "detail": detail or advice.text,
         "remedy": advice.remedy,
         "trace_id": trace_id,
     }

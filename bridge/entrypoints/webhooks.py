@@ -112,7 +112,12 @@ class Hooks:
         if isinstance(result, Refused):
             _counter(label, result.reason.value).inc()
             self._note_refusal(result, door=door, name=name, scope=scope, body=body, trace_id=trace_id, now=now)
-            payload = problem(result.status, result.reason.value, detail=result.detail, trace_id=trace_id)
+            payload = problem(
+                result.status,
+                result.reason.value,
+                detail=f"{result.reason.advice.text} {result.detail}".strip(),
+                trace_id=trace_id,
+            )
             extra = [(b"retry-after", _RETRY_AFTER_SECONDS)] if result.status == 503 else []
             await _send(send, result.status, MEDIA_TYPE, payload, extra)
             return

@@ -128,3 +128,52 @@ async def test_what_breaks_tells_nobody_how(browser) -> None:
     for text in (page.text, answer.text):
         assert not re.search(r"Traceback|psycopg|SELECT|pauses|relation", text)
     assert (page.status_code, answer.status_code) == (500, 500)
+
+
+async def test_who_may_see_one_tenant_sees_nothing_of_another(browser) -> None:
+    """Every route with true ids of a tenant that is not theirs: no answer holds anything of it, nothing is changed."""
+    from bridge.operations import tokens, users
+    from bridge.operations.audit import Act
+    from tests.console.seeding import NOW, PEOPLE, TENANT
+
+    act = Act("cli:test", NOW)
+    _, scoped = await tokens.make(
+        browser.database, act, name="other", scopes=("read", "write", "admin", "pii"), days=1, tenant_ids=(5,)
+    )
+    await users.add(
+        browser.database,
+        act,
+        login="other@example.com",
+        role=Role.ADMIN,
+        password="correct horse other",
+        tenant_ids=(5,),
+    )
+    async with browser.database.begin() as tx:
+        (hold_id,) = await (await tx.execute("SELECT id FROM holds WHERE state = 'open'")).fetchone()
+        (effect_id,) = await (await tx.execute("SELECT effect_id FROM dead_messages")).fetchone()
+    ids = {"delivery_id": browser.made["failed"], "hold_id": hold_id, "effect_id": effect_id, "customer_id": 7001}
+    words = {"choice": "dismiss", "action": "retry", "source_id": "website", "login": "admin@example.com"}
+    await browser.log_in("other")
+    for query in ("", f"?tenant={TENANT}"):
+        for method, path, handler in routes(app_for(context_for(browser.database))):
+            if handler.opt.get("needs") == PUBLIC or path in {"/logout", "/live"}:
+                continue
+            named = re.sub(r"\{(\w+)\}", lambda hit: str({**ids, **words}.get(hit[1], 1)), path)
+            bearer = (
+                {"authorization": f"Bearer {scoped}"} if path.startswith("/api") else {"X-CSRF-Token": browser.csrf}
+            )
+            body = {"json": {}} if path.startswith("/api") and method == "POST" else {}
+            answer = await browser.client.request(method, named + query, headers=bearer, follow_redirects=False, **body)
+            assert answer.status_code in {303, 400, 403, 404}, (method, named + query, answer.status_code)
+            for value in ("website", "admin@example.com", PEOPLE[2][0], str(browser.made["failed"]) + '"'):
+                assert value not in answer.text or value == named.rsplit("/", 1)[-1], (method, named, value)
+    async with browser.database.begin() as tx:
+        (dead,) = await (await tx.execute("SELECT count(*) FROM dead_messages")).fetchone()
+        assert await (await tx.execute("SELECT state FROM holds WHERE id = %s", [hold_id])).fetchone() == ("open",)
+        did = await (
+            await tx.execute(
+                "SELECT action FROM audit_log WHERE by IN ('other@example.com', 'token:other') ORDER BY id"
+            )
+        ).fetchall()
+    assert dead == 1
+    assert did == [("user.logged_in",)]

@@ -67,4 +67,4 @@ def _break(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
     structlog.get_logger().error("api.failed", path=request.url.path, error=type(error).__name__, place=place)
-    return _answer(500, "internal", "")
+    return _answer(500, "internal_error", "")
