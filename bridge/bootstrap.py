@@ -12,7 +12,9 @@ from bridge.connectors.base import Secret, SourceOptions
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.ids import SourceId, TenantId
 from bridge.hydration.configured import access_of, hydrate_faults, hydrate_of
-from bridge.hydration.fetcher import Fetcher
+from bridge.hydration.fetcher import Fetcher, Got
+from bridge.hydration.targets import Reach
+from bridge.hydration.transport import open_guarded
 from bridge.intake.gate import Door
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
@@ -54,6 +56,10 @@ def secrets_of(source: SourceSettings) -> tuple[Secret, ...]:
 
 def options_of(source: SourceSettings, *, time_zone: str, country: str, public_url: str) -> SourceOptions:
     """Return what a connector may see of a source."""
+    try:
+        hydrate = hydrate_of(source.hydrate, source.options)
+    except ValueError:  # `source_faults` names it before anything starts
+        hydrate = None
     return SourceOptions(
         options=dict(source.options),
         map=dict(source.map),
@@ -64,7 +70,7 @@ def options_of(source: SourceSettings, *, time_zone: str, country: str, public_u
         tolerance_seconds=source.limits.tolerance_seconds,
         country=country,
         time_zone=time_zone,
-        hydrate=hydrate_of(source.hydrate, source.options),
+        hydrate=hydrate,
     )
 
 
@@ -91,15 +97,25 @@ def doors_of(settings: Settings) -> dict[SourceId, Door]:
     return doors
 
 
-def fetcher_of(settings: Settings) -> Fetcher:
-    """Return what fetches for every source that names a credential under `hydrate:`."""
-    accesses = {}
-    for source in settings.sources.values():
-        hydrate = hydrate_of(source.hydrate, source.options)
-        if hydrate is not None:
-            credentials = {name: secret.value for name, secret in source.hydrate.items()}
-            accesses[source.id] = access_of(source.id, connectors.get_connector(source.connector), hydrate, credentials)
-    return Fetcher(accesses)
+def fetcher_of(
+    settings: Settings,
+    doors: Mapping[SourceId, Door],
+    *,
+    open_transport: Callable[[Reach], httpx.AsyncBaseTransport] = open_guarded,
+    on_fetch: Callable[[SourceId, Got], None] | None = None,
+) -> Fetcher:
+    """Return what fetches the records that thin payloads only name; close it with `aclose()`."""
+    found = {
+        source_id: access_of(
+            source_id,
+            door.connector,
+            door.options.hydrate,
+            {name: secret.value for name, secret in settings.sources[source_id].hydrate.items()},
+        )
+        for source_id, door in doors.items()
+        if door.options.hydrate is not None
+    }
+    return Fetcher(found, open_transport=open_transport, on_fetch=on_fetch)
 
 
 def credentials_of(tenant: TenantSettings) -> Credentials:

@@ -610,3 +610,8 @@ def advice_for(slug: str) -> Advice:
     if known is not None:
         return known.advice
     return Advice(slug.replace("_", " ").capitalize() + ".", "See the log line of the same reason.")
+
+
+def reason_of(slug: str) -> Reason:
+    """Return the reason of a slug this version knows; raise KeyError for another."""
+    return _BY_SLUG[slug]

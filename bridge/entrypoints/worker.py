@@ -19,6 +19,7 @@ from bridge.entrypoints.server import stop_on_signals
 from bridge.hydration.fetcher import Got
 from bridge.intake import queue
 from bridge.intake.queue import Queued
+from bridge.pipeline.completing import Completer
 from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.sending import run as sending
 from bridge.sending.dispatcher import Dispatcher
@@ -142,8 +143,10 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     name = f"{socket.gethostname()}:{os.getpid()}"
     ownership = Ownership(dsn, name=name, lease=worker.lease_seconds)
     clients = bootstrap.Clients(settings)
-    fetcher = bootstrap.fetcher_of(settings)
-    deciders = ConfiguredDeciders(settings, doors=bootstrap.doors_of(settings), fetcher=fetcher)
+    doors = bootstrap.doors_of(settings)
+    fetcher = bootstrap.fetcher_of(settings, doors, on_fetch=_note_fetch)
+    completer = Completer(fetcher)
+    deciders = ConfiguredDeciders(settings, doors=doors, completer=completer)
     await deciders.store_version(database)
     dispatcher = Dispatcher(
         database,
@@ -182,6 +185,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await completer.close()
         await asyncio.to_thread(ownership.stop)
         await clients.close()
         await fetcher.aclose()

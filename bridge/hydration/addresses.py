@@ -1,7 +1,7 @@
 """Which addresses a fetch may connect to (pure).
 
-The standard library's `is_global` is no guide here: in Python 3.11 it
-calls NAT64 and 6to4 forms of 127.0.0.1, `::127.0.0.1`, multicast and site-local addresses global.
+The standard library's `is_global` is no guide here: in Python 3.11 it calls NAT64 and 6to4 forms of 127.0.0.1,
+`::127.0.0.1`, multicast and site-local addresses global.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address

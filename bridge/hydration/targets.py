@@ -13,6 +13,7 @@ from bridge.hydration.addresses import is_local, is_public, read_address
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?:[/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%\-]*)?", re.ASCII)
 """What every URL reader takes alike. Blanks, control characters, backslashes and userinfo are where readers differ."""
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -84,9 +85,14 @@ def aim(url: str, reach: Reach) -> Target | Rejected:
     """Return where a described fetch really goes, or why it may not go there; an address in the URL is never followed."""
     if len(url) > 8_000 or not _URL.fullmatch(url):
         return _forbidden("the address is not written plainly")
+    if _DOTS.search(urlsplit(url).path):  # a record's id of `..` would make it another request with our credential
+        return _forbidden("the path leads upwards")
     try:
-        parts = urlsplit(_rebased(url, reach))
-        host, port = (parts.hostname or "").lower().rstrip("."), parts.port or _PORTS[parts.scheme]
+        parts = urlsplit(url)
+        host, port = _host_and_port(parts)
+        if reach.base and Place(host, port) in reach.places and not _is_below(url, reach.base):
+            parts = _rebased(parts, urlsplit(reach.base))
+            host, port = _host_and_port(parts)
     except ValueError:
         return _forbidden("the address cannot be read")
     if not reach.allows(host, port):
@@ -96,13 +102,17 @@ def aim(url: str, reach: Reach) -> Target | Rejected:
     return Target(urlunsplit(parts._replace(fragment="")), host, port)
 
 
-def _rebased(url: str, reach: Reach) -> str:
-    """Put the base of the config in place of scheme and host, if there is one; a redirect that already leads there stays."""
-    if not reach.base or url == reach.base or url.startswith((f"{reach.base}/", f"{reach.base}?")):
-        return url
-    base: SplitResult = urlsplit(reach.base)
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(scheme=base.scheme, netloc=base.netloc, path=base.path + parts.path))
+def _host_and_port(parts: SplitResult) -> Place:
+    return Place((parts.hostname or "").lower().rstrip("."), parts.port or _PORTS[parts.scheme])
+
+
+def _is_below(url: str, base: str) -> bool:
+    return url == base or url.startswith((f"{base}/", f"{base}?"))
+
+
+def _rebased(parts: SplitResult, base: SplitResult) -> SplitResult:
+    """Put the base of the config in place of scheme and host."""
+    return parts._replace(scheme=base.scheme, netloc=base.netloc, path=base.path + parts.path)
 
 
 def _forbidden(detail: str) -> Rejected:

@@ -93,6 +93,14 @@ async def postpone(tx: Tx, tenant_id: TenantId, delivery_id: DeliveryId, *, unti
     )
 
 
+async def postpone_many(tx: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId], *, until: datetime) -> None:
+    """Let several deliveries of one tenant wait until a time; none of their attempts is spent."""
+    if ids:
+        await tx.execute(
+            "UPDATE delivery_queue SET due_at = %s WHERE tenant_id = %s AND id = ANY(%s)", [until, tenant_id, list(ids)]
+        )
+
+
 async def finish(tx: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
     """Take deliveries out of the queue and return those that were still in it; others were processed meanwhile."""
     cursor = await tx.execute(

@@ -1,9 +1,8 @@
 """The story, top to bottom. Each step takes the last step's noun and returns the next."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol, assert_never
 
 import msgspec
 
@@ -15,16 +14,19 @@ from bridge.domain.ids import DeliveryId, EffectKey, SourceId, TenantId
 from bridge.domain.inquiry import BookingChange, Inquiry, ServiceTitanChange
 from bridge.domain.match import Match
 from bridge.domain.plan import Effect, Plan
-from bridge.domain.reasons import Reason, advice_for
+from bridge.domain.reasons import Reason, advice_for, reason_of
 from bridge.intake import ledger, queue
 from bridge.intake.gate import Accepted, Answered, Door, Refused, judge, without_secrets
 from bridge.intake.ledger import Decided, Story
 from bridge.intake.queue import Queued
 from bridge.intake.store import Arrival, DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused, Stored
+from bridge.pipeline.completing import Completed, Unfetched
 from bridge.pipeline.sentences import sentence
 from bridge.sending import outbox
 from bridge.sending.outbox import Wanted
 
+_FAILURES = frozenset({Reason.EVENT_UNSUPPORTED, Reason.HYDRATION_MISSING})
+"""Reasons to ask for nothing that a person must hear of: an unknown message, and a record nobody could fetch."""
 _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
 
@@ -84,9 +86,9 @@ class Deciders(Protocol):
     doors: Mapping[SourceId, Door]
 
     async def complete(
-        self, database: Database, delivery: Delivery, *, attempts: int, now: datetime
-    ) -> Delivery | timedelta:
-        """Fetch what a thin payload only names; return how long to wait where that has to be tried again."""
+        self, database: Database, loaded: Sequence[tuple[Queued, Delivery]], *, epoch: int, now: datetime
+    ) -> list[Completed]:
+        """Return deliveries with what was fetched for them; None for one that went back while its records are fetched."""
 
     async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
         """Say for each inquiry who and where it is, in one round trip."""
@@ -126,7 +128,7 @@ async def process(
     Where a batch cannot be written whole, each delivery is tried by itself, so that one which breaks fails alone and
     visibly. Raises LeaseLost where another worker owns the tenant now.
     """
-    ready, waiting = await _complete(database, deciders, tenant_id, queued, now=now)
+    ready, waiting = await _complete(database, deciders, tenant_id, queued, epoch=epoch, now=now)
     try:
         stories = await _decide_and_write(database, deciders, tenant_id, ready, epoch=epoch, now=now)
     except (*UNREACHABLE, LeaseLost):
@@ -138,29 +140,34 @@ async def process(
     return Processed(stories=tuple(stories), waiting=tuple(waiting))
 
 
-_Ready = tuple[Queued, Delivery]
+class _Ready(NamedTuple):
+    """A delivery to decide about, and what stays missing of it for good."""
+
+    queued: Queued
+    delivery: Delivery
+    unfetched: Unfetched | None = None
 
 
 async def _complete(
-    database: Database, deciders: Deciders, tenant_id: TenantId, queued: Sequence[Queued], *, now: datetime
+    database: Database, deciders: Deciders, tenant_id: TenantId, queued: Sequence[Queued], *, epoch: int, now: datetime
 ) -> tuple[list[_Ready], list[DeliveryId]]:
-    """Load the deliveries and fetch what thin ones only name; no transaction is open while something is fetched."""
+    """Load the deliveries; thin ones whose records are not there yet go back and wait, and hold up nobody."""
     async with database.connection() as connection:
-        loaded = await queue.load(connection, tenant_id, [one.delivery_id for one in queued])
+        stored = await queue.load(connection, tenant_id, [one.delivery_id for one in queued])
+    loaded = [(one, stored[one.delivery_id]) for one in queued if one.delivery_id in stored]
+    completed = await deciders.complete(database, loaded, epoch=epoch, now=now)
     ready: list[_Ready] = []
     waiting: list[DeliveryId] = []
-    there = [(one, loaded[one.delivery_id]) for one in queued if one.delivery_id in loaded]
-    # Side by side: a slow far side of one thin payload holds up the batch once, not once per delivery.
-    all_completed = await asyncio.gather(
-        *(deciders.complete(database, delivery, attempts=one.attempts, now=now) for one, delivery in there)
-    )
-    for (one, _), completed in zip(there, all_completed, strict=True):
-        if isinstance(completed, timedelta):
-            async with database.begin() as tx:
-                await queue.postpone(tx, tenant_id, one.delivery_id, until=now + completed, spend=True)
-            waiting.append(one.delivery_id)
-        else:
-            ready.append((one, completed))
+    for (one, _), found in zip(loaded, completed, strict=True):
+        match found:
+            case None:
+                waiting.append(one.delivery_id)
+            case Unfetched(delivery=delivery):
+                ready.append(_Ready(one, delivery, found))
+            case Delivery():
+                ready.append(_Ready(one, found))
+            case _:
+                assert_never(found)
     return ready, waiting
 
 
@@ -170,13 +177,13 @@ async def _decide_and_write(
     """Decide about the deliveries in the order they came and write everything in one fenced transaction."""
     if not ready:
         return []
-    read = {delivery.id: _read(deciders.doors, delivery) for _, delivery in ready}
+    read = {one.delivery.id: _read(deciders.doors, one) for one in ready}
     async with database.begin() as tx:
         await fence(tx, shard=shard_of(tenant_id), epoch=epoch)
-        mine = await queue.finish(tx, tenant_id, [delivery.id for _, delivery in ready])
+        mine = await queue.finish(tx, tenant_id, [delivery.id for _, delivery, _ in ready])
         asked = [
             (delivery.source_id, inquiry)
-            for _, delivery in ready
+            for _, delivery, _ in ready
             if delivery.id in mine
             for inquiry in read[delivery.id].inquiries
         ]
@@ -184,7 +191,7 @@ async def _decide_and_write(
         stories: list[Story] = []
         unwritten: list[Story] = []
         pending: dict[EffectKey, Effect] = {}
-        for one, delivery in ready:
+        for one, delivery, _ in ready:
             if delivery.id not in mine:
                 continue
             if any(isinstance(inquiry, BookingChange) for inquiry in read[delivery.id].inquiries):
@@ -201,7 +208,7 @@ async def _decide_and_write(
 async def _decide_alone(
     database: Database, deciders: Deciders, tenant_id: TenantId, one: _Ready, *, epoch: int, now: datetime
 ) -> list[Story]:
-    queued, delivery = one
+    queued, delivery, _ = one
     try:
         return await _decide_and_write(database, deciders, tenant_id, [one], epoch=epoch, now=now)
     except (*UNREACHABLE, LeaseLost):
@@ -246,6 +253,10 @@ async def _decide(
         pending.update((effect.key, effect) for effect in plan.effects)
         await deciders.remember(tx, delivery, made, now=now)
         decided.append(made)
+    # What is known was done; what is missing or was never seen stays visible beside it, and can be replayed.
+    decided += [
+        Decided(ordinal=len(decided) + place, state="failed", reason=why) for place, why in enumerate(read.beside)
+    ]
     if not decided:
         state = "failed" if read.failed else "ignored"
         decided = [Decided(state=state, reason=read.reason.value)]
@@ -271,25 +282,34 @@ async def _write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: 
 
 
 class _Read(msgspec.Struct, frozen=True, kw_only=True):
-    """What a connector said about a delivery."""
+    """What a connector said about a delivery; `beside` says why parts ask for nothing where other parts do."""
 
     inquiries: tuple[Inquiry, ...] = ()
     reason: Reason = Reason.PROCESSED
     failed: bool = False
     detail: str = ""
+    beside: tuple[Reason, ...] = ()
 
 
-def _read(doors: Mapping[SourceId, Door], delivery: Delivery) -> _Read:
+def _read(doors: Mapping[SourceId, Door], one: _Ready) -> _Read:
     """Let the source's connector say in our words what the delivery asks for."""
-    door = doors.get(delivery.source_id)
+    door = doors.get(one.delivery.source_id)
     if door is None:
         return _Read(reason=Reason.SOURCE_UNKNOWN, failed=True)
     try:
-        normalized = door.connector.normalize(delivery, options=door.options)
+        normalized = door.connector.normalize(one.delivery, options=door.options)
     except PayloadMalformed as no:
         return _Read(reason=Reason.NORMALIZE_FAILED, failed=True, detail=no.detail)
-    reason = normalized.reason
-    return _Read(inquiries=normalized.inquiries, reason=reason, failed=reason is Reason.EVENT_UNSUPPORTED)
+    amiss = {part.reason: "" for part in normalized.skipped if part.reason in _FAILURES}
+    if one.unfetched is not None:  # says more than that something is missing
+        amiss.pop(Reason.HYDRATION_MISSING, None)
+        amiss[reason_of(one.unfetched.reason)] = one.unfetched.detail
+    if normalized.inquiries or not amiss:
+        return _Read(inquiries=normalized.inquiries, reason=normalized.reason, beside=tuple(amiss))
+    reason, detail = next(reversed(amiss.items()))
+    return _Read(
+        reason=reason, failed=True, detail=f"{reason.advice.text} {detail}.".strip(" .") + "." if detail else ""
+    )
 
 
 def _story(

@@ -11,14 +11,14 @@ from bridge.domain.inquiry import BookingChange, BookingInquiry, Inquiry, Servic
 from bridge.domain.match import Match, Matched, MatchSettings
 from bridge.domain.plan import Effect, Plan
 from bridge.domain.reference import ReferenceLists
-from bridge.hydration.fetcher import Fetcher
 from bridge.intake.gate import Door
 from bridge.intake.ledger import Decided
+from bridge.intake.queue import Queued
 from bridge.matching import asks, candidates
 from bridge.matching.decide import decide
 from bridge.matching.weights import shipped
 from bridge.mirror import changes, records
-from bridge.pipeline.completing import complete
+from bridge.pipeline.completing import Completed, Completer
 from bridge.pipeline.earlier import Earlier, booking_of, of_record
 from bridge.planning.context import OpenBooking, PlanContext
 from bridge.planning.plan import plan
@@ -31,10 +31,12 @@ _LISTS_KEPT = timedelta(minutes=1)
 class ConfiguredDeciders:
     """Decides as the settings say."""
 
-    def __init__(self, settings: Settings, *, doors: Mapping[SourceId, Door], fetcher: Fetcher | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, doors: Mapping[SourceId, Door], completer: Completer | None = None
+    ) -> None:
         self.config_version = settings.version.hash
         self.doors = doors
-        self._fetcher = fetcher
+        self._completer = completer
         self._rules = RuleBook.of(settings)
         self._settings = settings
         self._reference: dict[TenantId, tuple[datetime, ReferenceLists]] = {}
@@ -48,13 +50,12 @@ class ConfiguredDeciders:
             )
 
     async def complete(
-        self, database: Database, delivery: Delivery, *, attempts: int, now: datetime
-    ) -> Delivery | timedelta:
-        """Fetch what a thin payload only names."""
-        door = self.doors.get(delivery.source_id)
-        if door is None or self._fetcher is None:  # a preview fetches nothing
-            return delivery
-        return await complete(database, self._fetcher, door, delivery, attempts=attempts, now=now)
+        self, database: Database, loaded: Sequence[tuple[Queued, Delivery]], *, epoch: int, now: datetime
+    ) -> list[Completed]:
+        """Fetch what thin payloads only name, beside the flow."""
+        if self._completer is None:  # a preview fetches nothing
+            return [delivery for _, delivery in loaded]
+        return await self._completer.complete(database, self.doors, loaded, epoch=epoch, now=now)
 
     async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
         """Say who each inquiry is about: one round trip per source of the batch."""

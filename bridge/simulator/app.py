@@ -1,6 +1,7 @@
 """The Litestar application: the API's door at the root, the control API under `/_simulator/`."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -11,6 +12,7 @@ from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import Receive, Scope, Send
 
+from bridge.simulator import senders
 from bridge.simulator.control import ROUTES
 from bridge.simulator.door import Door, Reply, Request
 from bridge.simulator.sender import run_webhooks
@@ -113,8 +115,12 @@ def _door(door: Door) -> Any:
         body = await _read_body(receive)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw["headers"]}
         path = raw["raw_path"].partition(b"?")[0].decode("latin-1") if raw.get("raw_path") else raw["path"]
-        request = Request(raw["method"], path, raw["query_string"].decode("latin-1"), headers, body)
-        reply = door.serve(request)
+        query = raw["query_string"].decode("latin-1")
+        if path.startswith(senders.PREFIX):
+            status, data = senders.answer(raw["method"], path, query, headers, body)
+            reply = Reply(status, json.dumps(data).encode())
+        else:
+            reply = door.serve(Request(raw["method"], path, query, headers, body))
         wire = (raw.get("extensions") or {}).get(EXTENSION) or _PlainWire(send)
         await answer(reply, wire, send)
 

@@ -22,7 +22,9 @@ from bridge.domain.plan import Plan
 from bridge.intake import queue
 from bridge.intake.gate import Door
 from bridge.intake.ledger import Decided
+from bridge.intake.queue import Queued
 from bridge.intake.store import DeliveryStore
+from bridge.pipeline.completing import Completed
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
 from bridge.sending.landing import Flight
@@ -121,8 +123,10 @@ class ScriptDeciders:
         }
         self._scene = scene
 
-    async def complete(self, database: Database, delivery: Delivery, *, attempts: int, now: datetime) -> Delivery:
-        return delivery
+    async def complete(
+        self, database: Database, loaded: Sequence[tuple[Queued, Delivery]], **_: Any
+    ) -> list[Completed]:
+        return [delivery for _, delivery in loaded]
 
     async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
         return [Unmatched() for _ in inquiries]
