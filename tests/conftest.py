@@ -4,6 +4,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,8 +33,7 @@ def shared_dir() -> Path:
 def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server for tests: DATABASE_URL, else one embedded PostgreSQL for all test processes, durability off."""
     given = os.environ.get("DATABASE_URL")
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = shared_folder(tmp_path_factory)
     server = EmbeddedPostgres(
         shared / "bridge-postgres",
         options={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"},
@@ -54,6 +54,12 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.stop()
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 def with_database(dsn: str, name: str) -> str:
     """Return the address of another database of the same server."""
     parts = psycopg.conninfo.conninfo_to_dict(dsn)
@@ -64,18 +70,25 @@ def with_database(dsn: str, name: str) -> str:
     return f"postgresql://{user}{password}@{host}" + (f":{port}" if port else "") + f"/{name}"
 
 
-@pytest.fixture
-def database_dsn(postgres_dsn: str) -> Iterator[str]:
-    """The address of a migrated database of this test's own: commits, crashes and concurrency are real."""
+@contextmanager
+def copy_of(postgres_dsn: str, template: str) -> Iterator[str]:
+    """The address of a copy of a template database, dropped at the end."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres_dsn, autocommit=True) as admin:
         admin.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG").format(
-                sql.Identifier(name), sql.Identifier(TEMPLATE)
+                sql.Identifier(name), sql.Identifier(template)
             )
         )
         yield with_database(postgres_dsn, name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_dsn(postgres_dsn: str) -> Iterator[str]:
+    """The address of a migrated database of this test's own: commits, crashes and concurrency are real."""
+    with copy_of(postgres_dsn, TEMPLATE) as dsn:
+        yield dsn
 
 
 @pytest.fixture

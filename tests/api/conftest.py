@@ -1,3 +1,3 @@
-from tests.console.conftest import browser
+from tests.console.conftest import browser, database_dsn, seeded
 
-__all__ = ["browser"]
+__all__ = ["browser", "database_dsn", "seeded"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.entrypoints.server import serve
-from tests.console.seeding import NOW, app_for, context_for, deliver, people, story_of_every_kind
+from tests.console.seeding import NOW, app_for, context_for, deliver
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -59,11 +59,9 @@ class Visitor:
 
 
 @pytest.fixture
-async def visitor(database, free_port: int) -> AsyncIterator[Visitor]:
+async def visitor(database, seeded, free_port: int) -> AsyncIterator[Visitor]:
     from playwright.async_api import async_playwright
 
-    await people(database)
-    made = await story_of_every_kind(database)
     context = context_for(database)
     server = asyncio.create_task(
         serve(app_for(context), host="127.0.0.1", port=free_port, draining=context.draining, handle_signals=False)
@@ -73,7 +71,7 @@ async def visitor(database, free_port: int) -> AsyncIterator[Visitor]:
         browser = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         while not await _listens(free_port):
             await asyncio.sleep(0)
-        yield Visitor(browser, base, made, database, context.draining, server)
+        yield Visitor(browser, base, seeded.made, database, context.draining, server)
         await browser.close()
     context.draining.set()
     await server
