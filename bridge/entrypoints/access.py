@@ -63,6 +63,17 @@ async def form_of(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {str(name): readable(str(value)) for name, value in (await request.form()).multi_items()}
 
 
+def text_of(request: Request[Any, Any, Any], name: str, *, most: int = 400) -> str:
+    """Return a value of the address, empty where it has none, cut where it is longer than any that makes sense."""
+    return str(request.query_params.get(name, ""))[:most]
+
+
+def number_of(request: Request[Any, Any, Any], name: str) -> int | None:
+    """Return a number of the address, None where it is none."""
+    text = text_of(request, name, most=18)
+    return int(text) if text.isdecimal() else None
+
+
 def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> AppContext:
     """Return the context the router was built with."""
     context = connection.route_handler.opt["context"]

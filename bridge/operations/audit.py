@@ -61,6 +61,12 @@ async def write(
     )
 
 
+async def note(database: Database, act: Act, action: str, subject: str, *, tenant_id: TenantId) -> None:
+    """Write a line about what is not done in a transaction of ours."""
+    async with database.begin() as tx:
+        await write(tx, act, action, subject, tenant_id=tenant_id)
+
+
 async def reveal(
     database: Database, act: Act, *, tenant_id: TenantId, subject: str, delivery_id: DeliveryId | None = None
 ) -> None:

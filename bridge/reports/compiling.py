@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bridge.domain.ids import TenantId
-from bridge.reports.search import Query, Term
+from bridge.reports.search import MATCHES, Query, Term
 from bridge.reports.status import SHUT
 
 
@@ -33,7 +33,7 @@ def compile_query(query: Query, tenant_id: TenantId, sources: Sequence[str]) -> 
                 sql.hits.append(hit)
         else:
             condition = _condition(term, key, sql.values)
-            sql.conditions.append(f"({condition}) IS NOT TRUE" if term.negated else condition)
+            sql.conditions.append(f"({condition}) IS NOT TRUE" if term.negated else f"({condition})")
     return sql
 
 
@@ -154,6 +154,12 @@ _OUTCOME = {
 }
 
 
+_MATCHED = (
+    "coalesce((SELECT c.match->>'type' FROM decisions AS c WHERE c.tenant_id = d.tenant_id AND c.delivery_id = d.id"
+    " ORDER BY c.id DESC LIMIT 1), '')"
+)
+
+
 def _condition(term: Term, key: str, values: dict[str, Any]) -> str:
     """Return the filter of a term."""
     if term.kind == "time":
@@ -166,7 +172,14 @@ def _condition(term: Term, key: str, values: dict[str, Any]) -> str:
             parts.append(f"d.received_at < %({key}e)s")
         return " AND ".join(parts) or "true"
     if term.kind == "outcome":
-        return _OUTCOME.get(term.value, "false")
+        return " OR ".join(f"({_OUTCOME.get(word, 'false')})" for word in term.value.split(","))
+    if term.kind == "match":
+        values[key] = [MATCHES[word] for word in term.value.split(",") if word in MATCHES]
+        return f"{_MATCHED} = ANY(%({key})s)"
+    if term.kind == "proof":
+        return {"unsigned": "d.verified_by = 'unsigned'", "verified": "d.verified_by <> 'unsigned'"}.get(
+            term.value, "false"
+        )
     if term.kind == "after_id":
         values[key] = int(term.value)
         return f"d.id > %({key})s"

@@ -34,10 +34,17 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     speeds: tuple[Speed, ...]
 
 
-# What became of it is told by the state alone: the picture is of thousands, and the waiting few are listed elsewhere.
+# The few that wait or were given up are known from their own small tables; the rest is told by the state alone.
 _PATHS = """
+WITH dead AS (SELECT DISTINCT e.delivery_id FROM dead_messages m JOIN effects e ON e.tenant_id = m.tenant_id AND e.id = m.effect_id
+    AND e.created_at = m.created_at WHERE m.tenant_id = %(tenant)s),
+  waiting AS (SELECT DISTINCT e.delivery_id FROM outbox o JOIN effects e ON e.tenant_id = o.tenant_id AND e.id = o.id
+    AND e.created_at = o.created_at WHERE o.tenant_id = %(tenant)s)
 SELECT d.source_id, CASE WHEN d.verified_by = 'unsigned' THEN 'unsigned' ELSE 'verified' END AS proof,
-  coalesce(m.kind, 'not matched') AS match, coalesce(CASE s.state WHEN 'processed' THEN CASE WHEN e.books THEN 'booked'
+  coalesce(m.kind, 'not matched') AS match, coalesce(CASE s.state WHEN 'processed' THEN CASE
+    WHEN EXISTS (SELECT 1 FROM dead WHERE dead.delivery_id = d.id) THEN 'failed'
+    WHEN EXISTS (SELECT 1 FROM waiting WHERE waiting.delivery_id = d.id) THEN 'waiting'
+    WHEN s.reason = 'duplicate_ask' THEN 'duplicate' WHEN e.books THEN 'booked'
     WHEN e.books IS NULL THEN 'filtered' ELSE 'updated' END WHEN 'held' THEN 'review' WHEN 'ignored' THEN 'filtered' ELSE s.state END,
     'received') AS outcome, count(*) AS n
 FROM deliveries d LEFT JOIN delivery_states s ON s.tenant_id = d.tenant_id AND s.delivery_id = d.id
@@ -71,6 +78,9 @@ async def flow(database: Database, tenant_id: TenantId, *, since: datetime) -> F
     return Flow(bands=_bands(paths, refused, since), speeds=tuple(Speed(**row) for row in speeds))
 
 
+_WORDS = {"known customer": "known", "several could be": "several", "new person": "new", "not matched": "none"}
+
+
 def _bands(paths: list[dict[str, object]], refused: list[dict[str, object]], since: datetime) -> tuple[Band, ...]:
     after = f"after:{since:%Y-%m-%dT%H:%M}Z"
     counts: dict[tuple[str, str], int] = {}
@@ -83,8 +93,9 @@ def _bands(paths: list[dict[str, object]], refused: list[dict[str, object]], sin
     for row in paths:
         source, proof, match, outcome = (str(row[key]) for key in ("source_id", "proof", "match", "outcome"))
         add(source, proof, row["n"], f"source:{source}")
-        add(proof, match, row["n"], f"outcome:{outcome}" if match == "not matched" else "")
-        add(match, outcome, row["n"], f"outcome:{outcome}")
+        who = f"match:{_WORDS[match]}"
+        add(proof, match, row["n"], f"proof:{proof} {who}")
+        add(match, outcome, row["n"], f"{who} outcome:{'working,retrying,held' if outcome == 'waiting' else outcome}")
     for row in refused:
         add(str(row["source_id"]), "rejected", row["n"], f"outcome:rejected source:{row['source_id']}")
     return tuple(

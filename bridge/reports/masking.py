@@ -85,7 +85,10 @@ def tree(value: Any, known: Iterable[str] = (), *, key: str = "") -> Any:
     if isinstance(value, str):
         return shape(value) if key in _PERSONAL else prose(value, known)
     if isinstance(value, dict):
-        return {name_: tree(item, known, key=key if key == "fields" else str(name_)) for name_, item in value.items()}
+        return {
+            name_: tree(item, known, key=key if key in {"fields", "origins"} else str(name_))
+            for name_, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [tree(item, known, key=key) for item in value]
     return value

@@ -55,6 +55,19 @@ class RunSeen(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
 
 
+class AlertSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to an address of the config's `alerts`; `state` is waiting, sent or dead."""
+
+    id: int
+    address: str
+    kind: str
+    text: str
+    created_at: datetime
+    attempts: int
+    detail: str
+    state: str
+
+
 class OutboxSeen(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by state, age of the oldest, the budget, pauses and open breakers."""
 
@@ -173,6 +186,19 @@ async def runs(database: Database, tenant_id: TenantId, *, limit: int = 20) -> l
             " FROM bulk_runs WHERE tenant_id = %(tenant)s UNION ALL SELECT id, 'outbox', action, filter::text, by, reason, started_at,"
             " finished_at, total, done, skipped, 0 FROM bulk_actions WHERE tenant_id = %(tenant)s) AS r ORDER BY started_at DESC LIMIT %(limit)s",
             {"tenant": tenant_id, "limit": limit},
+        )
+
+
+async def alerts(database: Database, tenant_id: TenantId, *, limit: int = 8) -> list[AlertSeen]:
+    """Return the messages that told people something, or still are to, newest first."""
+    async with reading(database) as tx:
+        return await rows_as(
+            tx,
+            AlertSeen,
+            "SELECT id, address, body->>'type' AS kind, body->>'text' AS text, created_at, attempts::int AS attempts, detail,"
+            " CASE WHEN sent_at IS NOT NULL THEN 'sent' WHEN is_dead THEN 'dead' ELSE 'waiting' END AS state"
+            " FROM alert_messages WHERE tenant_id = %s ORDER BY id DESC LIMIT %s",
+            [tenant_id, limit],
         )
 
 

@@ -82,7 +82,8 @@ async def today(database: Database, tenant_id: TenantId, *, time_zone: str, now:
         )
         refused = await rows_of(
             tx,
-            "SELECT o.reason, count(*) AS n, min(a.at) AS since FROM outbox o LEFT JOIN LATERAL (SELECT min(at) AS at FROM attempts"
+            "SELECT o.reason, count(DISTINCT e.delivery_id) AS n, min(a.at) AS since FROM outbox o JOIN effects e ON e.tenant_id = o.tenant_id"
+            " AND e.id = o.id AND e.created_at = o.created_at LEFT JOIN LATERAL (SELECT min(at) AS at FROM attempts"
             " WHERE tenant_id = o.tenant_id AND effect_id = o.id AND reason = o.reason) a ON true WHERE o.tenant_id = %(tenant)s"
             " AND o.reason IN ('credentials_refused', 'unauthorized', 'forbidden', 'maintenance', 'token_unavailable') GROUP BY 1",
             values,
@@ -117,9 +118,9 @@ def _refused(rows: list[dict[str, object]], time_zone: str) -> list[Banner]:
     found = []
     for row in rows:
         since, count = row["since"], row["n"]
-        waits = f"{count} message{'s' if count != 1 else ''} wait{'s' if count == 1 else ''}, none lost."
+        waits = f"{count} lead{'s' if count != 1 else ''} wait{'s' if count == 1 else ''}, none lost."
         text = (
-            f"{_REFUSALS[str(row['reason'])]}{_at(since if isinstance(since, datetime) else None, time_zone)}; {waits}"
+            f"{_REFUSALS[str(row['reason'])]}{_at(since if isinstance(since, datetime) else None, time_zone)}, {waits}"
         )
         found.append(Banner(tone="bad", text=text, href="/outbox?state=waiting"))
     return found

@@ -1,6 +1,7 @@
 """The search box: one text, as an office manager types it, to terms. Pure: `now` and the tenant's zone are given."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -16,9 +17,14 @@ AROUND = timedelta(minutes=5)
 OUTCOMES = (
     "received", "working", "retrying", "held", "review", "failed", "booked", "updated", "filtered", "duplicate", "rejected",
 )  # fmt: skip
+MATCHES = {"known": "matched", "several": "ambiguous", "new": "unmatched", "none": ""}
+"""What was said of the person: the word of `match:` → the match as it is kept."""
+
 QUALIFIERS = {
     "source": "the source it came through",
-    "outcome": "what became of it: " + ", ".join(OUTCOMES),
+    "outcome": "what became of it, several with commas: " + ", ".join(OUTCOMES),
+    "match": "who it was said to be: " + ", ".join(MATCHES),
+    "proof": "verified or unsigned",
     "reason": "a reason slug",
     "campaign": "the campaign it names",
     "after": "received at or after a day or time",
@@ -114,14 +120,16 @@ def _qualified(key: str, value: str, local: Local, notes: list[str]) -> list[Ter
         return _bound(name, value, local, notes)
     if name == "phone":
         return [_phone(value, local)]
-    if name == "outcome" and value.lower() not in OUTCOMES:
-        guess = get_close_matches(value.lower(), OUTCOMES, n=1)
-        notes.append(
-            f"There is no outcome “{value}”"
-            + (f"; did you mean “{guess[0]}”?" if guess else f": {', '.join(OUTCOMES)}.")
-        )
-    lowered = value.lower() if name in {"outcome", "email", "name", "campaign", "reason"} else value
-    return [Term(kind=name, value=lowered, said=f"{name} {value}")]
+    known = {"outcome": OUTCOMES, "match": tuple(MATCHES), "proof": ("verified", "unsigned")}.get(name)
+    if known is not None:
+        notes += [_no_such(name, word, known) for word in value.lower().split(",") if word not in known]
+    lowered = value.lower() if known or name in {"email", "name", "campaign", "reason"} else value
+    return [Term(kind=name, value=lowered, said=f"{name} {value.replace(',', ' or ')}")]
+
+
+def _no_such(name: str, word: str, known: Sequence[str]) -> str:
+    guess = get_close_matches(word, known, n=1)
+    return f"There is no {name} “{word}”" + (f"; did you mean “{guess[0]}”?" if guess else f": {', '.join(known)}.")
 
 
 def _bound(name: str, value: str, local: Local, notes: list[str]) -> list[Term]:

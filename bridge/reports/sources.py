@@ -29,6 +29,8 @@ class SourceSeen(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     expected: float = 0.0
     quiet_hours: float = 0.0
+    expected_since: float = 0.0
+    """How many are usual since the last one came; the alert comes at QUIET_AT."""
     is_quiet: bool = False
     sample_id: int | None = None
 
@@ -140,6 +142,7 @@ async def sources(
                 days=tuple(mine.get(ago, 0) for ago in range(13, -1, -1)),
                 expected=expected_since(rhythm, since, now, time_zone=time_zone),
                 quiet_hours=(now - last) / timedelta(hours=1) if last else 0.0,
+                expected_since=from_last,
                 is_quiet=is_quiet(from_last),
             )
         )

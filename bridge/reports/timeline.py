@@ -190,9 +190,9 @@ def masked(story: Story) -> Story:
         msgspec.structs.replace(
             one,
             inquiry_key=one.inquiry_key,
-            inquiry=_convert(one.inquiry, known) if one.inquiry else None,
-            match=_convert(one.match, known) if one.match else None,
-            plan=_convert(one.plan, known) if one.plan else None,
+            inquiry=hidden(one.inquiry, known) if one.inquiry else None,
+            match=hidden(one.match, known) if one.match else None,
+            plan=hidden(one.plan, known) if one.plan else None,
         )
         for one in story.decisions
     )
@@ -228,8 +228,8 @@ def masked(story: Story) -> Story:
     )
 
 
-def _convert(value: Any, known: tuple[str, ...]) -> Any:
-    """Hide the people in a struct; where what is hidden no longer fits its type, the struct is built without checks."""
+def hidden(value: Any, known: tuple[str, ...]) -> Any:
+    """Return a struct with its people hidden; where what is hidden no longer fits its type, the struct is built without checks."""
     return msgspec.json.decode(msgspec.json.encode(masking.tree(msgspec.to_builtins(value), known)), type=type(value))
 
 

@@ -21,6 +21,7 @@ from bridge.intake.ledger import Decided, Story
 from bridge.operations import tokens, users
 from bridge.operations.audit import Act
 from bridge.operations.users import Role
+from bridge.pipeline.sentences import sentence
 from bridge.sending import outbox
 
 TENANT = TenantId(1000001)
@@ -69,6 +70,10 @@ async def deliver(database: Database, number: int, kind: str, *, at: datetime, s
     name, phone, email, street, zip_code = PEOPLE[number % len(PEOPLE)]
     body = {
         "type": "form.submitted",
+        "name": name,
+        "phone": phone,
+        "email": email,
+        "address": {"street": street, "city": "Austin", "state": "TX", "zip": zip_code},
         "lead": {
             "id": f"rec-{number}",
             "name": name,
@@ -128,7 +133,12 @@ def _story(delivery_id: DeliveryId, number: int, kind: str, *, at: datetime, sou
         "key": f"inq-{number}",
         "record_id": f"rec-{number}",
         "person": person,
-        "origins": {"name": "$.lead.name", "phone": "$.lead.phone"},
+        "origins": {
+            "person.name": "name",
+            "person.phones.0": "phone",
+            "person.emails.0": "email",
+            "service": "service",
+        },
     }
     inquiry = (
         BookingInquiry(
@@ -208,7 +218,7 @@ def _story(delivery_id: DeliveryId, number: int, kind: str, *, at: datetime, sou
     if kind == "filtered":
         plan = Plan(effects=(), reason="event_ignored")
     if kind == "duplicate":
-        plan = Plan(effects=(effect,), reason="duplicate_ask")
+        plan = Plan(effects=(effect,), reason="duplicate_ask", joins=key)
     state = {"review": "held", "filtered": "ignored", "broken": "failed"}.get(kind, "processed")
     reason = {
         "review": "match_ambiguous",
@@ -228,7 +238,7 @@ def _story(delivery_id: DeliveryId, number: int, kind: str, *, at: datetime, sou
         received_at=at,
         state=state,
         reason=reason,
-        sentence="",
+        sentence=sentence(decided) if state == "processed" else "",
         decided=(decided,),
     )
 

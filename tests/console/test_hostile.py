@@ -35,17 +35,16 @@ async def poison(database) -> None:
             "attempts": ("problem", "created"),
         }.items():
             for column in columns:
-                for known in (
-                    *(person[0] for person in PEOPLE),
-                    "The AC is out",
-                    "AC repair",
-                    "spring-tune-up",
-                    "$.lead.name",
-                ):
+                for known in (*(person[0] for person in PEOPLE), "The AC is out", "AC repair", "spring-tune-up"):
                     await tx.execute(
                         f"UPDATE {table} SET {column} = replace({column}::text, %s, %s)::jsonb WHERE {column} IS NOT NULL",
                         [known, inner],
                     )
+        await tx.execute(
+            "UPDATE decisions SET inquiry = jsonb_set(inquiry, '{origins}', jsonb_build_object('person.name', %(p)s::text, %(p)s::text, 'x'))"
+            " WHERE inquiry IS NOT NULL",
+            {"p": PROBE},
+        )
         await tx.execute(
             "UPDATE attempts SET detail = %s, problem = jsonb_build_object('title', %s::text)", [PROBE, PROBE]
         )

@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from bridge.domain.ids import DeliveryId, TenantId
 from bridge.entrypoints.access import Refused, Visit, visit
-from bridge.entrypoints.console.pages import masked_party
+from bridge.entrypoints.console.places import masked_party
 from bridge.operations import audit
 from bridge.operations.users import Role
 from bridge.reports import (

@@ -7,7 +7,7 @@ from litestar.exceptions import HTTPException
 from litestar.static_files import create_static_files_router
 
 from bridge.entrypoints.access import PUBLIC, LoginNeeded, Refused, authorize
-from bridge.entrypoints.console import actions, administration, live, login, pages, review
+from bridge.entrypoints.console import actions, administration, live, login, pages, places, review
 from bridge.entrypoints.console.rendering import HERE, plain
 from bridge.entrypoints.context import AppContext
 
@@ -22,6 +22,7 @@ def console_router(context: AppContext) -> Router:
         route_handlers=[
             *login.HANDLERS,
             *pages.HANDLERS,
+            *places.HANDLERS,
             *review.HANDLERS,
             *actions.HANDLERS,
             *administration.HANDLERS,

@@ -12,7 +12,7 @@ from bridge.reports.flow import Band
 _COLUMNS = (
     {"verified": 1, "unsigned": 1, "rejected": 1},
     {"known customer": 2, "several could be": 2, "new person": 2, "not matched": 2},
-    {"booked": 3, "updated": 3, "filtered": 3, "review": 3, "failed": 3, "received": 3},
+    {"booked": 3, "updated": 3, "filtered": 3, "review": 3, "failed": 3, "received": 3, "waiting": 3, "duplicate": 3},
 )
 
 

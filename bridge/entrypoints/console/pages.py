@@ -1,8 +1,7 @@
-"""The pages that show: today, deliveries, why, outbox, problems, sources, party, flow, health."""
+"""The pages about deliveries: today, the list, its CSV, why."""
 
 import csv
 import io
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,18 +9,13 @@ from litestar import Request, Response, get
 
 from bridge.domain.ids import DeliveryId, TenantId
 from bridge.entrypoints import preview
-from bridge.entrypoints.access import Refused, Visit, context_of, visit
+from bridge.entrypoints.access import Refused, Visit, number_of, text_of, visit
 from bridge.entrypoints.console.rendering import HEADERS, page
 from bridge.operations.users import Role
 from bridge.reports import (
     deliveries,
-    flow,
-    health,
     masking,
-    outbox,
     overview,
-    people,
-    review,
     search,
     sources,
     story,
@@ -32,15 +26,11 @@ from bridge.reports.overview import Banner
 
 _VIEW = {"needs": Role.VIEWER}
 CSV_ROWS = 10_000
-
-
-def _text(request: Request[Any, Any, Any], name: str, *, most: int = 400) -> str:
-    return str(request.query_params.get(name, ""))[:most]
-
-
-def _number(request: Request[Any, Any, Any], name: str) -> int | None:
-    text = _text(request, name, most=18)
-    return int(text) if text.isdigit() else None
+VIEWS = (
+    ("All", ""), ("Today", "today"), ("Needs a person", "outcome:review,failed"), ("Held", "outcome:held,retrying"),
+    ("Refused at the door", "outcome:rejected"),
+)  # fmt: skip
+"""Searches that everybody needs, each a link."""
 
 
 async def listed(seen: Visit, text: str, *, cursor: str = "", limit: int = 50) -> tuple[search.Query, DeliveryPage]:
@@ -89,6 +79,7 @@ async def today(request: Request[Any, Any, Any]) -> Response[str]:
         query=query,
         live=True,
         q="",
+        words=_words(seen),
     )
 
 
@@ -96,7 +87,7 @@ async def today(request: Request[Any, Any, Any]) -> Response[str]:
 async def delivery_list(request: Request[Any, Any, Any]) -> Response[str]:
     """Show the list with its search box; everything is in the URL."""
     seen = visit(request)
-    text, cursor = _text(request, "q"), _text(request, "cursor", most=80)
+    text, cursor = text_of(request, "q"), text_of(request, "cursor", most=80)
     query = search.parse(text, seen.context.local(seen.tenant_id))
     if query.only("outcome") == "rejected":
         return await _rejected(seen, query)
@@ -106,7 +97,7 @@ async def delivery_list(request: Request[Any, Any, Any]) -> Response[str]:
         and not found.next
         and not cursor
         and any(term.kind in {"id", "number"} for term in query.terms)
-        and _text(request, "go")
+        and text_of(request, "go")
     ):
         return Response(
             content="",
@@ -115,8 +106,16 @@ async def delivery_list(request: Request[Any, Any, Any]) -> Response[str]:
         )
     is_more = request.headers.get("hx-target") == "rows" or (bool(cursor) and bool(request.headers.get("hx-request")))
     template = "partials/rows.html" if is_more else "deliveries.html"
-    live = _text(request, "live") == "1" and not cursor
-    return page(seen, template, query=query, found=found, q=text, live=live, qualifiers=search.QUALIFIERS)
+    live = text_of(request, "live") == "1" and not cursor
+    return page(seen, template, query=query, found=found, q=text, live=live, views=VIEWS, words=_words(seen))
+
+
+def _words(seen: Visit) -> list[str]:
+    """Return what the search box completes: qualifiers, and those whose values are few with each value."""
+    names = [f"source:{source_id}" for source_id in seen.context.sources_of(seen.tenant_id)]
+    few = {"outcome": search.OUTCOMES, "match": tuple(search.MATCHES)}
+    words = [f"{key}:{value}" for key, values in few.items() for value in values]
+    return [*(f"{name}:" for name in search.QUALIFIERS), "payload.", *names, *words]
 
 
 async def _rejected(seen: Visit, query: search.Query) -> Response[str]:
@@ -125,9 +124,9 @@ async def _rejected(seen: Visit, query: search.Query) -> Response[str]:
         seen.tenant_id,
         source_id=query.only("source"),
         reason=query.only("reason"),
-        before_id=_number(seen.request, "before"),
+        before_id=number_of(seen.request, "before"),
     )
-    return page(seen, "rejected.html", rows=rows, q=query.text, query=query, live=False, qualifiers=search.QUALIFIERS)
+    return page(seen, "rejected.html", rows=rows, q=query.text, query=query, live=False, words=_words(seen))
 
 
 _FORMULA = tuple("=+-@|%\t\r\n")
@@ -162,7 +161,7 @@ async def delivery_csv(request: Request[Any, Any, Any]) -> Response[str]:
     )
     cursor, lines = "", 0
     while lines < CSV_ROWS:
-        _, found = await listed(seen, _text(request, "q"), cursor=cursor, limit=500)
+        _, found = await listed(seen, text_of(request, "q"), cursor=cursor, limit=500)
         for row in found.items:
             cells = [
                 row.id,
@@ -222,139 +221,4 @@ async def replay_preview(request: Request[Any, Any, Any]) -> Response[str]:
     return page(seen, "partials/replay.html", story=found, change=preview.masked(change, found))
 
 
-@get("/outbox", opt=_VIEW)
-async def outbox_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """Show what waits to be sent, and what will not be."""
-    seen = visit(request)
-    state, now = _text(request, "state", most=20), seen.context.clock()
-    filters = {name: _text(request, name) for name in ("source", "reason", "kind")}
-    rows = await outbox.messages(
-        seen.context.database, seen.tenant_id, state=state, source_id=filters["source"], reason=filters["reason"], kind=filters["kind"],
-        after_id=_number(request, "after"), now=now,
-    )  # fmt: skip
-    standing = await outbox.outbox(seen.context.database, seen.tenant_id, now=now)
-    runs = await outbox.runs(seen.context.database, seen.tenant_id, limit=8)
-    is_part = request.headers.get("hx-target") == "runs"
-    return page(
-        seen,
-        "partials/runs.html" if is_part else "outbox.html",
-        rows=rows,
-        standing=standing,
-        runs=runs,
-        state=state,
-        filters=filters,
-        states=outbox.STATES,
-    )
-
-
-@get("/problems", opt=_VIEW)
-async def problems(request: Request[Any, Any, Any]) -> Response[str]:
-    """Failures grouped by what they have in common."""
-    seen = visit(request)
-    now = seen.context.clock()
-    rows = await outbox.problems(seen.context.database, seen.tenant_id, since=now - timedelta(days=14), now=now)
-    return page(seen, "problems.html", rows=rows)
-
-
-@get("/sources", opt=_VIEW)
-async def source_list(request: Request[Any, Any, Any]) -> Response[str]:
-    """Every configured source and how it behaves."""
-    seen = visit(request)
-    return page(
-        seen,
-        "sources.html",
-        rows=await _sources(seen),
-        configured=seen.context.sources_of(seen.tenant_id),
-        settings=seen.context.settings,
-    )
-
-
-async def _sources(seen: Visit) -> list[sources.SourceSeen]:
-    zone, now = seen.context.time_zone(seen.tenant_id), seen.context.clock()
-    names = list(seen.context.sources_of(seen.tenant_id))
-    return await sources.sources(
-        seen.context.database, seen.tenant_id, names, time_zone=zone, since=overview.midnight(now, zone), now=now
-    )
-
-
-@get("/sources/{source_id:str}", opt=_VIEW)
-async def source_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """One source: its URL, its proof, its rhythm, and its mapping shown on the newest delivery."""
-    seen = visit(request)
-    source_id = str(request.path_params["source_id"])
-    configured = seen.context.sources_of(seen.tenant_id)
-    source = next((one for name, one in configured.items() if name == source_id), None)
-    if source is None:
-        raise Refused(404, "source_unknown", "There is no such source.")
-    row = next(one for one in await _sources(seen) if one.source_id == source_id)
-    secrets = [
-        one for one in await sources.secrets(seen.context.database, seen.tenant_id) if one.source_id == source_id
-    ]
-    refused = await sources.rejected(seen.context.database, seen.tenant_id, source_id=source_id, limit=5)
-    sample = (
-        await story.tell(seen.context.database, seen.tenant_id, DeliveryId(row.sample_id)) if row.sample_id else None
-    )
-    values: dict[str, Any] = {
-        "source": source,
-        "row": row,
-        "secrets": secrets,
-        "refused": refused,
-        "hook": seen.context.settings.hook_url(source.id),
-    }
-    return page(seen, "source.html", sample=timeline.masked(sample) if sample else None, **values)
-
-
-@get("/party/{customer_id:int}", opt=_VIEW)
-async def party(request: Request[Any, Any, Any]) -> Response[str]:
-    """Show a customer's whole story across sources."""
-    seen = visit(request)
-    customer_id = int(request.path_params["customer_id"])
-    if not 0 < customer_id < 2**63:
-        raise Refused(404, "unknown", "There is no such customer.")
-    tenant = seen.context.tenant(seen.tenant_id)
-    found = await people.party_story(
-        seen.context.database, seen.tenant_id, customer_id, region=tenant.phone_region if tenant else "US"
-    )
-    return page(seen, "party.html", party=masked_party(found), found=DeliveryPage(items=masked_party(found).deliveries))
-
-
-def masked_party(found: people.PartyStory) -> people.PartyStory:
-    """Return a customer's story with the customer hidden."""
-    known = found.party
-    if known is not None:
-        known = review.Party(
-            customer_id=known.customer_id, name=masking.name(known.name), address=masking.shape(known.address),
-            contacts=tuple(masking.email(one) if "@" in one else masking.phone(one) for one in known.contacts), flags=known.flags,
-        )  # fmt: skip
-    return msgspec.structs.replace(found, party=known, deliveries=tuple(masking.row(row) for row in found.deliveries))
-
-
-@get("/flow", opt=_VIEW)
-async def flow_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """From source to outcome, and how fast."""
-    seen = visit(request)
-    days = min(_number(request, "days") or 7, 90)
-    found = await flow.flow(seen.context.database, seen.tenant_id, since=seen.context.clock() - timedelta(days=days))
-    return page(seen, "flow.html", flow=found, days=days)
-
-
-@get("/health", opt=_VIEW)
-async def health_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """Is everything at work."""
-    seen = visit(request)
-    return page(
-        seen,
-        "health.html",
-        checks=await health.checks(seen.context.database, seen.tenant_id, now=context_of(request).clock()),
-    )
-
-
-@get("/help", opt=_VIEW)
-async def help_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """Keys, search words, outcomes."""
-    return page(visit(request), "help.html", qualifiers=search.QUALIFIERS, outcomes=search.OUTCOMES)
-
-
-HANDLERS = [
-    today, delivery_list, delivery_csv, why, replay_preview, outbox_page, problems, source_list, source_page, party, flow_page, health_page, help_page,
-]  # fmt: skip
+HANDLERS = [today, delivery_list, delivery_csv, why, replay_preview]

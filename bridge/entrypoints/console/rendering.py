@@ -12,6 +12,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 
+from bridge.domain.inquiry import Inquiry
 from bridge.domain.reasons import advice_for
 from bridge.entrypoints.access import Visit
 from bridge.entrypoints.console import charts
@@ -58,6 +59,7 @@ def environment() -> Environment:
         match_sentence=timeline.match_sentence,
         tag=_tag,
         first=_first,
+        mapped=mapped,
     )
     made.globals.update(
         newest=lambda rows: max((row.id for row in rows), default=0),
@@ -78,6 +80,23 @@ def _first(values: Iterable[Any]) -> Any:
 
 def _tag(value: Any) -> str:
     return str(value.__struct_config__.tag)
+
+
+def mapped(inquiry: Inquiry) -> list[tuple[str, str, str]]:
+    """Return for each value that was read: our field, the value, the place of the payload it came from."""
+    data = msgspec.to_builtins(inquiry)
+    return [(field, _at(data, field), place) for field, place in inquiry.origins.items()]
+
+
+def _at(data: Any, path: str) -> str:
+    for step in path.split("."):
+        if isinstance(data, list | tuple) and step.isdecimal() and int(step) < len(data):
+            data = data[int(step)]
+        elif isinstance(data, dict) and step in data:
+            data = data[step]
+        else:
+            return ""
+    return data if isinstance(data, str) else msgspec.json.encode(data).decode()
 
 
 def _pretty(value: Any) -> str:

@@ -11,6 +11,11 @@
   const rows = () => all("tr[data-row]"), at = () => rows().findIndex((row) => "at" in row.dataset);
   const move = (step) => { const list = rows(); if (!list.length) return; const next = Math.min(Math.max(at() + step, 0), list.length - 1);
     list.forEach((row) => delete row.dataset.at); list[next].dataset.at = ""; list[next].scrollIntoView({ block: "nearest" }); };
+  const count = () => { const place = one("[data-chosen]"); if (place) place.textContent = all("tbody input[type=checkbox]:checked").length; };
+  const words = all("#qualifiers option").map((option) => option.value); // the list completes the last word, whatever stands before it
+  document.addEventListener("input", (event) => { if (!event.target.matches("[data-search]") || !words.length) return;
+    const before = event.target.value.replace(/\S*$/, ""), last = event.target.value.slice(before.length), bare = last.replace(/^-/, ""), sign = last.slice(0, last.length - bare.length);
+    one("#qualifiers").replaceChildren(...(bare ? words.filter((word) => word.startsWith(bare) && word !== bare) : []).map((word) => { const option = document.createElement("option"); option.value = before + sign + word; return option; })); });
   let going = false;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -25,7 +30,7 @@
     else if (key === "k") move(-1);
     else if (key === "Enter" && row && !event.target.closest("a, button, summary")) row.querySelector("a")?.click();
     else if (key === "g") { going = true; setTimeout(() => { going = false; }, 1500); }
-    else if (key === "x" && row) { const box = row.querySelector("input[type=checkbox]"); if (box) box.checked = !box.checked; }
+    else if (key === "x" && row) { const box = row.querySelector("input[type=checkbox]"); if (box) { box.checked = !box.checked; count(); } }
     else if (key === "r") one('[data-action="r"]')?.click();
     else if (key === "c") copy(row ? row.querySelector("a").href : location.href);
     else if (key === ".") one("[data-live]")?.click();
@@ -37,6 +42,6 @@
     const copied = event.target.closest("[data-copy]"); if (copied) copy(copied.dataset.copy || location.href.split("#")[0]);
     for (const open of all("details.drop[open]")) if (!open.contains(event.target)) open.open = false;
   });
-  document.addEventListener("change", (event) => { if (event.target.matches("[data-submit]")) event.target.form.submit(); });
+  document.addEventListener("change", (event) => { if (event.target.matches("tbody input[type=checkbox]")) count(); if (event.target.matches("[data-submit]")) event.target.form.submit(); });
   document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "toast") fade(); });
 })();
