@@ -30,7 +30,6 @@ from bridge.simulator.state import Simulator
 from tests.hydration.far import Far, reply
 
 TENANT = TenantId(1000001)
-NOW = datetime.now(UTC) + timedelta(minutes=1)  # after the database's own clock, by which deliveries enter the queue
 SECRET = "a-secret-of-the-tests-1"
 STAND_INS = {"meta": "graph", "hubspot": "hubspot", "jobber": "jobber", "keap": "keap", "jotform": "jotform"}
 KINDS = {"meta": "meta-lead-ads"}
@@ -87,7 +86,9 @@ class Bridge:
 
     def __init__(self, database: Database, store: DeliveryStore, settings: Settings) -> None:
         self.database, self.store, self.settings = database, store, settings
-        self.now = NOW
+        self.now = datetime.now(UTC) + timedelta(
+            minutes=1
+        )  # after the database's clock, by which deliveries enter the queue
         self.epoch = 0
         self.doors = bootstrap.doors_of(settings)
         self.fetcher: Fetcher
@@ -348,8 +349,8 @@ async def test_of_a_batch_what_is_known_is_done_and_what_is_missing_stays_visibl
         headers=(("content-type", "application/json"),),
         body=json.dumps({"object": "page", "entry": [{"changes": changes}]}).encode(),
     )
-    request = door.connector.prove(bare, secret=Secret("s", SECRET), options=door.options, now=NOW)
-    await pipeline.receive(store, door, request, trace_id="0" * 32, now=NOW)
+    request = door.connector.prove(bare, secret=Secret("s", SECRET), options=door.options, now=bridge.now)
+    await pipeline.receive(store, door, request, trace_id="0" * 32, now=bridge.now)
     await bridge.step()
     await bridge.step()
     decided = await bridge.rows("SELECT state, reason FROM decisions ORDER BY ordinal")
@@ -368,6 +369,6 @@ async def test_a_flood_of_thin_webhooks_takes_turns(
     for number in range(90):
         await bridge.receive("meta", f"9{number}")
     assert len((await bridge.step(settle=False)).waiting) == 90
-    due = await bridge.rows("SELECT count(*) FROM delivery_queue WHERE due_at < %s", NOW + LEASE)
+    due = await bridge.rows("SELECT count(*) FROM delivery_queue WHERE due_at < %s", bridge.now + LEASE)
     assert due == [(26,)]
     await bridge.stop()
