@@ -232,6 +232,4 @@ def _relation(left: AddressKey, right: AddressKey, levels: PlaceLevels) -> str:
     conflict = "differ" in (levels.suffix, levels.direction)
     if levels.number == "exact" and not conflict:
         return "building" if levels.unit == "differ" else "same"
-    if levels.number != "differ" and levels.street == "exact":
-        return "near"
-    return "street"
+    return "near" if levels.number != "differ" and levels.street == "exact" and not conflict else "street"

@@ -73,10 +73,10 @@ class PartyKeys(NamedTuple):
 
 def party_keys(person: Person, *, region: str = "US") -> PartyKeys:
     """Return a party as the sender gave it, read into comparable forms; text of any length takes bounded time."""
-    if person.given_name and person.surname:
+    if person.surname and (person.given_name or not person.name):
         name = read_parts(person.given_name[:200], person.surname[:200])
     else:
-        name = read_name((person.name or person.given_name or person.surname)[:200])
+        name = read_name((person.name or person.given_name)[:200])
     company = read_name(person.company[:200]) if person.company else ABSENT_NAME
     if company.kind is NameKind.PERSON:
         company = NameKey(NameKind.COMPANY, (), tuple(company.full.split()), company.full)

@@ -212,6 +212,9 @@ sd south dakota;tn tennessee;tx texas;ut utah;vt vermont;va virginia;wa washingt
 pr puerto rico;ab alberta;bc british columbia;mb manitoba;nb new brunswick;nl newfoundland and labrador;ns nova scotia;on ontario
 pe prince edward island;qc quebec;sk saskatchewan;nt northwest territories;nu nunavut;yt yukon
 """.strip().replace("\n", ";").split(";") for code, name in [line.split(" ", 1)]}  # fmt: skip
+_FRENCH = frozenset(("rue", "chemin", "boulevard", "boul"))
+"""Kinds of street that stand before the name in Quebec; an English name with one in front is rare, and keyed alike on both sides."""
+_WRITTEN_OUT = {"st": "saint", "ste": "saint", "sainte": "saint", "mt": "mount", "ft": "fort"}
 _CODES = frozenset(_STATES.values())
 _CANADA_TEXT = """
 ab bc mb nb nl ns on pe qc sk nt nu yt
@@ -223,7 +226,7 @@ _BOX = re.compile(
 )
 _BOX_ONLY = re.compile(r"^\s*box\s+#?(\d{1,7})\s*$", re.IGNORECASE)
 _ROUTE = re.compile(
-    r"\b(?:rr|r\.r\.|rural\s+(?:route|rt)|hc|hcr)\s*#?\s*(\d+)[\s,]+(?:box|bx)\s*#?\s*(\w+)", re.IGNORECASE
+    r"\b(?:r\.?\s?r\.?|rural\s+(?:route|rt)|hc|hcr)\s*#?\s*(\d+)[\s,]+(?:box|bx)\s*#?\s*(\w+)", re.IGNORECASE
 )
 _ROAD = re.compile(
     r"\b(county\s+(?:road|rd|hwy|highway)|co\s+(?:road|rd)|cr|c\.r\.|farm\s+to\s+market(?:\s+(?:road|rd))?|fm|ranch\s+(?:road|rd)|rm|"
@@ -375,19 +378,21 @@ def _unit_of(tokens: list[str]) -> tuple[list[str], str]:
 
 
 def _road(text: str) -> tuple[str, str, str, str] | None:
-    """Return number, street, direction and rest of a numbered road (`12 County Road 5 N`), None for another street."""
+    """Return number, street, direction and unit of a numbered road (`12 County Road 5 N Apt 3`), None for another street."""
     hit = _ROAD.search(text)
     if hit is None:
         return None
-    number = text[: hit.start()].strip(" ,")
-    directions = [_DIRECTIONS[t] for t in number.split()[1:] if t in _DIRECTIONS]
-    number = number.split()[0] if number else ""
-    if number and not any(c.isdigit() for c in number):
+    head = text[: hit.start()].split()
+    if head and (not head[0][0].isdigit() or any(token not in _DIRECTIONS for token in head[1:])):
         return None
     rest = text[hit.end() :].split()
-    after = _DIRECTIONS.get(rest[0], "") if rest else ""
+    direction = next((_DIRECTIONS[token] for token in head[1:]), "")
+    if rest and rest[0] in _DIRECTIONS:
+        direction, rest = direction or _DIRECTIONS[rest[0]], rest[1:]
+    if rest and rest[0] not in _UNITS and rest[0] != "#":
+        return None  # Highway 9 Plaza, Route 66 Ave
     name = _ROAD_NAMES[hit[1].split()[0]]
-    return number, f"{name} {hit[2]}", (directions[0] if directions else after), " ".join(rest[1:] if after else rest)
+    return head[0] if head else "", f"{name} {hit[2]}", direction, unit_key(" ".join(rest))
 
 
 @lru_cache(maxsize=8192)
@@ -399,6 +404,9 @@ def parse_address(
         return ABSENT_ADDRESS
     text = street[:MAX_ADDRESS].strip()
     unit_text = unit
+    route = _ROUTE.search(text)
+    if route:
+        text = f"rr {route[1]} box {route[2]}{text[route.end() :]}"
     if "," in text or "\n" in text or ";" in text or "|" in text:
         text, more, city, state, zip_code = _split_tail(text, city, state, zip_code)
         unit_text = unit or more
@@ -438,16 +446,15 @@ def _street(folded: str, number: str, unit_text: str, place: tuple[str, str, str
         if pair and _is_canadian(place[1], place[2]):
             unit, folded = unit or pair[1], f"{pair[2]} {folded[pair.end() :]}"
     tokens = _TOKEN.findall(folded)[:14]
+    road = _road(" ".join(tokens)) if any(c.isdigit() for c in "".join(tokens[1:] or tokens)) else None
+    if road is not None:
+        house = number or road[0]
+        status = AddressStatus.PARSED if house else AddressStatus.PARTIAL
+        return AddressKey(status, house, road[2], road[1], "", "", unit or road[3], *place)
     tokens, inner = _unit_of(tokens)
     unit = unit or inner
     if not tokens and not number:
         return AddressKey(AddressStatus.UNPARSED, "", "", "", "", "", unit, *place)
-    road = _road(" ".join(tokens)) if any(c.isdigit() for c in "".join(tokens[1:] or tokens)) else None
-    if road is not None:
-        house = number or road[0]
-        return AddressKey(
-            AddressStatus.PARSED if house else AddressStatus.PARTIAL, house, road[2], road[1], "", "", unit, *place
-        )
     if not number and tokens and tokens[0][0].isdigit() and (len(tokens) > 1 or tokens[0].isdigit()):
         number, tokens = _house(tokens)
     elif not number and len(tokens) > 1 and _GRID.match(tokens[0]) and len(tokens[0]) > 2:
@@ -485,22 +492,21 @@ def _house(tokens: list[str]) -> tuple[str, list[str]]:
 
 def _named(tokens: list[str]) -> tuple[str, str, str, str]:
     """Return direction before, name, suffix and direction after of a street's tokens; the name keeps the last word there is."""
-    tokens = [_ORDINALS.get(token, token) for token in tokens]
+    parts = [part for token in tokens for part in ([token] if token[0].isdigit() else token.split("-")) if part]
+    tokens = [_ORDINALS.get(token, token) for token in parts]
     before = suffix = after = ""
     if len(tokens) > 2 and tokens[-1] in _DIRECTIONS:
         after = _DIRECTIONS[tokens.pop()]
-    if len(tokens) > 1 and tokens[-1] in _SUFFIXES:
+    if len(tokens) > 1 and tokens[0] in _FRENCH:
+        suffix, tokens = _SUFFIXES[tokens[0]], tokens[1:]
+        tokens = tokens[1:] if len(tokens) > 1 and tokens[0] in ("de", "du", "des", "la", "le") else tokens
+    elif len(tokens) > 1 and tokens[-1] in _SUFFIXES:
         suffix = _SUFFIXES[tokens.pop()]
     elif len(tokens) == 2 and tokens[-1] in _DIRECTIONS and tokens[0] not in _DIRECTIONS:
         after = _DIRECTIONS[tokens.pop()]
-    elif len(tokens) > 2 and tokens[0] in ("rue", "avenue", "chemin", "boulevard", "boul", "av", "ch"):
-        suffix, tokens = _SUFFIXES[tokens[0]], tokens[1:]
-        tokens = tokens[1:] if len(tokens) > 1 and tokens[0] in ("de", "du", "des", "la", "le") else tokens
     if len(tokens) > 1 and tokens[0] in _DIRECTIONS:
         before = _DIRECTIONS[tokens[0]]
         tokens = tokens[1:]
-    if tokens and tokens[0] in ("st", "saint", "ste", "sainte") and len(tokens) > 1:
-        tokens[0] = "saint"
-    elif tokens and tokens[0] in ("mt", "ft") and len(tokens) > 1:
-        tokens[0] = "mount" if tokens[0] == "mt" else "fort"
+    if tokens and tokens[0] in _WRITTEN_OUT and len(tokens) > 1:
+        tokens[0] = _WRITTEN_OUT[tokens[0]]
     return before, " ".join(tokens).replace("'", "").replace("’", "").replace("-", " "), suffix, after

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from bridge.entrypoints.cli.exits import Exit
+from bridge.entrypoints.cli.match_files import evaluate
 
 if TYPE_CHECKING:
     from bridge.db.database import Database
@@ -111,3 +112,6 @@ def _print_cases(results: list["CaseResult"]) -> None:
         grade: sum(result.grade == grade for result in results) for grade in ("best", "ok", "unexpected", "forbidden")
     }
     click.echo("  ".join(f"{grade} {number}" for grade, number in counts.items()))
+
+
+match.add_command(evaluate)

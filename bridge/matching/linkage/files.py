@@ -1,8 +1,10 @@
 """Reads files of people with whatever columns they have into comparable records."""
 
 import csv
+import io
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +34,7 @@ _OTHER_NAMES = {
     "date_of_birth": "date_of_birth dob birth_date birthdate",
     "national_id": "national_id soc_sec_id ssn",
 }
+_WHEN_MAPPED = frozenset(("date_of_birth", "national_id"))
 _EMPTY = frozenset(("", "nan", "none", "null", "na", "n/a", "<na>", "nat", "-"))
 
 
@@ -60,59 +63,130 @@ class FileUnreadable(Exception):
 def columns_for(header: Iterable[str], mapping: Mapping[str, object] | None) -> dict[str, str]:
     """Return for each column that is read the name it has in the file.
 
-    Raises FileUnreadable where nothing that identifies anybody is left.
+    A mapping names columns that are called otherwise (`surname: last_name`, or turned round), null leaves one out. Beside it
+    a column is read under its own name, except a date of birth or a national id: a lead has none, so those are only read
+    where they are mapped, or where there is no mapping at all. Raises FileUnreadable where nothing that identifies anybody
+    is left, or where a mapped column is not there.
     """
-    by_fold = {re.sub(r"[^a-z0-9]+", "_", fold(name).strip().lstrip("\ufeff")).strip("_"): name for name in header}
-    exact = {name.strip().lstrip("\ufeff"): name for name in header}
-    found: dict[str, str] = {}
-    for column in COLUMNS:
-        if mapping is not None and column in mapping:
-            wanted = mapping[column]
-            for name in wanted if isinstance(wanted, (list, tuple)) else [wanted]:
-                if name is not None and str(name) in exact:
-                    found[column] = exact[str(name)]
-                    break
-            continue
-        if mapping is not None and column != "id":
-            continue
-        for name in _OTHER_NAMES[column].split():
-            if name in by_fold:
-                found[column] = by_fold[name]
-                break
-    if set(found) <= {"id"}:
-        raise FileUnreadable(f"none of the columns {', '.join(COLUMNS[1:])} was found among {', '.join(exact)}")
+    exact = {name.strip().lstrip("\ufeff"): name for name in header if name}
+    by_fold = {_folded(name): name for name in exact.values()}
+    if mapping is None:
+        found = {
+            column: by_fold[name]
+            for column in COLUMNS
+            for name in [next((name for name in _OTHER_NAMES[column].split() if name in by_fold), None)]
+            if name is not None
+        }
+    else:
+        found = _mapped(exact, by_fold, mapping)
+        for column in COLUMNS:
+            if column in by_fold and column not in mapping and column not in found and column not in _WHEN_MAPPED:
+                found[column] = by_fold[column]
+    if set(found) <= {"id", "state"}:
+        raise FileUnreadable(
+            f"none of the columns {', '.join(COLUMNS[1:])} was found among {', '.join(exact) or 'no columns at all'}"
+        )
     return found
 
 
-def read_records(path: Path, mapping: Mapping[str, object] | None = None) -> list[Record]:
-    """Return the rows of a CSV file in their order; a row without an id is known by its number."""
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
-        sample = opened.read(4096)
-        opened.seek(0)
-        delimiter = next(
+def _mapped(exact: Mapping[str, str], by_fold: Mapping[str, str], mapping: Mapping[str, object]) -> dict[str, str]:
+    """Return the columns that a mapping names and this file has; each side of a link may have other names of several."""
+    found: dict[str, str] = {}
+    for key, value in mapping.items():
+        names = [str(name) for name in (value if isinstance(value, list | tuple) else [value]) if name is not None]
+        if key in COLUMNS:
+            column = key
+        elif len(names) == 1 and names[0] in COLUMNS:
+            column, names = names[0], [key]
+        else:
+            raise FileUnreadable(f"the mapping names {key!r}, which is none of the columns {', '.join(COLUMNS)}")
+        name = next(
             (
-                mark
-                for mark in ("\t", ";", "|")
-                if mark in sample.partition("\n")[0] and "," not in sample.partition("\n")[0]
+                exact.get(name) or by_fold.get(_folded(name))
+                for name in names
+                if name in exact or _folded(name) in by_fold
             ),
-            ",",
+            None,
         )
-        rows = csv.DictReader(opened, delimiter=delimiter)
-        columns = columns_for(rows.fieldnames or (), mapping)
-        return [record(row, columns, str(number)) for number, row in enumerate(rows)]
+        if name is not None:
+            found[column] = name
+        elif names and column != "id":
+            raise FileUnreadable(
+                f"the mapping reads {column} from {' or '.join(names)}, which the file has not: {', '.join(exact)}"
+            )
+    return found
+
+
+def _folded(name: str) -> str:
+    """Return a column's name without case and punctuation."""
+    return re.sub(r"[^a-z0-9]+", "_", fold(name).strip().lstrip("\ufeff")).strip("_")
+
+
+def _rows(path: Path) -> tuple[list[str], Iterator[dict[str, str | None]]]:
+    """Return the header and the rows of a CSV file: UTF-8 with or without a mark, quoted or not, comma, tab, semicolon or bar."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig", errors="replace").replace("\0", "")
+    except OSError as error:
+        raise FileUnreadable(f"{path}: {error.strerror or error}") from None
+    first = text.partition("\n")[0]
+    delimiter = "," if "," in first else next((mark for mark in ("\t", ";", "|") if mark in first), ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        header = [name for name in reader.fieldnames or () if name is not None]
+    except csv.Error as error:
+        raise FileUnreadable(f"{path}: {error}") from None
+    if not any(name.strip() for name in header):
+        raise FileUnreadable(f"{path}: the file is empty, not even a line that names its columns")
+
+    def rows() -> Iterator[dict[str, str | None]]:
+        try:
+            yield from reader
+        except csv.Error as error:
+            raise FileUnreadable(f"{path}, line {reader.line_num}: {error}") from None
+
+    return header, rows()
+
+
+def read_records(path: Path, mapping: Mapping[str, object] | None = None) -> list[Record]:
+    """Return the rows of a CSV file in their order; a row without an id is known by its number.
+
+    Raises FileUnreadable where two rows have one id: a truth could mean either.
+    """
+    header, rows = _rows(path)
+    try:
+        columns = columns_for(header, mapping)
+    except FileUnreadable as error:
+        raise FileUnreadable(f"{path}: {error}") from None
+    records = [record(row, columns, str(number)) for number, row in enumerate(rows)]
+    twice = next((id_ for id_, count in Counter(record.id for record in records).items() if count > 1), None)
+    if twice is not None:
+        raise FileUnreadable(f"{path}: several rows have the id {twice!r}")
+    return records
 
 
 def read_truth(path: Path) -> set[tuple[str, str]]:
     """Return the pairs of a truth file; its first two columns where they are not named left_id and right_id."""
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
-        rows = csv.DictReader(opened)
-        names = [name.strip() for name in rows.fieldnames or ()]
-        if len(names) < 2:
-            raise FileUnreadable("the truth needs the columns left_id and right_id")
-        raw = list(rows.fieldnames or ())
-        left = raw[names.index("left_id")] if "left_id" in names else raw[0]
-        right = raw[names.index("right_id")] if "right_id" in names else raw[1]
-        return {((row[left] or "").strip(), (row[right] or "").strip()) for row in rows}
+    header, rows = _rows(path)
+    names = [name.strip() for name in header]
+    if len(names) < 2:
+        raise FileUnreadable(f"{path}: the truth needs the columns left_id and right_id")
+    left = header[names.index("left_id")] if "left_id" in names else header[0]
+    right = header[names.index("right_id")] if "right_id" in names else header[1]
+    pairs = {((row[left] or "").strip(), (row[right] or "").strip()) for row in rows}
+    return {(one, other) for one, other in pairs if one and other}
+
+
+def check_truth(truth: set[tuple[str, str]], left: Iterable[Record], right: Iterable[Record]) -> None:
+    """Raise FileUnreadable where the truth names records that the files have not: it is another file's."""
+    lefts, rights = {record.id for record in left}, {record.id for record in right}
+    unknown = sorted(pair for pair in truth if pair[0] not in lefts or pair[1] not in rights)
+    if not unknown:
+        return
+    one, other = unknown[0]
+    hint = " (left_id and right_id look swapped)" if all(b in lefts and a in rights for a, b in unknown) else ""
+    raise FileUnreadable(
+        f"{len(unknown)} of {len(truth)} pairs of the truth name ids that the files have not, such as {one!r}, {other!r}{hint}"
+    )
 
 
 def _cell(row: Mapping[str, str | None], columns: Mapping[str, str], column: str) -> str:
