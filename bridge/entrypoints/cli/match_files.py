@@ -51,7 +51,8 @@ def _mapping(path: Path | None) -> dict[str, object] | None:
     """Return the mapping of a YAML file, None without one."""
     if path is None:
         return None
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     from bridge.matching.linkage.files import FileUnreadable
 

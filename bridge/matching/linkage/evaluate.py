@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from math import comb
 from random import Random
 from time import perf_counter
 
@@ -161,7 +160,7 @@ def evaluate(
         priors=dict(
             zip(
                 ("same_place", "elsewhere", "household", "newcomer"),
-                (round(float(p), 5) for p in model.priors),
+                (round(float(p), 5) for p in model.priors[0]),
                 strict=True,
             )
         ),
@@ -245,6 +244,3 @@ def _at(
         f1=round(2 * precision * recall / (precision + recall), 6) if precision + recall else 0.0,
         wrong_upper=round(upper_bound(len(links) - right_links, len(links)), 6),
     )
-
-
-_ = comb

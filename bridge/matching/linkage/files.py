@@ -132,7 +132,7 @@ def _rows(path: Path) -> tuple[list[str], Iterator[dict[str, str | None]]]:
     delimiter = "," if "," in first else next((mark for mark in ("\t", ";", "|") if mark in first), ",")
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        header = [name for name in reader.fieldnames or () if name is not None]
+        header = list(reader.fieldnames or ())
     except csv.Error as error:
         raise FileUnreadable(f"{path}: {error}") from None
     if not any(name.strip() for name in header):

@@ -33,6 +33,8 @@ _SHARES: dict[str, tuple[float, ...]] = {
     "city": (0, 0.88, 0.08, 0.04),
     "state": (0, 0.95, 0.05),
 }
+CROWD = 6
+"""From so many right records at a left record's address on it is a crowd: a home, a barracks, a campus, where strangers come and go."""
 _PRIOR_PAIRS = 12.0
 """Pseudo-observations that the starting shares stand for: a file of twenty rows learns little, one of a thousand everything."""
 _ROUNDS = 25
@@ -46,6 +48,7 @@ class Model(NamedTuple):
     household: tuple[Floats, ...]
     random: tuple[Floats, ...]
     priors: Floats
+    """One row for ordinary addresses, one for crowds."""
     size: int
     """Right records a left one could be."""
 
@@ -118,14 +121,20 @@ class Posterior(NamedTuple):
     newcomer: Floats
 
 
+def crowded(pairs: Pairs, lefts: int) -> npt.NDArray[np.int8]:
+    """Return 1 for each left record at whose address a crowd lives, else 0."""
+    exact = (pairs.codes[:, FIELDS.index("number")] == 1) & (pairs.codes[:, FIELDS.index("street")] == 1)
+    return (np.bincount(pairs.left[exact], minlength=lefts) >= CROWD).astype(np.int8)
+
+
 def posterior(pairs: Pairs, model: Model, lefts: int) -> Posterior:
     """Return the probabilities of every story of every pair; those of one left record and of nobody sum to one."""
     same, household, place = _bits(pairs, model)
-    chance = np.log2(max(model.size, 1))
-    prior = np.log2(np.maximum(model.priors, 1e-9)) - chance
+    kinds = crowded(pairs, lefts)
+    prior = (np.log2(np.maximum(model.priors, 1e-9)) - np.log2(max(model.size, 1)))[kinds[pairs.left]].T
     logs = np.stack([prior[0] + same + place, prior[1] + same, prior[2] + household + place, prior[3] + place])
-    nobody = np.log2(max(1.0 - float(model.priors.sum()), 1e-3))
-    top = np.full(lefts, nobody)
+    nobody = np.log2(np.maximum(1.0 - model.priors.sum(axis=1), 1e-3))[kinds]
+    top = nobody.copy()
     np.maximum.at(top, pairs.left, logs.max(axis=0))
     powers = np.exp2(np.clip(logs - top[pairs.left], -200, 0))
     total = np.exp2(nobody - top)
@@ -144,7 +153,9 @@ def fit(pairs: Pairs, random: Codes, house: Codes, *, lefts: int, rights: int) -
         )
         for field, name in enumerate(FIELDS)
     )
-    model = Model(tuple(np.maximum(p, _LEAST) for p in prior), homes, unlinked, np.array(_START), rights)
+    model = Model(tuple(np.maximum(p, _LEAST) for p in prior), homes, unlinked, np.array((_START, _START)), rights)
+    kinds = crowded(pairs, lefts)
+    of_kind = np.bincount(kinds, minlength=2)
     for _ in range(_ROUNDS):
         found = posterior(pairs, model, lefts)
         who = found.stays + found.moved
@@ -153,8 +164,8 @@ def fit(pairs: Pairs, random: Codes, house: Codes, *, lefts: int, rights: int) -
             shares_of(pairs.codes, field, prior[field], _PRIOR_PAIRS, where if name in PLACE else who)
             for field, name in enumerate(FIELDS)
         )
-        counts = np.array([part.sum() for part in (found.stays, found.moved, found.household, found.newcomer)])
-        priors = (counts + np.array(_START) * _PRIOR_PAIRS) / (lefts + _PRIOR_PAIRS)
+        counts = np.stack([np.bincount(kinds[pairs.left], weights=part, minlength=2) for part in found], axis=1)
+        priors = (counts + np.array(_START) * _PRIOR_PAIRS) / (of_kind[:, None] + _PRIOR_PAIRS)
         settled = bool(np.abs(priors - model.priors).max() < 1e-5)
         model = model._replace(same=same, priors=priors)
         if settled:
