@@ -10,13 +10,16 @@ from bridge.connectors.signatures import decode_strictly
 from bridge.domain.delivery import HookRequest
 from bridge.domain.reasons import Reason
 
+_NONE_FOUND = "no token, key or password in the request"
+_LONGEST = 1000  # letters of a header that may be a shared value
+
 
 class SharedValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a caller may put a shared value: it proves that the caller knew it, not that the bytes are theirs.
 
     All places are looked at, because the sender's own pages decide where a contractor can put it: an Authorization
-    header (bearer, or basic with `user:password` as the secret), a header of one of these names, any query parameter,
-    the last part of the path, or a field of the body that the connector reads out.
+    header (bearer, or basic with `user:password` as the secret), a header of one of these names or of any other, any
+    query parameter, the last part of the path, or a field of the body that the connector reads out.
     """
 
     name: str = "shared-value"
@@ -24,6 +27,8 @@ class SharedValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     headers: tuple[str, ...] = (
         "x-webhook-token", "x-webhook-secret", "x-api-key", "x-auth-token", "x-token", "x-hook-token", "webhook-key",
     )  # fmt: skip
+    any_header: bool = True
+    """Whether a header of another name may hold it: Angi and many form plug-ins let each integration choose the name."""
     query: tuple[str, ...] | None = ()
     """Parameter names; empty for any name, None for none."""
     path: bool = True
@@ -53,18 +58,27 @@ def verify_shared_value(
     if places.path and sub_path:
         offered += list(sub_path)
     offered = [value for value in offered if value][:64]
-    if not offered:
-        raise SignatureInvalid(Reason.SIGNATURE_MISSING, "no token, key or password in the request")
+    others = _other_headers(request, places) if places.any_header else []
+    if not offered and not others:
+        raise SignatureInvalid(Reason.SIGNATURE_MISSING, _NONE_FOUND)
     if not secrets:
         raise SignatureInvalid(Reason.SECRET_UNUSABLE, "no secret is configured")
     hits = [
         secret.name
         for secret in secrets
-        if sum(hmac.compare_digest(value.encode(), secret.value.encode()) for value in offered) > 0
+        if sum(hmac.compare_digest(value.encode(), secret.value.encode()) for value in (*offered, *others)) > 0
     ]
+    if not hits and not offered:
+        raise SignatureInvalid(Reason.SIGNATURE_MISSING, _NONE_FOUND)
     if not hits:
         raise SignatureInvalid(Reason.CREDENTIALS_WRONG, "the token, key or password is another one")
     return Verified(scheme=places.name, secret_name=hits[0], strength=Strength.AUTHENTICATED)
+
+
+def _other_headers(request: HookRequest, places: SharedValue) -> list[str]:
+    """Return the values of headers nobody named that stand once: one that is repeated proves nothing."""
+    names = [name for name, _ in request.headers if name != "authorization" and name not in places.headers]
+    return [value.strip() for name, value in request.headers if names.count(name) == 1 and len(value) <= _LONGEST][:64]
 
 
 def _at_most_one(request: HookRequest, name: str) -> str | None:

@@ -31,7 +31,13 @@ class GoogleAdsLeadForm(Dialect):
         paste="the key you typed", notes=("Test leads (`is_test`) are flagged and by rule not booked.",),
     )  # fmt: skip
     shared = SharedValue(
-        name="google-key", authorization=False, headers=(), query=None, path=False, body=("google_key",)
+        name="google-key",
+        authorization=False,
+        headers=(),
+        any_header=False,
+        query=None,
+        path=False,
+        body=("google_key",),
     )
     handled = frozenset({"lead"})
 

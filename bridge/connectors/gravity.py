@@ -55,7 +55,7 @@ class GravityForms(FormSender):
         guessed=("The inputs of name (.3, .6) and address (.1 to .6) fields.",),
     )  # fmt: skip
     content_types = JSON_TYPES | ANY_FORM
-    methods = frozenset({"POST", "PUT", "PATCH", "GET"})
+    methods = frozenset({"POST", "PUT", "PATCH", "GET", "DELETE"})
     shared = SHARED
     dedup_window_seconds = 600
 

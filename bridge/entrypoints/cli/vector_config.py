@@ -21,6 +21,11 @@ _PLAIN_HEADERS = frozenset(
 )
 
 
+_KEY = re.compile(
+    r"\b(base64|hex)[- ](?:decoded|encoded)?[- ]?(?:secret|key)\b|\b(?:secret|key)[- ](?:is |in )?(base64|hex)\b"
+)
+
+
 def kind_of(provider: str) -> str:
     """Return the connector's kind for a provider's folder name, empty where nobody speaks for it."""
     kind = ALIASES.get(provider, provider)
@@ -87,11 +92,10 @@ def _verify_option(provider: str, said: str, request: HookRequest) -> dict[str, 
     """Return the `verify:` option that a description of a scheme amounts to."""
     text = said.lower()
     if not re.search(r"hmac|sha-?\d|ed25519|rsa|signature", text) and not provider.endswith("hmac"):
-        named = re.search(r"header[ :`'\"]+([a-z0-9][a-z0-9-]+)", text)
-        extra = [named[1]] if named else []
         field = re.search(r"body[ .](?:field[ :`'\"]+)?([a-z0-9_.]+)", text)
-        others = [name for name, _ in request.headers if name not in _PLAIN_HEADERS and name != "authorization"]
-        return {"shared": {"headers": [*dict.fromkeys([*extra, *others])], "body": [field[1]] if field else []}}
+        return {"shared": {"body": [field[1]] if field else []}}
+    key = _KEY.search(text)  # how the secret is written says nothing about the signature
+    text = _KEY.sub(" ", text)
     signature = _signature_header(request, text)
     value = request.header(signature) or ""
     found = re.search(r"sha-?(512|384|256|1)\b", text)
@@ -121,10 +125,8 @@ def _verify_option(provider: str, said: str, request: HookRequest) -> dict[str, 
         row.pop("id_header", None)
     if "{timestamp}" not in row["signed"]:
         row.pop("timestamp", None)
-    if "base64 secret" in text or "base64-decoded" in text or "secret base64" in text:
-        row["key"] = "base64"
-    elif "hex secret" in text or "hex-decoded" in text:
-        row["key"] = "hex"
+    if key:
+        row["key"] = key[1] or key[2]
     return row
 
 

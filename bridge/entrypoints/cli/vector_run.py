@@ -13,7 +13,15 @@ from typing import Any
 import msgspec
 
 from bridge.connectors import get_connector
-from bridge.connectors.base import Connector, PayloadMalformed, Secret, SignatureInvalid, SourceOptions, Strength
+from bridge.connectors.base import (
+    Connector,
+    Hydrate,
+    PayloadMalformed,
+    Secret,
+    SignatureInvalid,
+    SourceOptions,
+    Strength,
+)
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.ids import DeliveryId, SourceId, TenantId
 from bridge.domain.reasons import Reason
@@ -147,7 +155,8 @@ def _normalize(
             id=DeliveryId(1), tenant_id=TenantId(1), source_id=SourceId(row.provider), dedup_key=identity.dedup_key,
             event_type=identity.event_type, received_at=now, request=request, verified_by=by, trace_id="",
         )  # fmt: skip
-        row.fetches = [f"{fetch.method} {fetch.url}" for fetch in connector.fetches(delivery, options=options)]
+        could = msgspec.structs.replace(options, hydrate=Hydrate())
+        row.fetches = [f"{fetch.method} {fetch.url}" for fetch in connector.fetches(delivery, options=could)]
         said = connector.normalize(delivery, options=options)
     except PayloadMalformed as found:
         row.detail = f"verified, then {found}"
