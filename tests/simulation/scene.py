@@ -19,8 +19,7 @@ from bridge.domain.ids import SourceId, TenantId
 from bridge.domain.inquiry import BookingInquiry, Inquiry
 from bridge.domain.match import Match, Unmatched
 from bridge.domain.plan import Plan
-from bridge.intake import queue
-from bridge.intake.gate import Door
+from bridge.intake import gate, queue
 from bridge.intake.ledger import Decided
 from bridge.intake.queue import Queued
 from bridge.intake.store import DeliveryStore
@@ -31,10 +30,10 @@ from bridge.sending.landing import Flight
 from bridge.sending.settings import SendingSettings
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
-from bridge.simulator.app import create_app
+from bridge.simulator.door import Door
 from bridge.simulator.state import Simulator
-from bridge.simulator.transport import SimulatorTransport
 from tests.simulation.asks import effects_of
+from tests.simulation.stage import DoorHttp, Stage
 
 LEASE = timedelta(seconds=30)
 HTTP_TIMEOUT = timedelta(seconds=20)
@@ -49,6 +48,7 @@ class Gate:
     def __init__(self) -> None:
         self.arrived = asyncio.Event()
         self.go = asyncio.Event()
+        self.begun = START
 
     async def stop(self) -> None:
         self.arrived.set()
@@ -59,26 +59,28 @@ class Gate:
 GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
 
 
-class GatedTransport(httpx.AsyncBaseTransport):
-    """The simulator's transport, with the driver's gates around each request of a flight."""
+class Gates:
+    """The driver's gates around each request of a flight; a request that stands at one for too long has timed out."""
 
     def __init__(self, scene: "Scene") -> None:
         self._scene = scene
-        self._inner = SimulatorTransport(scene.app)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def before(self) -> None:
+        """Stop before the bytes leave."""
         gate = GATE.get()
-        if gate is None or request.url.path == "/connect/token":
-            return await self._inner.handle_async_request(request)
-        begun = self._scene.time
-        await gate.stop()
-        if self._scene.time - begun > HTTP_TIMEOUT:
-            raise httpx.ConnectTimeout("no connection came up in time", request=request)
-        answer = await self._inner.handle_async_request(request)
-        await gate.stop()
-        if self._scene.time - begun > HTTP_TIMEOUT:
-            raise httpx.ReadTimeout("no answer came in time", request=request)
-        return answer
+        if gate is not None:
+            gate.begun = self._scene.time
+            await gate.stop()
+            if self._scene.time - gate.begun > HTTP_TIMEOUT:
+                raise httpx.ConnectTimeout("no connection came up in time")
+
+    async def after(self) -> None:
+        """Stop before the answer is read."""
+        gate = GATE.get()
+        if gate is not None:
+            await gate.stop()
+            if self._scene.time - gate.begun > HTTP_TIMEOUT:
+                raise httpx.ReadTimeout("no answer came in time")
 
 
 class ScriptConnector(Connector):
@@ -110,8 +112,8 @@ class ScriptDeciders:
 
     def __init__(self, scene: "Scene") -> None:
         self.config_version = "1"
-        self.doors: Mapping[SourceId, Door] = {
-            SourceId(f"{source}-{tenant}"): Door(
+        self.doors: Mapping[SourceId, gate.Door] = {
+            SourceId(f"{source}-{tenant}"): gate.Door(
                 source_id=SourceId(f"{source}-{tenant}"),
                 tenant_id=tenant,
                 connector=ScriptConnector(),
@@ -255,12 +257,11 @@ async def _settled(task: asyncio.Task[None], gate: Gate) -> None:
 class Scene:
     """One process's stage: the database and the application stay, tenants and simulated accounts are new per history."""
 
-    def __init__(self, database: Database, dsn: str) -> None:
+    def __init__(self, database: Stage, dsn: str) -> None:
         self.database = database
         self.time = START
         self.simulator = Simulator(seed=0, now=lambda: self.time, demo=False)
-        self.app = create_app(self.simulator, send_webhooks=False)
-        self.http = httpx.AsyncClient(transport=GatedTransport(self))
+        self.http = DoorHttp(Door(self.simulator), Gates(self))
         self.store = DeliveryStore(dsn)
         self.tenants: list[TenantId] = []
         self.shards: set[int] = set()

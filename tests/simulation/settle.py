@@ -30,6 +30,7 @@ async def settle(history: "History") -> None:
     scene.advance(31.0)
     history.workers = [worker, *slow]
     await worker.lease.tick(greedy=True)
+    unprocessed = True
     for number in range(1_500):
         if number == 3:
             for late in slow:
@@ -41,8 +42,11 @@ async def settle(history: "History") -> None:
                 await late.crash()
         if scene.time - worker.lease.renewed > LEASE / 3 or len(worker.lease.owned) < len(scene.shards):
             await worker.lease.tick(greedy=True)
-        busy = await scene.process(worker, share=8)
-        if history.bugs.may_claim(worker):
+        # Nobody delivers any more: once nothing waits, nothing will. A poll finds nothing either but what late workers did.
+        busy = await scene.process(worker, share=8) if unprocessed or number <= 3 else 0
+        unprocessed = bool(busy)
+        if (busy or number <= 4 or worker.dispatcher._is_stale or number % 6 == 0) and history.bugs.may_claim(worker):
+            worker.dispatcher._is_stale = False
             busy += await worker.dispatcher.claim()
         await worker.dispatcher.commit_intents()
         busy += len(worker.dispatcher.outbound)

@@ -1,0 +1,113 @@
+"""What makes histories cheap: connections that wait in C, and requests that go straight to the simulator's door.
+
+A history is one thing at a time, so nothing is gained by an event loop that watches sockets; half of a history's time went
+there. What is tested is above: the statements, the transactions and the bytes are the real ones.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import psycopg
+from psycopg import waiting
+
+from bridge.db.database import Database, Tx
+from bridge.simulator.door import Door, Request
+
+SETTINGS = (
+    "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
+    " set_config('enable_mergejoin', 'off', false), set_config('TimeZone', 'UTC', false),"
+    " set_config('jit', 'off', false), set_config('lock_timeout', '10s', false),"
+    " set_config('plan_cache_mode', 'force_generic_plan', false)"
+)
+
+
+class Stepped(psycopg.AsyncConnection[Any]):
+    """A connection whose waits are the C ones and block the process: nobody else has anything to do meanwhile."""
+
+    async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        return waiting.wait(gen, self.pgconn.socket, interval, timeout)
+
+
+class Stage(Database):
+    """The door to the database with connections of that kind, the one used last first."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self._idle: list[Stepped] = []
+
+    async def connect(self) -> Stepped:
+        """Return a new connection, set up as the pool's are."""
+        connection = await Stepped.connect(self.dsn, autocommit=True, prepare_threshold=2)
+        await connection.execute(SETTINGS)
+        return connection
+
+    async def open(self, *, wait: bool = True) -> None:
+        self._idle.append(await self.connect())
+
+    async def close(self) -> None:
+        for connection in self._idle:
+            await connection.close()
+        self._idle.clear()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        connection = self._idle.pop() if self._idle else await self.connect()
+        try:
+            yield connection
+        finally:
+            if connection.closed:
+                pass
+            elif connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                await connection.close()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+class DoorHttp(httpx.AsyncClient):
+    """The client's way to the simulator: one call, with the errors a network gives."""
+
+    def __init__(self, door: Door, gates: Any) -> None:
+        super().__init__(transport=httpx.MockTransport(lambda _: httpx.Response(500)))
+        self._door = door
+        self._gates = gates
+
+    async def request(self, method: str, url: Any, **parts: Any) -> httpx.Response:
+        headers: Mapping[str, str] = parts.get("headers") or {}
+        content: bytes = parts.get("content") or b""
+        if parts.get("data"):
+            content = str(httpx.QueryParams(parts["data"])).encode()
+        path, _, query = url.removeprefix("http://simulator").partition("?")
+        request = Request(method, path, query, {name.lower(): value for name, value in headers.items()}, content)
+        if path == "/connect/token":
+            return self._serve(request)
+        await self._gates.before()
+        answer = self._serve_or_fail(request)
+        await self._gates.after()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _serve_or_fail(self, request: Request) -> httpx.Response | Exception:
+        try:
+            return self._serve(request)
+        except httpx.TransportError as error:
+            return error
+
+    def _serve(self, request: Request) -> httpx.Response:
+        reply = self._door.serve(request)
+        match reply.fate:
+            case "timeout":
+                raise httpx.ReadTimeout("the simulator did not answer in time")
+            case "drop":
+                raise httpx.ReadError("the simulator dropped the connection")
+            case "refuse":
+                raise httpx.ConnectError("the simulator refused the connection")
+            case _:
+                return httpx.Response(reply.status, headers=reply.headers, content=reply.body)
