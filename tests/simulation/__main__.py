@@ -1,17 +1,19 @@
-"""`python -m tests.simulation --histories N --seed S [--json]`: seeded histories over the real pipeline and a real PostgreSQL."""
+"""`python -m tests.simulation --histories N --seed S [--jobs N] [--json]`: seeded histories over the real pipeline and PostgreSQL."""
 
 import argparse
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -19,10 +21,14 @@ import uvloop
 
 from bridge.db import migrations
 from bridge.db.embedded import EmbeddedPostgres
+from tests.conftest import with_database
 from tests.simulation.bugs import NAMES, Bugs
 from tests.simulation.history import History, Step, Story, draw
+from tests.simulation.merge import merge
 from tests.simulation.scene import Scene
 from tests.simulation.stage import Stage
+
+CHUNK = 250  # seeds one process plays at a stretch
 
 FAST = {
     "fsync": "off",
@@ -52,13 +58,12 @@ def server() -> Iterator[str]:
             yield running.dsn
 
 
-def database_of(dsn: str, number: int) -> str:
+def database_of(dsn: str) -> str:
     """Return the address of a fresh, migrated database for one process."""
-    name = f"simulation_{os.getpid()}_{number}"
+    name = f"simulation_{os.getpid()}"
     with psycopg.connect(dsn, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-    address = psycopg.conninfo.conninfo_to_dict(dsn)
-    made = f"postgresql://{address.get('user', 'postgres')}@/{name}?host={address['host']}"
+    made = with_database(dsn, name)
     migrations.upgrade(made)
     with psycopg.connect(made, autocommit=True) as maker:
         # Nothing outlives the run: no write-ahead log is kept for it.
@@ -78,7 +83,7 @@ class Player:
         self.dsn = dsn
         self.bugs = Bugs(bug)
 
-    async def play(self, seeds: range, *, first: bool, report: Any = None) -> list[Story]:
+    async def play(self, seeds: range, *, first: bool) -> list[Story]:
         database = Stage(self.dsn)
         await database.open()
         scene = Scene(database, self.dsn)
@@ -91,8 +96,6 @@ class Player:
                     steps = await self.shrink(scene, seed, draw(seed))
                     story.violations.append("shrunk to: " + "; ".join(map(str, steps)))
                 stories.append(story)
-                if report is not None:
-                    report(story)
                 if story.violations and first:
                     break
         finally:
@@ -131,65 +134,100 @@ class Player:
         return steps
 
 
-def _work(parts: tuple[str, int, range, str, bool]) -> tuple[Counter[str], list[tuple[int, list[str]]], int]:
-    dsn, number, seeds, bug, first = parts
-    player = Player(database_of(dsn, number), bug)
-    counts: Counter[str] = Counter()
-    broken: list[tuple[int, list[str]]] = []
+class Part(NamedTuple):
+    """One chunk of seeds for a process."""
 
-    def report(story: Story) -> None:
-        counts.update(story.counts)
-        if story.violations:
-            broken.append((story.seed, story.violations))
-        done = story.seed - seeds.start + 1
-        if done % 1000 == 0:
-            print(f"process {number}: {done} of {len(seeds)}, violations: {len(broken)}", file=sys.stderr, flush=True)
+    dsn: str
+    seeds: range
+    bug: str
 
-    stories = uvloop.run(player.play(seeds, first=first, report=report))
-    return counts, broken, len(stories)
+
+_addresses: dict[str, str] = {}  # server → this process's own database on it
+
+
+def _work(part: Part) -> dict[str, Any]:
+    """Play a chunk of seeds in this process's own database and return its report."""
+    if part.dsn not in _addresses:
+        _addresses[part.dsn] = database_of(part.dsn)
+    logging.disable(logging.WARNING)  # late outcomes and unseen databases are what histories are made of
+    player = Player(_addresses[part.dsn], part.bug)
+    began = time.monotonic()
+    stories = uvloop.run(player.play(part.seeds, first=bool(part.bug)))
+    counts = sum((story.counts for story in stories), Counter[str]())
+    return {
+        "histories": len(stories),
+        "seeds": [part.seeds.start, part.seeds.stop - 1],
+        "violations": sum(bool(story.violations) for story in stories),
+        "seconds": round(time.monotonic() - began, 1),
+        "counts": dict(sorted(counts.items())),
+        "broken": [{"seed": story.seed, "violations": story.violations} for story in stories if story.violations],
+    }
+
+
+def run(*, histories: int, seed: int, jobs: int = 1, bug: str = "", out: Path | None = None) -> dict[str, Any]:
+    """Play the histories on so many processes and return the report.
+
+    With `out` each chunk's report is kept in that folder as it ends, and chunks that are there are not played again.
+    """
+    began = time.monotonic()
+    end = seed + histories
+    size = histories if jobs == 1 and out is None else CHUNK
+    chunks = [range(start, min(start + size, end)) for start in range(seed, end, size)]
+    reports = []
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        there = [chunk for chunk in chunks if (out / _name(chunk)).exists()]
+        reports = [msgspec.json.decode((out / _name(chunk)).read_bytes()) for chunk in there]
+        chunks = [chunk for chunk in chunks if chunk not in there]
+    with server() as dsn, contextlib.ExitStack() as stack:
+        parts = [Part(dsn, chunk, bug) for chunk in chunks]
+        if jobs == 1:
+            results: Iterable[dict[str, Any]] = map(_work, parts)
+        else:
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(jobs))
+            results = pool.imap_unordered(_work, parts)
+        for report in results:
+            reports.append(report)
+            if out is not None:
+                (out / _name(range(report["seeds"][0], report["seeds"][1] + 1))).write_bytes(
+                    msgspec.json.encode({"commit": _commit(), **report})
+                )
+            if bug and report["violations"]:
+                break
+    return {"bug": bug, **merge(reports), "seconds": round(time.monotonic() - began, 1)}
+
+
+def _name(seeds: range) -> str:
+    return f"seeds-{seeds.start:07}-{seeds.stop - 1:07}.json"
+
+
+def _commit() -> str:
+    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return told.stdout.strip()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--histories", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="processes, each with a database of its own")
     parser.add_argument(
         "--bug", default="", choices=["", *NAMES], help="switch a known bug on and stop where it is found"
     )
+    parser.add_argument(
+        "--out", type=Path, help="a folder for the reports of chunks; what is there is not played again"
+    )
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    began = time.monotonic()
-    share = -(-asked.histories // asked.processes)
-    end = asked.seed + asked.histories
-    ranges = [range(start, min(start + share, end)) for start in range(asked.seed, end, share)]
-    with server() as dsn:
-        parts = [(dsn, number, seeds, asked.bug, bool(asked.bug)) for number, seeds in enumerate(ranges)]
-        if len(parts) == 1:
-            results = [_work(parts[0])]
-        else:
-            with multiprocessing.get_context("spawn").Pool(len(parts)) as pool:
-                results = pool.map(_work, parts)
-    counts: Counter[str] = sum((counts for counts, _, _ in results), Counter())
-    broken = sorted(one for _, some, _ in results for one in some)
-    played = sum(number for _, _, number in results)
-    report = {
-        "histories": played,
-        "seeds": [asked.seed, end - 1],
-        "bug": asked.bug,
-        "violations": len(broken),
-        "seconds": round(time.monotonic() - began, 1),
-        "counts": dict(sorted(counts.items())),
-        "broken": [{"seed": seed, "violations": said} for seed, said in broken[:20]],
-    }
+    report = run(histories=asked.histories, seed=asked.seed, jobs=asked.jobs, bug=asked.bug, out=asked.out)
     if asked.json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
-        print(f"{played} histories from seed {asked.seed}: {len(broken)} with violations, {report['seconds']} s")
-        for seed, said in broken[:20]:
-            print(f"  seed {seed}: " + "\n    ".join(said))
-    found_as_wanted = bool(broken) == bool(asked.bug)
-    return 0 if found_as_wanted else 1
+        print(f"{report['histories']} histories from seed {asked.seed}: {report['violations']} with violations,")
+        print(f"  {report['seconds']} s")
+        for one in report["broken"][:20]:
+            print(f"  seed {one['seed']}: " + "\n    ".join(one["violations"]))
+    return 0 if bool(report["violations"]) == bool(asked.bug) else 1
 
 
 if __name__ == "__main__":

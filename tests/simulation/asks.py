@@ -3,6 +3,7 @@
 from typing import Any
 
 from bridge.domain.command import (
+    AddContact,
     AddNote,
     ChangeTags,
     Command,
@@ -10,9 +11,13 @@ from bridge.domain.command import (
     CreateBooking,
     CreateCustomer,
     CreatedBy,
+    CreateLead,
+    CreateLocation,
+    DismissBooking,
     FieldChange,
     PartyKind,
     SetCustomFields,
+    SetPreferences,
     UpdateBooking,
     kind_of,
 )
@@ -20,7 +25,10 @@ from bridge.domain.ids import EffectKey, TenantId
 from bridge.domain.inquiry import PostalAddress
 from bridge.domain.plan import Effect, effect_key
 
-KINDS = ("booking", "booking", "append", "note", "field", "field", "tag", "customer", "broken")
+KINDS = (
+    *("booking", "booking", "append", "note", "field", "field", "tag", "customer", "broken"),
+    *("contact", "location", "new_location", "dismiss", "lead", "preference"),
+)
 OURS, THEIRS = 1002, 1003  # custom fields that our effects write, and that only people in ServiceTitan write
 PLACE = PostalAddress(street="2 Oak Ave", city="Austin", state="TX", zip="78702")
 
@@ -65,6 +73,23 @@ def effects_of(
             return (effect(SetCustomFields(party=PartyKind.CUSTOMER, target=customer, changes=(change,))),)
         case "tag":
             return (effect(ChangeTags(party=PartyKind.CUSTOMER, target=customer, added=(ask["tag"],))),)
+        case "contact":
+            wish = ContactMethod(type="Email", value=f"{key}{nonce}@example.com")
+            return (effect(AddContact(party=PartyKind.CUSTOMER, target=customer, contact=wish)),)
+        case "location":
+            return (effect(CreateLocation(customer=customer, name=f"Place {key}", address=PLACE)),)
+        case "new_location":
+            made = effect(CreateCustomer(name=f"New {key}", address=PLACE))
+            second = CreateLocation(customer=CreatedBy(made.key, "customer"), name=f"Place {key}", address=PLACE)
+            return (made, effect(second, "second", waits_for=(EffectKey(made.key),)))
+        case "dismiss":
+            first = effect(booking, priority=1)
+            return (first, effect(DismissBooking(booking=CreatedBy(first.key), memo="changed their mind")))
+        case "lead":
+            lead = CreateLead(campaign_id=601, summary=f"lead {key}", customer_id=customer, call_reason_id=901)
+            return (effect(lead),)
+        case "preference":
+            return (effect(SetPreferences(customer=customer, do_not_mail=True)),)
         case "customer":
             made = effect(CreateCustomer(name=f"New {key}", address=PLACE))
             note = AddNote(on="customer", target=CreatedBy(made.key, "customer"), text=f"note {key}")

@@ -8,7 +8,10 @@ from unittest.mock import patch
 
 from bridge.db.database import Tx
 from bridge.domain.outcome import Deferred, InDoubt
+from bridge.intake import queue
+from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.sending import dispatcher, landing, retry, store
+from bridge.sending.backlog import Backlog, Message
 from bridge.sending.horizon import Horizon
 from tests.simulation.scene import Lease, Worker
 
@@ -22,6 +25,9 @@ NAMES = {
     "no_settle_time": "finding nothing counts at once",
     "pause_unseen": "the owner's memory of a pause is believed",
     "partial_patch": "custom fields are written without those of others",
+    "no_order": "what stands behind another of its lane is sent beside it",
+    "no_join": "the same ask of the same party makes a second booking",
+    "replay_is_new": "a replay names its effects anew",
 }
 
 
@@ -87,8 +93,28 @@ class Bugs:
                     return merged._replace(values=merged.written)
 
                 return [(parties, "merge_fields", ours_only)]
+            case "no_order":
+                real_add = Backlog.add
+
+                def beside(self: Backlog, message: Message, *, now: Any) -> None:
+                    real_add(self, message._replace(lane=f"{message.lane} {message.id}"), now=now)
+
+                return [(Backlog, "add", beside)]
+            case "no_join":
+                return [(ConfiguredDeciders, "_open_booking", _none_is_open)]
+            case "replay_is_new":
+                real_replay = queue.replay
+
+                async def anew(tx: Tx, tenant_id: Any, delivery_id: Any, *, by: str, nonce: str = "") -> None:
+                    await real_replay(tx, tenant_id, delivery_id, by=by, nonce=nonce or "anew")
+
+                return [(queue, "replay", anew)]
             case _:
                 return []
+
+
+async def _none_is_open(*_: Any, **__: Any) -> None:
+    return None
 
 
 async def _no_fence(tx: Tx, epochs: dict[int, int]) -> None:

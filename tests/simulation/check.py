@@ -1,21 +1,28 @@
 """The promises, counted in the simulator's own ledger."""
 
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from bridge.domain.command import (
+    AddContact,
     AddNote,
     ChangeTags,
     CreateBooking,
     CreateCustomer,
     CreatedBy,
+    CreateLead,
+    CreateLocation,
+    DismissBooking,
     SetCustomFields,
+    SetPreferences,
     UpdateBooking,
 )
 from bridge.domain.plan import Effect
 from bridge.sending.outbox import references
 from bridge.sending.retry import POLICIES
 from bridge.sending.wire import MARK
+from tests.simulation import whole
 from tests.simulation.asks import OURS, THEIRS, effects_of
 
 if TYPE_CHECKING:
@@ -27,7 +34,7 @@ DONE, DEAD, CANCELLED, HELD = "done", "dead", "cancelled", "held"
 async def check(history: "History") -> None:
     """Add a sentence to the story for each promise that was not kept."""
     scene, story = history.scene, history.story
-    wanted = _wanted(history)
+    wanted = await whole.wanted(history) if scene.is_whole else _wanted(history)
     states, order = await _states(history)
     for key in wanted.keys() - states.keys():
         story.violations.append(f"{_named(wanted[key][1])} was acknowledged and never reached the outbox")
@@ -51,6 +58,8 @@ async def check(history: "History") -> None:
         needed = references(effect.command)
         if state in {DEAD, HELD} and history.touched.isdisjoint({key, *needed}) and not _may_fail(effect):
             story.violations.append(f"{name} was given up")
+    if scene.is_whole:
+        await whole.promises(history)
     _no_strangers(history, wanted)
     _in_order(history, wanted, seen, order)
     _fields_kept(history, wanted, states, order)
@@ -116,21 +125,37 @@ def _times(history: "History", tenant: int, effect: Effect) -> list[int]:
     scene = history.scene
     ledger, account = scene.simulator.ledger, scene.simulator.accounts[tenant]
     mark = f"[{effect.key[:MARK]}]"
+    made = [e for e in ledger.select(tenant=tenant) if e.by == "api"]  # what the far side doubled by itself is its own
+
+    def of(kind: str, ids: Collection[Any]) -> list[int]:
+        return [e.sequence for e in made if e.kind == kind and e.id in ids]
+
     match effect.command:
         case CreateBooking():
-            return [e.sequence for e in ledger.select(tenant=tenant, kind="booking.created", external_id=effect.key)]
+            return [e.sequence for e in made if e.kind == "booking.created" and e.external_id == effect.key]
         case AddNote():
-            notes = {row["id"] for row in account.customer_notes.rows.values() if mark in row["text"]}
-            return [e.sequence for e in ledger.select(tenant=tenant, kind="customer_note.created") if e.id in notes]
+            rows = account.customer_notes.rows.values()
+            return of("customer_note.created", {row["id"] for row in rows if mark in row["text"]})
         case UpdateBooking(booking=CreatedBy(effect_key=first), append_summary=text):
             bookings = [row for row in account.bookings.rows.values() if row["externalId"] == first]
-            return [0 for row in bookings for _ in range((row["summary"] or "").count(text))]
+            return [0 for row in bookings[:1] for _ in range((row["summary"] or "").count(text))]
+        case DismissBooking(booking=CreatedBy(effect_key=first)):
+            bookings = [row for row in account.bookings.rows.values() if row["externalId"] == first]
+            return [0 for row in bookings if row["status"] == "Dismissed"]
         case CreateCustomer():
-            return [
-                e.sequence
-                for e in ledger.select(tenant=tenant, kind="customer.created")
-                if effect.key in str(account.customers.get(e.id))
-            ]
+            rows = account.customers.rows.values()
+            return of("customer.created", {row["id"] for row in rows if effect.key in str(row)})
+        case CreateLocation():
+            rows = account.locations.rows.values()
+            return of("location.created", {row["id"] for row in rows if effect.key in str(row)})
+        case CreateLead():
+            return of("lead.created", {row["id"] for row in account.leads.rows.values() if mark in row["summary"]})
+        case AddContact(contact=wish):
+            rows = account.customer_contacts.rows.values()
+            return of("customer_contact.created", {row["id"] for row in rows if row["value"] == wish.value})
+        case SetPreferences(customer=customer):
+            row = account.customers.get(customer)
+            return [0] if row is not None and row["doNotMail"] else []
         case ChangeTags(target=target, added=added):
             row = account.customers.get(target)
             return [0] if row is not None and set(added) <= set(row["tagTypeIds"]) else []
@@ -142,7 +167,7 @@ def _no_strangers(history: "History", wanted: dict[str, tuple[int, Effect]]) -> 
     keys = set(wanted)
     marks = {key[:MARK] for key in keys}
     for entry in history.scene.simulator.ledger.entries:
-        if entry.by == "api" and entry.kind == "booking.created" and entry.external_id not in keys:
+        if entry.by != "operator" and entry.kind == "booking.created" and entry.external_id not in keys:
             history.story.violations.append(f"booking {entry.external_id} exists and nobody wanted it")
     for tenant in history.scene.tenants:
         for row in history.scene.simulator.accounts[tenant].customer_notes.rows.values():
@@ -213,7 +238,7 @@ def _may_fail(effect: Effect) -> bool:
 
 def _is_countable(effect: Effect) -> bool:
     """Tell whether the far side keeps a trace of this very effect; tags and fields are shared by several."""
-    return not isinstance(effect.command, SetCustomFields | ChangeTags)
+    return not isinstance(effect.command, SetCustomFields | ChangeTags | SetPreferences)
 
 
 def _named(effect: Effect) -> str:

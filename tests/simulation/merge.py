@@ -9,13 +9,14 @@ import msgspec
 
 
 def merge(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the sum of the reports; their seeds must follow each other."""
+    """Return the sum of the reports."""
     counts: Counter[str] = Counter()
     for report in reports:
         counts.update(report["counts"])
     return {
+        "commits": sorted({report["commit"] for report in reports if "commit" in report}),
         "histories": sum(report["histories"] for report in reports),
-        "seeds": [min(report["seeds"][0] for report in reports), max(report["seeds"][1] for report in reports)],
+        "seeds": [min(r["seeds"][0] for r in reports), max(r["seeds"][1] for r in reports)] if reports else [],
         "violations": sum(report["violations"] for report in reports),
         "seconds": round(sum(report["seconds"] for report in reports), 1),
         "counts": dict(sorted(counts.items())),

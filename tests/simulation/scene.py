@@ -32,6 +32,7 @@ from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
 from bridge.simulator.door import Door
 from bridge.simulator.state import Simulator
+from tests.simulation import whole
 from tests.simulation.asks import effects_of
 from tests.simulation.stage import DoorHttp, Stage
 
@@ -221,6 +222,19 @@ class Worker:
         GATE.set(gate)
         await self.dispatcher.send(flight)
 
+    async def look(self) -> int:
+        """Let the worker begin to look up what is in doubt and due: it stops at the gates as a flight does."""
+        gate = Gate()
+        task = asyncio.create_task(self._look(gate))
+        self.flights.append((task, gate))
+        await _settled(task, gate)
+        self._forget()
+        return int(not task.done())
+
+    async def _look(self, gate: Gate) -> None:
+        GATE.set(gate)
+        await self.dispatcher.reconcile_due()
+
     async def move(self, number: int) -> None:
         """Let one flight pass one gate."""
         if self.flights:
@@ -266,14 +280,16 @@ class Scene:
         self.tenants: list[TenantId] = []
         self.shards: set[int] = set()
         self.customers: dict[TenantId, list[int]] = {}
-        self.deciders = ScriptDeciders(self)
+        self.is_whole = False
+        self.deciders: pipeline.Deciders = ScriptDeciders(self)
         self.epoch_floor: dict[int, int] = {}
         self._clients: dict[TenantId, ServiceTitan] = {}
         self._numbers: Iterator[int] = iter(range(2_000_000, 10**9))
 
-    async def begin(self, *, tenants: int, seed: int) -> None:
+    async def begin(self, *, tenants: int, seed: int, is_whole: bool = False) -> None:
         """Set the stage: new tenants with two customers each, every shard free for the taking by name."""
         self.time = START
+        self.is_whole = is_whole
         self.simulator.seed = seed
         self.simulator.clear()
         GATE.set(None)
@@ -308,13 +324,28 @@ class Scene:
                 booking_provider=501,
             )
             ids = []
-            for name in ("Ada Example", "Ben Example"):
+            for number, name in enumerate(("Ada Example", "Ben Example")):
                 place = {"street": "1 Main St", "city": "Austin", "state": "TX", "zip": "78701", "country": "USA"}
-                body = {"name": name, "address": place, "locations": [{"name": name, "address": place}]}
+                body: dict[str, Any] = {"name": name, "address": place, "locations": [{"name": name, "address": place}]}
+                if is_whole:
+                    body["contacts"] = [
+                        {"type": "MobilePhone", "value": whole.phone_of(number)},
+                        {"type": "Email", "value": whole.email_of(number)},
+                    ]
                 made = await self.client(tenant).customers.create(body=body)
                 ids.append(made.body.id)  # type: ignore[union-attr]
             self.customers[tenant] = ids
-        self.deciders = ScriptDeciders(self)
+            if is_whole:
+                await whole.sync(self, tenant)
+        self.configure(1)
+
+    def configure(self, version: int) -> None:
+        """Decide with a version of the config from here on."""
+        if self.is_whole:
+            self.deciders = whole.deciders_of(self.tenants, version=version)
+        else:
+            self.deciders = ScriptDeciders(self)
+            self.deciders.config_version = str(version)
 
     def client(self, tenant_id: TenantId) -> ServiceTitan:
         if tenant_id not in self._clients:
@@ -331,13 +362,17 @@ class Scene:
 
     async def receive(self, tenant: TenantId, source: str, delivery: dict[str, Any]) -> None:
         door = self.deciders.doors[SourceId(f"{source}-{tenant}")]
-        request = HookRequest(
-            method="POST",
-            url=f"http://bridge/hooks/{source}",
-            headers=(("content-type", "application/json"),),
-            body=msgspec.json.encode(delivery),
-        )
-        await pipeline.receive(self.store, door, request, trace_id="", now=self.time)
+        if self.is_whole:
+            request = whole.request_of(source, delivery, now=self.time)
+        else:
+            request = HookRequest(
+                method="POST",
+                url=f"http://bridge/hooks/{source}",
+                headers=(("content-type", "application/json"),),
+                body=msgspec.json.encode(delivery),
+            )
+        told = await pipeline.receive(self.store, door, request, trace_id="", now=self.time)
+        assert isinstance(told, tuple), told
 
     async def process(self, worker: Worker, *, share: int) -> int:
         """Let a worker process what waits of the tenants it owns; stale workers try too, and are fenced."""

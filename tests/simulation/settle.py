@@ -13,8 +13,8 @@ async def settle(history: "History") -> None:
     """Let everything come to its end."""
     scene = history.scene
     await history.do_late_commit(_step())
-    for tenant in list(history.paused):
-        await history._resume(tenant)
+    for tenant, scope, name in sorted(history.paused):
+        await history._resume(tenant, scope, name)
     # Workers with something in the air land it late, as a slow process does; others are gone.
     scene.simulator.clear_faults()
     old, history.workers = history.workers, []

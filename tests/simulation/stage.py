@@ -22,6 +22,8 @@ SETTINGS = (
     " set_config('plan_cache_mode', 'force_generic_plan', false)"
 )
 
+PATIENCE = 20.0  # seconds, the client's
+
 
 class Stepped(psycopg.AsyncConnection[Any]):
     """A connection whose waits are the C ones and block the process: nobody else has anything to do meanwhile."""
@@ -109,5 +111,7 @@ class DoorHttp(httpx.AsyncClient):
                 raise httpx.ReadError("the simulator dropped the connection")
             case "refuse":
                 raise httpx.ConnectError("the simulator refused the connection")
+            case "answer" | "slow" if reply.wait > PATIENCE:
+                raise httpx.ReadTimeout("the answer took too long")
             case _:
                 return httpx.Response(reply.status, headers=reply.headers, content=reply.body)
