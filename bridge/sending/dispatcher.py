@@ -288,7 +288,7 @@ class Dispatcher:
                 *(self._find(message, loaded.get(message.id), refs, evidence) for message in messages)
             )
             for (tenant, doubt), finding in zip(due, findings, strict=True):
-                await self._settle(tenant, doubt.message, finding, looks=doubt.looks)
+                await self._settle(tenant, doubt.message, finding, looks=doubt.looks, asked_at=now)
         finally:
             self._looking.difference_update(message.id for message in messages)
         return len(due)
@@ -502,14 +502,16 @@ class Dispatcher:
             log.exception("look.broken", extra={"effect_id": message.id, "tenant_id": message.tenant_id})
             return LookFailed(outcome=Deferred(reason=Reason.WORKER_CRASHED, detail=str(error)[:300]))
 
-    async def _settle(self, tenant: Tenant, message: Message, finding: Finding, *, looks: int) -> None:
+    async def _settle(
+        self, tenant: Tenant, message: Message, finding: Finding, *, looks: int, asked_at: datetime
+    ) -> None:
         now = self._clock()
         epoch = self._epochs.get(tenant.shard)
         if epoch is None or self.tenants.get(tenant.id) is not tenant:
             return
         if isinstance(finding, LookFailed):
             tenant.take_note_of_look(finding.outcome, now=now)
-        record = record_of_look(message, finding, looks=looks, epoch=epoch, now=now)
+        record = record_of_look(message, finding, looks=looks, epoch=epoch, asked_at=asked_at, now=now)
         if not isinstance(record, Record):
             if message.id in tenant.backlog.doubts:
                 tenant.backlog.doubt(message, due_at=record.due_at, looks=looks + 1, now=now)

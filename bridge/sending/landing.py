@@ -65,7 +65,7 @@ def record_of(landed: Landed, *, now: datetime) -> Record:
         spent=message.spent,
         seed=message.id,
         first_due=message.created_at,
-        sent_at=landed.flight.sent_at,
+        sent_at=landed.at,
         now=now,
     )
     record = _evidence(landed)
@@ -150,12 +150,15 @@ def _evidence(landed: Landed) -> Record:
 
 def moved(message: Message, record: Record) -> Message:
     """Return the message as it stands after its record was written."""
+    sent_at = record.sent_at
+    if sent_at is not None and record.milliseconds is not None:
+        sent_at += timedelta(milliseconds=record.milliseconds)  # its last byte may have left as late as that
     return message._replace(
         state=record.state,
         sends=message.sends + 1,
         spent=record.spent,
         due_at=record.due_at or message.due_at,
-        sent_at=record.sent_at,
+        sent_at=sent_at,
         reason=record.reason,
     )
 
@@ -185,8 +188,13 @@ class LookFailed(msgspec.Struct, frozen=True, kw_only=True, tag="look_failed"):
 Finding = Found | Absent | Unknowable | LookFailed
 
 
-def record_of_look(message: Message, finding: Finding, *, looks: int, epoch: int, now: datetime) -> Record | LookFirst:
-    """Return what a look at an effect in doubt leads to: a record, or the next look."""
+def record_of_look(
+    message: Message, finding: Finding, *, looks: int, epoch: int, asked_at: datetime, now: datetime
+) -> Record | LookFirst:
+    """Return what a look at an effect in doubt leads to: a record, or the next look.
+
+    Absence is as old as the question: what was asked before the time was over proves nothing, however late the answer came.
+    """
     sent_at = message.sent_at or message.due_at
     plan = look_first(sent_at=sent_at, looks=looks, now=now)
     record = Record(message.tenant_id, message.id, message.sends, "", 0, epoch, sent_at, None, None, "", "", None, None)
@@ -194,7 +202,7 @@ def record_of_look(message: Message, finding: Finding, *, looks: int, epoch: int
         case Found(ids=ids):
             created = _encode(ids).decode() if ids else None
             return record._replace(outcome="found", settles=DONE, reason=Reason.FOUND_DONE.value, created=created)
-        case Absent() if now < plan.settles_at:
+        case Absent() if asked_at < plan.settles_at:
             return plan
         case Absent():
             policy = message.policy
@@ -204,7 +212,7 @@ def record_of_look(message: Message, finding: Finding, *, looks: int, epoch: int
                 return record._replace(outcome="absent", settles=DEAD, reason=reason)
             return record._replace(outcome="absent", state=READY, spent=spent, due_at=now, reason=reason)
         case Unknowable(detail=detail):
-            if now < plan.settles_at:
+            if asked_at < plan.settles_at:
                 return plan  # a late answer may still tell
             reason = Reason.UNPROVABLE.value
             return record._replace(

@@ -139,8 +139,8 @@ WITH moved AS (
 
 _MOVE = f"""
 WITH moved AS (
-  UPDATE outbox AS o SET state = w.state, sends = o.sends + 1, spent = w.spent, due_at = w.due_at, sent_at = w.sent_at,
-    reason = w.reason
+  UPDATE outbox AS o SET state = w.state, sends = o.sends + 1, spent = w.spent, due_at = w.due_at,
+    sent_at = w.sent_at + coalesce(w.milliseconds, 0) * interval '1 millisecond', reason = w.reason
   FROM {_ARRAYS}, %s::smallint[], %s::smallint[], %s::timestamptz[]) AS w ({_NAMES}, state, spent, due_at)
   WHERE o.tenant_id = w.tenant AND o.id = w.id AND o.sends = w.sends
   RETURNING w.*
@@ -155,14 +155,16 @@ SELECT tenant, id, %s, sends + 1, outcome, 0, true, epoch, sent_at, milliseconds
   problem::json FROM {_ARRAYS}) AS w ({_NAMES})
 """
 
-# What an owner that is gone had begun and not recorded. A message whose `sends` moved on since was recorded.
+# What an owner that is gone had begun and not recorded. A message whose `sends` moved on since was recorded. Its last byte
+# may have left a minute after the intent: as long as a flight may wait and two requests may take.
 _RECOVER = """
 WITH flown AS MATERIALIZED (
   SELECT i.tenant_id AS tenant, u.id, u.sends, i.sent_at, i.epoch
   FROM intents AS i CROSS JOIN LATERAL unnest(i.effect_ids, i.sends) AS u (id, sends)
   WHERE i.tenant_id = ANY(%(tenants)s)
 ), moved AS (
-  UPDATE outbox AS o SET state = 1, sends = o.sends + 1, sent_at = f.sent_at, due_at = %(now)s, reason = %(reason)s
+  UPDATE outbox AS o SET state = 1, sends = o.sends + 1, sent_at = least(%(now)s, f.sent_at + interval '1 minute'),
+    due_at = %(now)s, reason = %(reason)s
   FROM flown AS f WHERE o.tenant_id = f.tenant AND o.id = f.id AND o.sends = f.sends AND o.state = 0
   RETURNING f.*
 )

@@ -1,9 +1,15 @@
 """One effect, once, whatever the far side does."""
 
+from typing import Any
+
 import pytest
 from world import TENANT, World, booking, effect
 
 from bridge.domain.command import AddNote, CreatedBy
+from bridge.domain.outcome import Outcome
+from bridge.sending.execute import Performer
+from bridge.sending.landing import Finding
+from bridge.sending.retry import FAR_SIDE_TIMEOUT, READ_LAG
 
 
 async def test_a_booking_is_made_once_and_leaves_the_outbox(world: World) -> None:
@@ -63,3 +69,53 @@ async def test_ids_flow_into_what_depends_on_them(world: World) -> None:
     assert world.simulator.count("customer.created") == 1
     assert world.simulator.count("customer_note.created") + world.simulator.count("note.created") == 1
     assert await world.history(customer.key) == ["in_doubt", "found"]
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+async def test_absence_counts_from_when_the_last_byte_may_have_left(world: World, crashes: bool) -> None:
+    """The bytes leave 19 s after the intent, come to be 99 s later, and reads trail by 180 s: 280 s after the intent is too soon."""
+    real = Performer().execute
+
+    async def late(*arguments: Any, **parts: Any) -> Outcome:
+        world.advance(19)
+        return await real(*arguments, **parts)
+
+    world.fault("late_apply", method="POST", path="/bookings", seconds=99.0)
+    world.fault("stale_reads", path="/bookings", seconds=180.0, times=None)
+    wanted = booking()
+    await world.put(wanted)
+    worker = await world.worker(execute=late).own(TENANT)
+    await worker.dispatcher.claim()
+    world.advance(1)
+    await worker.dispatcher.commit_intents()
+    await worker.send_all()
+    if crashes:
+        worker = await world.worker().own(TENANT)
+    else:
+        await worker.dispatcher.record_outcomes()
+    await worker.drain()
+    assert world.simulator.count("booking.created", external_id=wanted.key) == 1
+    assert await world.history(wanted.key) == ["crashed" if crashes else "in_doubt", "found"]
+
+
+async def test_absence_is_as_old_as_the_question(world: World) -> None:
+    """What was asked before the time was over and answered after it proves nothing."""
+    real = Performer().look_up
+
+    async def slowly(*arguments: Any, **parts: Any) -> Finding:
+        finding = await real(*arguments, **parts)
+        world.advance(15)
+        return finding
+
+    world.fault("drop_before", method="POST", path="/bookings")
+    wanted = booking()
+    await world.put(wanted)
+    worker = await world.worker(look_up=slowly).own(TENANT)
+    await worker.dispatcher.claim()
+    world.advance(1)
+    await worker.turn()
+    world.advance((FAR_SIDE_TIMEOUT + READ_LAG).total_seconds() - 5)
+    assert await worker.dispatcher.reconcile_due() == 1
+    assert await world.history(wanted.key) == ["in_doubt"]
+    await worker.drain()
+    assert await world.history(wanted.key) == ["in_doubt", "absent", "succeeded"]
