@@ -73,6 +73,11 @@ class EmbeddedPostgres:
         """The address of its database `postgres`."""
         return f"postgresql://postgres@/postgres?host={self._socket}"
 
+    @property
+    def runs_here(self) -> bool:
+        """Tell whether this process runs the server, and did not join another's."""
+        return self._lock is not None
+
     def start(self) -> str:
         """Start the server, or join the one that another process of ours runs, and return its address.
 

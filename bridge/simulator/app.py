@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import Litestar, asgi
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import Receive, Scope, Send
@@ -159,7 +160,12 @@ def create_app(state: Simulator, *, send_webhooks: bool = True) -> Litestar:
     app = _Lean(
         route_handlers=[_door(door), *ROUTES],
         lifespan=[lifespan],
-        openapi_config=OpenAPIConfig(title="Simulator control", version="1", path="/_simulator/docs"),
+        openapi_config=OpenAPIConfig(
+            title="Simulator control",
+            version="1",
+            path="/_simulator/docs",
+            render_plugins=[JsonRenderPlugin()],  # the others load their page's script from elsewhere
+        ),
         logging_config=None,
     )
     app.state.simulator = state

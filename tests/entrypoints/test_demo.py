@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.entrypoints.cli.demo import own_server
+
 
 @pytest.mark.timeout(120)
 def test_every_sample_has_exactly_its_expected_effect(tmp_path: Path) -> None:
@@ -23,9 +25,25 @@ def test_every_sample_has_exactly_its_expected_effect(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     state = json.loads(done.stdout)
     assert state["as_expected"]
-    assert state["deliveries"] == 4
-    assert state["effects"]["booking.created"] == 3
-    assert [one["got"] for one in state["samples"]] == ["booking", "duplicate", "booking", "booking", "joins"]
+    assert state["deliveries"] == 5
+    assert state["effects"]["booking.created"] == 4
+    got = [one["got"] for one in state["samples"]]
+    assert got == ["booking", "booking", "duplicate", "booking", "booking", "joins"]
+
+
+def test_a_second_demo_in_the_same_folder_has_a_server_of_its_own(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    number, first, server = own_server(tmp_path)
+    try:
+        program = (
+            "import sys; from pathlib import Path; from bridge.entrypoints.cli.demo import own_server;"
+            "number, folder, server = own_server(Path(sys.argv[1])); print(number, folder.name); server.stop()"
+        )
+        command = [sys.executable, "-c", program, str(tmp_path)]
+        other = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    finally:
+        server.stop()
+    assert (number, first.name, other.stdout.split()) == (0, "demo", ["1", "demo-2"])
 
 
 def test_help_imports_nothing_heavy() -> None:

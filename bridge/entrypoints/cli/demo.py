@@ -17,22 +17,26 @@ from bridge.entrypoints.cli.processes import Child, Signals, environment, free_p
 if TYPE_CHECKING:
     import psycopg
 
-    from bridge.entrypoints.cli.demo_samples import Sample
+    from bridge.db.embedded import EmbeddedPostgres
+    from bridge.entrypoints.cli.demo_samples import Known, Sample
     from bridge.settings import Settings
 
 _START_SECONDS = 30.0
 _EFFECT_SECONDS = 20.0
+_MIRROR_SECONDS = 10.0
 _TENANT = 1000001
+_CUSTOMERS = 200  # of the stand-in ServiceTitan: enough to meet one, loaded within a second
+_DEMOS = 9  # at once in one folder
 
 
 class Demo:
     """The running pieces, and what was seen of them."""
 
-    def __init__(self, *, quiet: bool, signals: Signals) -> None:
+    def __init__(self, *, number: int, quiet: bool, signals: Signals) -> None:
         from bridge.bootstrap import load_settings
 
-        self.port = free_port(8080)
-        self.simulator_port = free_port(8377)
+        self.port = free_port(8080 + number)
+        self.simulator_port = free_port(8377 + number)
         self.environ = environment(
             BRIDGE_PORT=str(self.port), BRIDGE_SIMULATOR_URL=f"http://127.0.0.1:{self.simulator_port}"
         )
@@ -52,7 +56,12 @@ class Demo:
 
         migrations.upgrade(dsn)
         self.environ["DATABASE_URL"] = dsn
-        roles = (["simulator", "--port", str(self.simulator_port)], ["serve"], ["work"], ["sync"])
+        roles = (
+            ["simulator", "--port", str(self.simulator_port), "--customers", str(_CUSTOMERS)],
+            ["serve"],
+            ["work"],
+            ["sync"],
+        )
         for arguments in roles:
             child = Child(arguments, environ=self.environ, log=logs / f"{arguments[0]}.log")
             child.start()
@@ -80,6 +89,8 @@ class Demo:
                 return answer.status, json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"{}")
+        except OSError as error:
+            raise Stop(Exit.UNREACHABLE, f"{url} does not answer: {error}") from None
 
     def ledger(self) -> list[dict[str, Any]]:
         """Return every effect the simulator ever applied to the demo's tenant: the truth, not our tables."""
@@ -102,17 +113,16 @@ def demo(once: bool, as_json: bool) -> None:
 
     import psycopg
 
-    from bridge.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+    from bridge.db.embedded import EmbeddedPostgresError
     from bridge.entrypoints.cli.demo_samples import samples
 
     signals = Signals()
-    demonstration = Demo(quiet=as_json, signals=signals)
-    folder = Path(os.environ.get("BRIDGE_DATA_DIR") or ".bridge") / "demo"
-    server = EmbeddedPostgres(folder)
     try:
-        dsn = server.start()
+        number, folder, server = own_server(Path(os.environ.get("BRIDGE_DATA_DIR") or ".bridge"))
     except EmbeddedPostgresError as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from None
+    dsn = server.dsn
+    demonstration = Demo(number=number, quiet=as_json, signals=signals)
     try:
         with psycopg.connect(dsn, autocommit=True) as admin:  # each demo starts from nothing; so does its simulator
             admin.execute("DROP DATABASE IF EXISTS bridge_demo WITH (FORCE)")
@@ -121,14 +131,15 @@ def demo(once: bool, as_json: bool) -> None:
         demonstration.start(own, folder)
         secrets = {str(name): source.secrets[0].value for name, source in demonstration.settings.sources.items()}
         run = uuid.uuid4().hex[:8]
-        wanted = samples(secrets, run=run, now=int(time.time()))
         with psycopg.connect(own, autocommit=True) as connection:
+            known = _known_customer(connection)
+            wanted = samples(secrets, known=known, run=run, now=int(time.time()))
             results = [_follow(demonstration, connection, sample) for sample in wanted]
             state = _end_state(demonstration, connection, results)
         if as_json:
             click.echo(json.dumps(state, indent=2))
         else:
-            _tell(demonstration, state, secrets["website"], run, link=_first_admin(own))
+            _tell(demonstration, state, secrets["website"], run, dsn=own, link=_first_admin(own))
         if once:
             if not state["as_expected"]:
                 raise Stop(Exit.PROBLEMS, "a sample did not have exactly its expected effect")
@@ -141,6 +152,39 @@ def demo(once: bool, as_json: bool) -> None:
     finally:
         stop_all(demonstration.children)
         server.stop()
+
+
+def own_server(folder: Path) -> "tuple[int, Path, EmbeddedPostgres]":
+    """Start a server that no other demo uses, for each demo begins by emptying its database; return its number too."""
+    from bridge.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+
+    for number in range(_DEMOS):
+        own = folder / (f"demo-{number + 1}" if number else "demo")
+        server = EmbeddedPostgres(own)
+        server.start()
+        if server.runs_here:
+            return number, own, server
+    raise EmbeddedPostgresError(f"{_DEMOS} demos run in {folder} already: stop one, or set BRIDGE_DATA_DIR")
+
+
+def _known_customer(connection: "psycopg.Connection[Any]") -> "Known | None":
+    """Return a customer of the stand-in ServiceTitan as soon as the mirror has one, or nothing after 10 s."""
+    from bridge.entrypoints.cli.demo_samples import Known
+
+    until = time.monotonic() + _MIRROR_SECONDS
+    while time.monotonic() < until:
+        row = connection.execute(
+            "SELECT c.name, p.value, l.street, l.city, l.state, l.zip FROM mirrored_customers c"
+            " JOIN mirrored_contacts p ON p.tenant_id = c.tenant_id AND p.party = 'customer' AND p.owner_id = c.id"
+            " JOIN mirrored_locations l ON l.tenant_id = c.tenant_id AND l.customer_id = c.id"
+            " WHERE c.tenant_id = %s AND c.active AND c.type = 'Residential' AND p.active AND p.type = 'MobilePhone'"
+            " AND l.active AND l.zip IS NOT NULL ORDER BY c.id, p.id, l.id LIMIT 1",
+            [_TENANT],
+        ).fetchone()
+        if row is not None:
+            return Known(name=row[0], phone=row[1], street=row[2], city=row[3], state=row[4], zip=row[5])
+        time.sleep(0.05)
+    return None
 
 
 def _follow(demonstration: Demo, connection: "psycopg.Connection[Any]", sample: "Sample") -> dict[str, Any]:
@@ -161,7 +205,8 @@ def _follow(demonstration: Demo, connection: "psycopg.Connection[Any]", sample: 
         demonstration.say(f"✓ {sample.title}: verified → already delivery {delivery}, nothing is done twice")
         return {**result, "got": "duplicate"}
     seen = _wait_for_effects(connection, delivery)
-    matched = (seen["match"] or {}).get("type", "?")
+    match = seen["match"] or {}
+    matched = f"matched (customer {match['customer_id']})" if "customer_id" in match else match.get("type", "?")
     kinds = ", ".join(effect["kind"] for effect in seen["effects"]) or "nothing"
     booking = next((effect["booking"] for effect in seen["effects"] if effect.get("booking")), None)
     sent = "sent" if seen["settled"] else "NOT SENT"
@@ -251,7 +296,7 @@ def _first_admin(dsn: str) -> str:
     return asyncio.run(make())
 
 
-def _tell(demonstration: Demo, state: dict[str, Any], secret: str, run: str, *, link: str) -> None:
+def _tell(demonstration: Demo, state: dict[str, Any], secret: str, run: str, *, dsn: str, link: str) -> None:
     from bridge.entrypoints.cli.demo_samples import signed_website
 
     headers, body = signed_website(
@@ -268,6 +313,9 @@ def _tell(demonstration: Demo, state: dict[str, Any], secret: str, run: str, *, 
     demonstration.say(f"Console     {base}{link}   (logs in once)")
     demonstration.say(f"API         {base}/api/v1")
     demonstration.say(f"ServiceTitan (simulated)  http://127.0.0.1:{demonstration.simulator_port}/_simulator/docs")
+    demonstration.say()
+    demonstration.say("The story of the first, in another terminal:")
+    demonstration.say(f"  DATABASE_URL={shlex.quote(dsn)} .venv/bin/bridge deliveries why 1")
     demonstration.say()
     demonstration.say("One more, signed and good for five minutes:")
     demonstration.say(f"  curl -X POST {base}/hooks/website {flags} -d {shlex.quote(body.decode())}")

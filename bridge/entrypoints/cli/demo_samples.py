@@ -21,7 +21,19 @@ class Sample:
     expect: str
 
 
-def samples(secrets: Mapping[str, str], *, run: str, now: int) -> list[Sample]:
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A customer whom the mirror holds."""
+
+    name: str
+    phone: str
+    street: str
+    city: str
+    state: str
+    zip: str
+
+
+def samples(secrets: Mapping[str, str], *, known: Known | None, run: str, now: int) -> list[Sample]:
     """Return the demo's requests; `run` makes their ids new, `now` is seconds since the epoch."""
     website = _website(
         secrets["website"],
@@ -41,6 +53,7 @@ def samples(secrets: Mapping[str, str], *, run: str, now: int) -> list[Sample]:
         },
     )
     return [
+        *([_from_known(secrets["website"], known, run=run, now=now)] if known else []),
         Sample(title="Website form", source="website", headers=website[0], body=website[1], expect="booking"),
         Sample(
             title="the same request again", source="website", headers=website[0], body=website[1], expect="duplicate"
@@ -51,6 +64,23 @@ def samples(secrets: Mapping[str, str], *, run: str, now: int) -> list[Sample]:
             secrets["typeform"], f"tf_{run}_2", "Maria Lopez", "+15125550142", "maria.lopez@example.com", "joins"
         ),
     ]
+
+
+def _from_known(secret: str, known: Known, *, run: str, now: int) -> Sample:
+    headers, body = _website(
+        secret,
+        f"msg_{run}_0",
+        now,
+        {
+            "name": known.name,
+            "phone": known.phone,
+            "address": {"street": known.street, "city": known.city, "state": known.state, "zip": known.zip},
+            "message": "You serviced our furnace last fall. Time for the next visit.",
+        },
+    )
+    return Sample(
+        title="Website form, a known customer", source="website", headers=headers, body=body, expect="booking"
+    )
 
 
 def signed_website(secret: str, ident: str, now: int, payload: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
