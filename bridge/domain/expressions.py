@@ -5,6 +5,7 @@ and numbers only, so that no method of ours can be called; what is missing reads
 delivery for an answer that a person left out.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
@@ -27,6 +28,14 @@ FUEL = 20_000
 """Instructions per evaluation: a mapping needs tens, a rule hundreds; an endless loop stops within a millisecond."""
 MAX_LENGTH = 4_000
 """Characters of one expression."""
+_PRINTED = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_FORMAT = re.compile(r"\.\s*format\s*\(")
+# Fuel counts steps, not what a value unfolds to: a list times a billion, or one that holds itself twice forty times over, is
+# made in a few steps and read out in hours. Walked inside the engine first, it runs out of fuel instead.
+_WALK = (
+    "{% macro walk_(v) %}{% if v is mapping %}{% for k in v %}{{ walk_(v[k]) }}{% endfor %}"
+    "{% elif v is iterable and v is not string %}{% for i in v %}{{ walk_(i) }}{% endfor %}{% endif %}{% endmacro %}"
+)
 
 
 class ExpressionFault(ValueError):
@@ -42,10 +51,14 @@ def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
     """Return what an expression comes to over plain data, None for what is missing; raise ExpressionFault."""
     if len(expression) > MAX_LENGTH:
         raise ExpressionFault(f"longer than {MAX_LENGTH} characters")
+    if _FORMAT.search(expression):
+        raise ExpressionFault("format() is not known here; texts are joined with ~")
     given = {name: plain(value) for name, value in context.items()}
     try:
         if _is_template(expression):
-            return _environment().render_str(expression, **given)
+            return _environment().render_str(_bounded(expression), **given)
+        if "*" in expression:
+            _environment().render_str(f"{_WALK}{{{{ walk_({expression}) }}}}", **given)
         return _environment().eval_expr(expression, **given)
     except TemplateError as error:
         raise _fault(error) from None
@@ -61,7 +74,7 @@ def check(expression: str) -> ExpressionFault | None:
     shift = 0 if _is_template(expression) else 3
     try:
         _environment().undeclared_variables_in_str(source)
-        _environment().render_str(source)
+        _environment().render_str(_bounded(source))
     except TemplateError as error:
         fault = _fault(error, shift=shift)
         return fault if error.kind in ("SyntaxError", "UnknownFilter", "UnknownTest", "UnknownFunction") else None
@@ -114,6 +127,13 @@ def plain(value: Any) -> Any:
 
 def _is_template(expression: str) -> bool:
     return "{{" in expression or "{%" in expression
+
+
+def _bounded(template: str) -> str:
+    """Return a template that walks what it prints first, where it could unfold to more than it took to make."""
+    if "*" not in template and "{%" not in template:
+        return template
+    return _WALK + _PRINTED.sub(lambda found: f"{{{{ walk_({found[1]}) }}}}{found[0]}", template)
 
 
 def _fault(error: TemplateError, *, shift: int = 0) -> ExpressionFault:

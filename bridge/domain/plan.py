@@ -30,7 +30,13 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     reason: str
     detail: str = ""
-    commands: tuple[Command, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    """What happens where the person says yes: named as without the hold, so that no replay makes it a second time."""
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """What is held, without names."""
+        return tuple(effect.command for effect in self.effects)
 
 
 class RuleTrial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -425,6 +425,11 @@ class Reason(StrEnum):
         "The booking that should be moved was dismissed before.",
         "Call the person, or book again; then dismiss this.",
     )
+    DISMISSED = (
+        "dismissed",
+        "A person said no to what it wanted.",
+        "Nothing to do; undo the dismissal in the review queue if it was wrong, then replay.",
+    )
     FIELD_VALUE_INVALID = (
         "field_value_invalid",
         "A custom field does not take this value (a dropdown option that does not exist, or no number).",

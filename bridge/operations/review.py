@@ -6,16 +6,14 @@ from typing import Any
 import msgspec
 
 from bridge.db.database import Database, Tx
-from bridge.domain.command import Command, kind_of
 from bridge.domain.ids import CustomerId, DecisionId, DeliveryId, LocationId, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
-from bridge.domain.match import Ambiguous, Match
-from bridge.domain.plan import Effect, effect_key
+from bridge.domain.match import Match, Matched
+from bridge.domain.reasons import Reason
 from bridge.matching import links
 from bridge.operations import audit
 from bridge.operations.audit import Act, Done
 from bridge.operations.deliveries import enqueue
-from bridge.sending import control, outbox
 
 UNDO_SECONDS = 6.0
 """How long a choice waits before it is carried out: as long as `u` takes it back."""
@@ -32,7 +30,7 @@ class _Open(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     settled_by: str
     settled_at: datetime | None
-    commands: tuple[Command, ...]
+    reason: str
     choice: dict[str, Any] | None
     inquiry: Inquiry | None
     match: Match | None
@@ -47,33 +45,32 @@ async def accept(
     customer_id: int | None = None,
     location_id: int | None = None,
 ) -> Done:
-    """Say who it is, or that the held writes may happen; the choice is remembered for the sender's record.
+    """Say who it is, or that the held writes may happen; the choice is remembered for the sender's record and the person.
 
-    With a customer the delivery is decided again knowing them; without, the held commands go to the outbox.
+    The delivery is decided again knowing it: what was held has the same names then, so nothing happens twice.
     """
     async with database.begin() as tx:
         held = await _lock(tx, tenant_id, hold_id)
         if isinstance(held, Done):
             return held
-        if customer_id is None and isinstance(held.match, Ambiguous):
+        if customer_id is None and held.reason == Reason.MATCH_AMBIGUOUS:
             return Done(text="Several customers could be this person: choose one.", refusal="choice_missing")
+        who, where = customer_id, location_id
+        if who is None and isinstance(held.match, Matched):
+            who, where = held.match.customer_id, held.match.location_id
         choice: dict[str, Any] = (
             {"customer_id": customer_id, "location_id": location_id} if customer_id else {"accepted": True}
         )
-        if customer_id:
-            choice["previous_link"] = await _remember(
-                tx, act, tenant_id, held, customer_id=customer_id, location_id=location_id
-            )
-            await enqueue(tx, act, tenant_id=tenant_id, delivery_id=held.delivery_id, delay=UNDO_SECONDS)
-        else:
-            await _put(tx, act, tenant_id, held)
+        if who:
+            choice["previous_link"] = await _remember(tx, act, tenant_id, held, customer_id=who, location_id=where)
+        await enqueue(tx, act, tenant_id=tenant_id, delivery_id=held.delivery_id, delay=UNDO_SECONDS)
         await _settle(tx, act, tenant_id, held, state="released", choice=choice)
         await audit.write(
             tx, act, "hold.released", f"hold:{hold_id}", tenant_id=tenant_id, delivery_id=held.delivery_id,
             detail={"customer_id": customer_id, "location_id": location_id},
         )  # fmt: skip
     return Done(
-        text=f"It is customer {customer_id}; remembered." if customer_id else "The held writes are sent.",
+        text=f"It is customer {customer_id}; remembered." if customer_id else "Released; remembered.",
         count=1,
         id=hold_id,
     )
@@ -95,7 +92,7 @@ async def none_of_these(database: Database, act: Act, *, tenant_id: TenantId, ho
 
 
 async def dismiss(database: Database, act: Act, *, tenant_id: TenantId, hold_id: int) -> Done:
-    """Say no to the held writes; what was booked stays booked."""
+    """Say no to the held writes, for this record and person for good; what was booked stays booked."""
     async with database.begin() as tx:
         held = await _lock(tx, tenant_id, hold_id)
         if isinstance(held, Done):
@@ -115,8 +112,6 @@ async def undo(database: Database, act: Act, *, tenant_id: TenantId, hold_id: in
             return held
         choice = held.choice or {}
         if held.state == "released":
-            if "accepted" in choice:
-                return Done(text="It is on its way already; see the outbox.", refusal="done")
             taken = await tx.execute(
                 "DELETE FROM delivery_queue WHERE tenant_id = %s AND id = %s AND by = %s",
                 [tenant_id, held.delivery_id, held.settled_by],
@@ -178,7 +173,7 @@ async def not_this_customer(
 async def _lock(tx: Tx, tenant_id: TenantId, hold_id: int, *, is_open: bool = True) -> _Open | Done:
     row = await (
         await tx.execute(
-            "SELECT h.id, h.delivery_id, h.decision_id, h.inquiry_key, h.source_id, h.state, h.settled_by, h.commands::text, h.choice,"
+            "SELECT h.id, h.delivery_id, h.decision_id, h.inquiry_key, h.source_id, h.state, h.settled_by, h.reason, h.choice,"
             " c.inquiry::text, c.match::text, h.settled_at FROM holds h LEFT JOIN decisions c ON c.tenant_id = h.tenant_id AND c.id = h.decision_id"
             " WHERE h.tenant_id = %s AND h.id = %s FOR UPDATE OF h",
             [tenant_id, hold_id],
@@ -191,7 +186,7 @@ async def _lock(tx: Tx, tenant_id: TenantId, hold_id: int, *, is_open: bool = Tr
     return _Open(
         id=row[0], delivery_id=row[1], decision_id=row[2], inquiry_key=row[3], source_id=row[4], state=row[5], settled_by=row[6],
         settled_at=row[11],
-        commands=msgspec.json.decode(row[7], type=tuple[Command, ...]), choice=row[8],
+        reason=row[7], choice=row[8],
         inquiry=msgspec.json.decode(row[9], type=Inquiry) if row[9] else None,
         match=msgspec.json.decode(row[10], type=Match) if row[10] else None,
     )  # fmt: skip
@@ -253,39 +248,3 @@ async def _forget(tx: Tx, tenant_id: TenantId, held: _Open, previous: dict[str, 
             " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             [tenant_id, held.source_id, held.inquiry.record_id, *previous.values(), held.settled_at],
         )
-
-
-async def _put(tx: Tx, act: Act, tenant_id: TenantId, held: _Open) -> None:
-    """Put the held commands into the outbox, in the order they were planned, each named as the plan would have named it."""
-    effects = []
-    for command in held.commands:
-        target = str(
-            next(
-                (
-                    value
-                    for name in ("target", "customer", "booking", "lead", "customer_id")
-                    if (value := getattr(command, name, None))
-                ),
-                "",
-            )
-        )
-        key = effect_key(
-            tenant_id=tenant_id,
-            kind=kind_of(command),
-            target=target,
-            inquiry_key=held.inquiry_key,
-            version=f"hold:{held.id}",
-        )
-        effects.append(
-            Effect(key=key, command=command, lane=f"party:{target or held.inquiry_key}", rule=f"released by {act.by}")
-        )
-    await outbox.put(
-        tx,
-        tenant_id=tenant_id,
-        source_id=held.source_id,
-        delivery_id=held.delivery_id,
-        decision_id=held.decision_id,
-        effects=effects,
-        now=act.now,
-    )
-    await control.tell(tx)

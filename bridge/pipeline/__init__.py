@@ -22,6 +22,7 @@ from bridge.intake.queue import Queued
 from bridge.intake.store import Arrival, DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused, Stored
 from bridge.pipeline.completing import Completed, Unfetched
 from bridge.pipeline.sentences import sentence
+from bridge.planning.rules import RuleBroken
 from bridge.sending import outbox
 from bridge.sending.outbox import Wanted
 
@@ -237,11 +238,22 @@ async def _decide(
 ) -> Story:
     """Match and plan every inquiry of one delivery, in order; `pending` grows by the effects it wants."""
     decided: list[Decided] = []
+    broken = ""
     for ordinal, inquiry in enumerate(read.inquiries):
         match = next(matches)
         if isinstance(inquiry, ServiceTitanChange):
             await deciders.apply(tx, delivery.tenant_id, inquiry, now=now)
-        plan = await deciders.plan(tx, delivery, inquiry, match, nonce=queued.nonce, pending=pending, now=now)
+        try:
+            plan = await deciders.plan(tx, delivery, inquiry, match, nonce=queued.nonce, pending=pending, now=now)
+        except RuleBroken as rule:  # the other inquiries of the delivery go on
+            broken = broken or f"{rule.reason.advice.text} {rule}."
+            failed = rule.plan()
+            decided.append(
+                Decided(
+                    ordinal=ordinal, inquiry=inquiry, match=match, plan=failed, state="failed", reason=failed.reason
+                )
+            )
+            continue
         made = Decided(
             ordinal=ordinal,
             inquiry=inquiry,
@@ -264,7 +276,7 @@ async def _decide(
     states = {made.state for made in decided}
     state = next(name for name in ("failed", "held", "processed", "ignored") if name in states)
     reason = next(made.reason for made in decided if made.state == state)
-    said = sentence(decided[0]) if state == "processed" else ""
+    said = sentence(decided[0]) if state == "processed" else broken
     return _story(delivery, queued, state=state, reason=reason, sentence=said, decided=tuple(decided))
 
 

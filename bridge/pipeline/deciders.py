@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from bridge.db.database import Database, Tx
 from bridge.domain.command import CreateBooking
 from bridge.domain.delivery import Delivery
@@ -19,7 +21,7 @@ from bridge.matching.decide import decide
 from bridge.matching.weights import shipped
 from bridge.mirror import changes, records
 from bridge.pipeline.completing import Completed, Completer
-from bridge.pipeline.earlier import Earlier, booking_of, of_record
+from bridge.pipeline.earlier import Earlier, answers_of, booking_of, of_record
 from bridge.planning.context import OpenBooking, PlanContext
 from bridge.planning.plan import plan
 from bridge.planning.rules import RuleBook
@@ -112,7 +114,10 @@ class ConfiguredDeciders:
             earlier_lead=before.lead,
             nonce=nonce,
         )
-        return plan(inquiry, match, context, now=now)
+        made = plan(inquiry, match, context, now=now)
+        if made.holds and (answers := await answers_of(tx, delivery, inquiry)):
+            made = plan(inquiry, match, msgspec.structs.replace(context, answers=answers), now=now)
+        return made
 
     async def _lists(self, tx: Tx, tenant_id: TenantId, *, now: datetime) -> ReferenceLists:
         """Return the tenant's short lists, read again once a minute."""

@@ -6,10 +6,14 @@ import msgspec
 
 from bridge.db.database import Tx
 from bridge.domain.command import Command, CreateBooking, CreateLead, SubmitLeadForm
+from bridge.domain.delivery import Delivery
 from bridge.domain.ids import EffectKey, SourceId, TenantId
+from bridge.domain.inquiry import Inquiry
 from bridge.domain.party import KnownBooking
 from bridge.domain.plan import Effect, Plan
+from bridge.domain.values import digits_of, phone_e164
 from bridge.mirror import records
+from bridge.planning.answers import REMEMBERED, Answer
 from bridge.planning.context import OpenBooking
 
 _decode_command = msgspec.json.Decoder(Command).decode
@@ -29,6 +33,21 @@ SELECT d.inquiry_key, d.plan FROM delivery_states s
 JOIN decisions d ON d.tenant_id = s.tenant_id AND d.delivery_id = s.delivery_id
 WHERE s.record_ids @> ARRAY[%s] AND s.tenant_id = %s AND s.source_id = %s AND d.plan IS NOT NULL
 ORDER BY d.id DESC LIMIT 50
+"""
+
+# What a person said to holds of this inquiry, and the nos to the same question about the same record, or about somebody of
+# this name with one of these contacts. Only inquiries that would be held look.
+_ANSWERS = """
+SELECT h.reason, h.detail, h.state = 'released', true FROM holds h
+WHERE h.tenant_id = %(tenant)s AND h.delivery_id = %(delivery)s AND h.inquiry_key = %(key)s AND h.state <> 'open'
+UNION
+SELECT h.reason, h.detail, false, false FROM delivery_states s
+JOIN holds h ON h.tenant_id = s.tenant_id AND h.delivery_id = s.delivery_id
+WHERE s.tenant_id = %(tenant)s AND h.state = 'dismissed' AND h.reason = ANY(%(remembered)s) AND (
+  (h.source_id = %(source)s AND s.record_ids && %(records)s::text[])
+  OR (s.name = %(name)s AND (s.phones && %(phones)s::text[] OR s.emails && %(emails)s::text[]))
+)
+ORDER BY 4 DESC, 1, 2
 """
 
 
@@ -55,6 +74,24 @@ async def of_record(tx: Tx, tenant_id: TenantId, source_id: SourceId, record_id:
         if booking is None and made is not None:
             booking = await booking_of(tx, tenant_id, made, inquiry_key=inquiry_key, source_id=source_id, pending={})
     return Earlier(booking=booking, lead=lead)
+
+
+async def answers_of(tx: Tx, delivery: Delivery, inquiry: Inquiry) -> tuple[Answer, ...]:
+    """Return what people said to holds of this inquiry and to the same questions before."""
+    person = inquiry.person
+    values = {
+        "tenant": delivery.tenant_id,
+        "delivery": delivery.id,
+        "key": inquiry.key,
+        "source": delivery.source_id,
+        "remembered": sorted(REMEMBERED),
+        "records": [inquiry.record_id] if inquiry.record_id else [],
+        "name": person.display_name.lower(),
+        "phones": [phone_e164(phone) or digits_of(phone) for phone in person.phones if digits_of(phone)],
+        "emails": [email.strip().lower() for email in person.emails if email.strip()],
+    }
+    rows = await (await tx.execute(_ANSWERS, values)).fetchall()
+    return tuple(Answer(reason=row[0], detail=row[1], is_yes=row[2], is_same=row[3]) for row in rows)
 
 
 async def booking_of(

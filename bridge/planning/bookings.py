@@ -24,28 +24,24 @@ _CLOSED = frozenset({"Converted", "Dismissed"})
 
 
 def book(desk: Desk, inquiry: BookingInquiry) -> Plan:
-    """Return a plan that books, or adds to the open booking of the same party; a test is booked only where wanted."""
-    if inquiry.is_test and not desk.context.source.book_tests:
-        return nothing(Reason.TEST_INQUIRY, "test inquiries are not booked (`book_tests` of the source is false)")
+    """Return a plan that books, or adds to the open booking of the same party."""
     key = desk.key(CREATE, "booking")
     earlier = desk.context.open_booking
     # A replay of the inquiry that opened the ask finds its own booking there: that is no second ask.
     if earlier is not None and earlier.effect_key != key and earlier.booking.status not in _CLOSED:
         return _join(desk, inquiry, earlier)
     if not desk.wants(CREATE, by_default=True):
-        return Plan(reason=Reason.PROCESSED.value)
+        return nothing(Reason.IGNORED_BY_RULE, f"no booking, says {desk.applied.never[CREATE]}")
     command, origins = _booking(desk, inquiry)
-    if not command.contacts and command.address is None:
-        return Plan(
-            holds=(Hold(reason=Reason.BOOKING_INCOMPLETE.value, commands=(command,)),),
-            reason=Reason.BOOKING_INCOMPLETE.value,
-        )
     lane = f"booking:{key}"
     effects = [
         desk.effect(
             command, target="booking", lane=lane, default_rule="book at once", priority=BOOKING, origins=origins
         )
     ]
+    if not command.contacts and command.address is None:
+        hold = Hold(reason=Reason.BOOKING_INCOMPLETE.value, effects=tuple(effects))
+        return Plan(holds=(hold,), reason=hold.reason)
     if inquiry.attribution and desk.wants(ATTRIBUTE, by_default=True):
         effects.append(_attribution(desk, inquiry, CreatedBy(key), key, lane))
     return Plan(effects=tuple(effects), reason=Reason.PROCESSED.value, opens_ask=True)

@@ -77,9 +77,8 @@ def _tell(desk: Desk, inquiry: BookingChange, reason: Reason) -> Plan:
     found = desk.match
     if not isinstance(found, Matched) or not desk.wants("add_note", by_default=True):
         return Plan(holds=(Hold(reason=reason.value, detail=words),), reason=reason.value)
-    note = AddNote(on="customer", target=found.customer_id, text=words, pin_to_top=True)
-    if not found.may_write:
-        return Plan(holds=(Hold(reason=reason.value, detail=words, commands=(note,)),), reason=reason.value)
+    text = desk.fields("add_note").text("text") or words
+    note = AddNote(on="customer", target=found.customer_id, text=text, pin_to_top=True)
     effect = desk.effect(
         note,
         target=f"customer:{found.customer_id}",
@@ -87,6 +86,8 @@ def _tell(desk: Desk, inquiry: BookingChange, reason: Reason) -> Plan:
         default_rule="a note where the booking cannot be changed",
         priority=NOTE,
     )
+    if not found.may_write:
+        return Plan(holds=(Hold(reason=reason.value, detail=words, effects=(effect,)),), reason=reason.value)
     return Plan(effects=(effect,), reason=reason.value)
 
 

@@ -7,6 +7,7 @@ import msgspec
 from bridge.domain.ids import EffectKey, SourceId, TenantId
 from bridge.domain.party import KnownBooking, PartyRecord
 from bridge.domain.reference import ReferenceLists
+from bridge.planning.answers import Answer
 from bridge.planning.rules import RuleBook
 from bridge.settings import SourceSettings, TenantSettings
 
@@ -39,3 +40,5 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     earlier_lead: EffectKey | int | None = None
     """The lead that this sender's record made: its id, or the key of the effect that makes it."""
     nonce: str = ""
+    answers: tuple[Answer, ...] = ()
+    """What people said to holds of this inquiry, or of others like it."""

@@ -23,13 +23,14 @@ def wanted(desk: Desk, inquiry: ContactUpdate, record: PartyRecord | None, party
     """
     changes: list[FieldChange] = []
     holds: list[Hold] = []
+    ruled = _set_by_rule(desk, party)
     for name, mapping in desk.context.source.updates.fields.items():
         if mapping.on != party.value or name not in inquiry.fields:
             continue
         if inquiry.changed and name not in inquiry.changed:
             continue
         entry = desk.find(_LIST[party], mapping.custom_field, where=f"updates.fields.{name}")
-        if entry is None:
+        if entry is None or entry.id in ruled:
             continue
         change = _change(desk, entry, inquiry.fields[name], FieldPolicy(mapping.policy), record, party)
         if isinstance(change, Hold):
@@ -37,6 +38,15 @@ def wanted(desk: Desk, inquiry: ContactUpdate, record: PartyRecord | None, party
         elif change is not None:
             changes.append(change)
     return tuple(changes), tuple(holds)
+
+
+def _set_by_rule(desk: Desk, party: PartyKind) -> frozenset[int]:
+    """Return the fields that a rule sets itself: what it says goes before the mapping."""
+    fields = desk.fields("set_custom_fields")
+    if (fields.raw("on") or "customer") != party.value:
+        return frozenset()
+    found = (desk.context.reference.find(_LIST[party], name) for name in fields.raw("fields") or {})
+    return frozenset(entry.id for entry in found if entry is not None)
 
 
 def by_rule(desk: Desk, fields: Fields, record: PartyRecord | None, party: PartyKind) -> Found:

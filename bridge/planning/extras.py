@@ -1,5 +1,6 @@
 """Commands that only rules want, whatever the inquiry: notes, fields, tags, locations, leads."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from bridge.domain.command import (
     FollowUpLead,
     PartyKind,
     SetCustomFields,
+    SetPreferences,
     SubmitLeadForm,
     Target,
     kind_of,
@@ -26,47 +28,62 @@ from bridge.domain.reasons import Reason
 from bridge.domain.reference import BUSINESS_UNIT, CALL_REASON, CAMPAIGN, JOB_TYPE, TAG_TYPE
 from bridge.planning import catalogue, custom_fields
 from bridge.planning.bookings import contacts_of, name_of
-from bridge.planning.guard import guarded
-from bridge.planning.planner import CUSTOMER, NOTE, UPDATE, Desk
+from bridge.planning.guard import guarded, unsure
+from bridge.planning.planner import CUSTOMER, NOTE, UPDATE, Desk, replace_plan
 from bridge.planning.writing import answers_of, clipped, match_note, reach_of, summary_of, whole
 
-_TO_CUSTOMER = ("add_note", "set_custom_fields", "change_tags", "create_location")
+_TO_CUSTOMER = ("add_note", "set_custom_fields", "change_tags", "create_location", "set_preferences")
+_ADDITIVE = frozenset({"set_custom_fields", "change_tags"})
+"""What a rule wants of these comes beside what the source's mapping wants."""
 _LEADS = ("create_lead", "submit_lead_form", "follow_up_lead", "dismiss_lead")
+_NEW_LEADS = frozenset({"create_lead", "submit_lead_form"})
 
 
 def extra(desk: Desk, plan: Plan) -> Plan:
     """Return the plan with what rules want beside what the kind of inquiry wants by itself."""
-    done = {kind_of(effect.command) for effect in plan.effects}
-    done |= {kind_of(command) for hold in plan.holds for command in hold.commands}
-    asked = [kind for kind in desk.applied.chosen if kind not in done]
-    effects, holds = list(plan.effects), list(plan.holds)
+    done = {
+        kind_of(effect.command) for effect in (*plan.effects, *(each for hold in plan.holds for each in hold.effects))
+    }
+    asked = [kind for kind in desk.applied.chosen if kind not in done or kind in _ADDITIVE]
+    leads: list[Effect] = []
+    holds: list[Hold] = []
     for_customer: list[Effect] = []
     for kind in asked:
         if kind in _TO_CUSTOMER:
             found, wrong = _to_customer(desk, kind)
             for_customer += found
             holds += wrong
+        elif kind in _NEW_LEADS and plan.joins is not None:
+            desk.note(kind, "left out: the same ask was made before")
         elif kind in _LEADS:
             made = _lead(desk, kind)
-            effects += [made] if isinstance(made, Effect) else []
+            leads += [made] if isinstance(made, Effect) else []
             holds += [made] if isinstance(made, Hold) else []
-    if for_customer or any(kind in _TO_CUSTOMER for kind in asked):
+        elif kind not in desk.used:
+            desk.note(kind, f"means nothing for a {desk.inquiry.__struct_config__.tag} that was planned like this")
+    checked = Plan()
+    if for_customer:
         checked = guarded(desk, tuple(for_customer), reason=Reason.PROCESSED)
-        effects += checked.effects
-        holds += [hold for hold in checked.holds if hold.reason not in {each.reason for each in plan.holds}]
+    elif any(kind in _TO_CUSTOMER for kind in asked) and not isinstance(desk.match, Matched):
+        checked = unsure(desk)
+    effects = (*plan.effects, *leads, *checked.effects)
+    together = joined((*plan.holds, *holds, *checked.holds))
     reason = plan.reason
     if len(effects) > len(plan.effects) and not plan.effects:
         reason = Reason.PROCESSED.value
-    if len(holds) > len(plan.holds):
-        reason = holds[0].reason
-    return Plan(
-        effects=tuple(effects),
-        holds=tuple(holds),
-        reason=reason,
-        trials=plan.trials,
-        joins=plan.joins,
-        opens_ask=plan.opens_ask,
-    )
+    if together:
+        reason = together[0].reason
+    return replace_plan(plan, effects=effects, holds=together, reason=reason)
+
+
+def joined(holds: Sequence[Hold]) -> tuple[Hold, ...]:
+    """Return the holds with those of one question made one: a person is asked once."""
+    merged: dict[tuple[str, str], Hold] = {}
+    for hold in holds:
+        known = merged.get((hold.reason, hold.detail))
+        effects = (*known.effects, *hold.effects) if known else hold.effects
+        merged[hold.reason, hold.detail] = Hold(reason=hold.reason, detail=hold.detail, effects=effects)
+    return tuple(merged.values())
 
 
 def _to_customer(desk: Desk, kind: str) -> tuple[list[Effect], tuple[Hold, ...]]:
@@ -95,6 +112,8 @@ def _to_customer(desk: Desk, kind: str) -> tuple[list[Effect], tuple[Hold, ...]]
             command = SetCustomFields(party=party, target=int(target), changes=changes) if changes else None
         case "change_tags":
             command = _tags(desk, party, int(target), record)
+        case "set_preferences":
+            command = _preferences(desk, int(customer), record)
         case _:
             command = _location(desk, int(customer))
     if command is None:
@@ -120,6 +139,16 @@ def _tags(desk: Desk, party: PartyKind, target: int, record: PartyRecord) -> Cha
     added = tuple(tag for tag in ids("add") if tag not in held)
     removed = tuple(tag for tag in ids("remove") if tag in held)
     return ChangeTags(party=party, target=target, added=added, removed=removed) if added or removed else None
+
+
+def _preferences(desk: Desk, customer: int, record: PartyRecord) -> SetPreferences | None:
+    fields = desk.fields("set_preferences")
+    do_not_mail, marketing = fields.raw("do_not_mail"), fields.raw("marketing")
+    if do_not_mail == record.do_not_mail:
+        do_not_mail = None
+    if do_not_mail is None and marketing is None:
+        return None
+    return SetPreferences(customer=customer, do_not_mail=do_not_mail, marketing=marketing)
 
 
 def _location(desk: Desk, customer: int) -> CreateLocation | None:

@@ -16,14 +16,13 @@ def guarded(desk: Desk, effects: tuple[Effect, ...], *, reason: Reason) -> Plan:
     """Return the plan of writes to a customer: done where the match allows it, else held, or only recorded in shadow mode."""
     if not effects:
         return Plan(reason=Reason.NOTHING_DIFFERS.value)
-    commands = tuple(effect.command for effect in effects)
     match desk.match:
         case Matched(may_write=True):
             return Plan(effects=effects, reason=reason.value)
         case Matched() if desk.context.tenant.thresholds.shadow:
             return Plan(reason=Reason.SHADOW_MODE.value)
         case Matched(customer_id=customer):
-            hold = Hold(reason=Reason.MATCH_BELOW_AUTO.value, detail=f"customer {customer}", commands=commands)
+            hold = Hold(reason=Reason.MATCH_BELOW_AUTO.value, detail=f"customer {customer}", effects=effects)
             return Plan(holds=(hold,), reason=hold.reason)
         case Ambiguous() | Unmatched():
             return unsure(desk)

@@ -29,8 +29,6 @@ _KIND_OF = {"Phone": "phone", "MobilePhone": "phone", "Email": "email", "Fax": "
 
 def update(desk: Desk, inquiry: ContactUpdate) -> Plan:
     """Return a plan that brings a customer and its location up to date with what an outside CRM says."""
-    if inquiry.is_test and not desk.context.source.book_tests:
-        return nothing(Reason.TEST_INQUIRY, "tests change nothing (`book_tests` of the source is false)")
     if inquiry.is_deleted:
         return nothing(Reason.RECORD_DELETED, "nothing is deleted in ServiceTitan")
     party = known_party(desk.match)
@@ -176,6 +174,7 @@ def _fields(
                     default_rule="custom fields that differ",
                     priority=UPDATE,
                     version=inquiry.version,
+                    is_mapped=True,
                     origins={
                         change.name: change_origin for change, change_origin in custom_fields.origins(desk, changes)
                     },
@@ -203,6 +202,7 @@ def _tags(desk: Desk, inquiry: ContactUpdate, record: PartyRecord, customer: Cus
             default_rule="tags that differ",
             priority=UPDATE,
             version=inquiry.version,
+            is_mapped=True,
         )
     ]
 
@@ -210,6 +210,8 @@ def _tags(desk: Desk, inquiry: ContactUpdate, record: PartyRecord, customer: Cus
 def _note(desk: Desk, inquiry: ContactUpdate, customer: CustomerId) -> list[Effect]:
     if not inquiry.note or not desk.wants("add_note", by_default=desk.context.source.updates.notes):
         return []
+    if desk.fields("add_note").raw("on") == "location":
+        return []  # the rule's note is made like any other of a rule
     text = desk.fields("add_note").text("text") or f"{desk.context.source.title}: {inquiry.note}"
     return [
         desk.effect(
@@ -240,6 +242,8 @@ def prefer(desk: Desk, inquiry: PreferenceChange) -> Plan:
         case Channel.EMAIL:
             marketing, values = (inquiry.opted_in if marketing is None else marketing), inquiry.person.emails[:1]
     effects: list[Effect] = []
+    if desk.context.party is not None and do_not_mail == desk.context.party.do_not_mail:
+        do_not_mail = None  # it stands there already
     if (do_not_mail is not None or marketing is not None) and desk.wants("set_preferences", by_default=True):
         effects.append(
             desk.effect(

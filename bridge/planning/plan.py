@@ -17,6 +17,7 @@ from bridge.domain.match import Match, Matched
 from bridge.domain.plan import Hold, Plan
 from bridge.domain.reasons import Reason
 from bridge.planning import bookings, changes, parties
+from bridge.planning.answers import respected
 from bridge.planning.context import PlanContext
 from bridge.planning.extras import extra, note_text
 from bridge.planning.guard import guarded, unsure
@@ -34,12 +35,14 @@ def plan(inquiry: Inquiry, match: Match, context: PlanContext, *, now: datetime)
         view = view_of(inquiry, match, context, now=now)
         applied = context.rules.apply(view, tenant_key=context.tenant.key, source_id=context.source_id)
     desk = Desk(inquiry=inquiry, match=match, context=context, applied=applied, now=now)
+    if inquiry.is_test and not context.source.book_tests:
+        return desk.finished(nothing(Reason.TEST_INQUIRY, "tests do nothing (`book_tests` of the source is false)"))
     if applied.ignore is not None:
-        return desk.finished(Plan(reason=Reason.IGNORED_BY_RULE.value))
+        return desk.finished(nothing(Reason.IGNORED_BY_RULE, applied.ignore[1]))
     made = extra(desk, _by_kind(desk, inquiry))
     if applied.hold is not None:
         made = _held(desk, made)
-    return desk.finished(made)
+    return desk.finished(respected(made, context.answers))
 
 
 def _by_kind(desk: Desk, inquiry: Inquiry) -> Plan:
@@ -62,15 +65,16 @@ def _by_kind(desk: Desk, inquiry: Inquiry) -> Plan:
 
 def _note_activity(desk: Desk, inquiry: Activity) -> Plan:
     """Return a note at the customer who called or wrote; nobody known, nothing to note."""
-    if inquiry.is_test and not desk.context.source.book_tests:
-        return nothing(Reason.TEST_INQUIRY, "tests are not noted")
     if not desk.wants("add_note", by_default=desk.context.source.updates.notes):
         return nothing(Reason.PROCESSED, "notes are not wanted")
     if not isinstance(desk.match, Matched):
         return unsure(desk)
     customer = int(desk.match.customer_id)
-    text = desk.fields("add_note").text("text") or note_text(desk)
-    pinned = bool(desk.fields("add_note").raw("pin_to_top"))
+    fields = desk.fields("add_note")
+    if fields.raw("on") == "location":
+        return Plan(reason=Reason.ACTIVITY_NOTED.value)  # the rule's note is made like any other of a rule
+    text = fields.text("text") or note_text(desk)
+    pinned = bool(fields.raw("pin_to_top"))
     effect = desk.effect(
         AddNote(on="customer", target=customer, text=text, pin_to_top=pinned),
         target=f"customer:{customer}:activity",
@@ -85,6 +89,7 @@ def _note_activity(desk: Desk, inquiry: Activity) -> Plan:
 def _held(desk: Desk, made: Plan) -> Plan:
     """Return the plan with everything waiting for a person, because a rule says so."""
     rule, words = desk.applied.hold or ("", "")
-    commands = tuple(effect.command for effect in made.effects)
-    hold = Hold(reason=Reason.HELD_BY_RULE.value, detail=f"{words} (rule {rule})" if words else rule, commands=commands)
+    hold = Hold(
+        reason=Reason.HELD_BY_RULE.value, detail=f"{words} (rule {rule})" if words else rule, effects=made.effects
+    )
     return replace_plan(made, effects=(), holds=(hold, *made.holds), reason=hold.reason, opens_ask=False)

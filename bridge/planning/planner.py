@@ -34,6 +34,8 @@ class Desk:
     applied: Applied
     now: datetime
     notes: list[RuleTrial] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+    """Kinds of command whose fields were asked for: what a rule says of them was heard."""
 
     def wants(self, kind: str, *, by_default: bool) -> bool:
         """Tell whether a kind of command is wanted: by a rule, or by default unless a rule forbids it."""
@@ -41,6 +43,7 @@ class Desk:
 
     def fields(self, kind: str) -> Fields:
         """Return what the winning rule sets for a kind of command."""
+        self.used.add(kind)
         return self.applied.fields(kind)
 
     def key(self, kind: str, target: str, *, version: str = "") -> EffectKey:
@@ -65,10 +68,11 @@ class Desk:
         version: str = "",
         waits_for: tuple[EffectKey, ...] = (),
         origins: Mapping[str, str] | None = None,
+        is_mapped: bool = False,
     ) -> Effect:
-        """Return the effect of a command, named, and with the rule that wants it."""
+        """Return the effect of a command, named, and with the rule that wants it; one that is mapped has no rule."""
         kind = kind_of(command)
-        chosen = self.applied.chosen.get(kind)
+        chosen = None if is_mapped else self.applied.chosen.get(kind)
         return Effect(
             key=self.key(kind, target, version=version),
             command=command,

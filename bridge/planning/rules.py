@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.domain.expressions import ExpressionFault, as_text, evaluate, is_true
 from bridge.domain.ids import SourceId
-from bridge.domain.plan import RuleTrial
+from bridge.domain.plan import Plan, RuleTrial
 from bridge.domain.reasons import Reason
 from bridge.settings import RuleSettings, Settings
 
@@ -26,7 +26,16 @@ class RuleBroken(Exception):
 
     def __init__(self, rule: str, at: str, what: str) -> None:
         super().__init__(f'rule "{rule}" at {at}: {what}')
+        self.rule = rule
         self.at = at
+        self.what = what
+
+    def plan(self) -> Plan:
+        """Return the plan of an inquiry whose rule broke: nothing happens, and the rule is named."""
+        return Plan(
+            reason=self.reason.value,
+            trials=(RuleTrial(rule=self.rule, applied=False, why=f"broke: {self.what}", at=self.at),),
+        )
 
 
 class Chosen(msgspec.Struct, frozen=True):

@@ -96,7 +96,7 @@ def _rules(config: Config, tree: Written) -> Iterator[Fault]:
         if when is not None and isinstance(when.data, str):
             faults = list(_expression(tree, ("rules", index, "when"), when.data))
             yield from faults
-            if not faults and not variables(when.data) and not is_true(evaluate(when.data, {})):
+            if not faults and _constant(when.data) is False:
                 yield _fault(tree, ("rules", index, "when"), "is never true")
     for index, rule in enumerate(config.rules):
         yield from _rule(tree, rule, config.rules[:index], ("rules", places.get(rule.name, index)))
@@ -121,18 +121,18 @@ def _hides(earlier: Rule, later: Rule) -> bool:
     """Tell whether a rule takes everything that a later one wants, whenever the later one fits."""
     if earlier.tenant not in (None, later.tenant) or earlier.source not in (None, later.source):
         return False
-    always = not _names_of(earlier.when) and is_true(evaluate(earlier.when, {}) if check(earlier.when) is None else "")
-    if not always and _squeezed(earlier.when) != _squeezed(later.when):
+    if _constant(earlier.when) is not True and _squeezed(earlier.when) != _squeezed(later.when):
         return False
     taken, wanted = _wanted(earlier), _wanted(later)
     return taken == _EVERYTHING or (wanted != _EVERYTHING and wanted <= taken)
 
 
-def _names_of(expression: str) -> frozenset[str]:
+def _constant(expression: str) -> bool | None:
+    """Return what a condition is whatever comes in; None where that depends, or where it cannot be evaluated."""
     try:
-        return variables(expression)
+        return None if variables(expression) else is_true(evaluate(expression, {}))
     except ExpressionFault:
-        return frozenset({"?"})
+        return None
 
 
 def _squeezed(text: str) -> str:

@@ -213,7 +213,7 @@ def _story(delivery_id: DeliveryId, number: int, kind: str, *, at: datetime, sou
     if kind == "review":
         plan = Plan(
             effects=(),
-            holds=(Hold(reason="match_ambiguous", detail="two customers share the number", commands=(update,)),),
+            holds=(Hold(reason="match_ambiguous", detail="two customers share the number", effects=(effect,)),),
         )
     if kind == "filtered":
         plan = Plan(effects=(), reason="event_ignored")
