@@ -85,9 +85,9 @@ class Generic(Dialect):
         elif not key:
             key = _first(payload, ID_PATHS)
             key = f"{key}|{body_hash(request)[7:23]}" if key else ""
-        sub = payloads.sub_path(request)
         event = _find(payload, request, str(chosen["event"])) if "event" in chosen else _first(payload, EVENT_PATHS)
-        event = event or ("/".join(sub) if sub and not self.is_token_in_path(options) else "")
+        if not event and not self.is_token_in_path(options):
+            event = "/".join(payloads.sub_path(request))
         return Identity(dedup_key=payloads.text(key)[:200] or body_hash(request), event_type=event[:100] or "webhook")
 
     def is_token_in_path(self, options: SourceOptions) -> bool:

@@ -238,7 +238,7 @@ def dig(data: Any, *path: str | int) -> Any:
 
 def at(data: Any, path: str) -> Any:
     """Return what stands at a dotted path (`payload.data.0.id`), None where any step is missing."""
-    for step in path.split("."):
+    for step in path.split(".") if "." in path else (path,):
         data = dig(data, int(step)) if isinstance(data, list) and step.isdigit() else dig(data, step)
         if data is None:
             return None

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -99,7 +99,7 @@ def verify(
     failure: SignatureInvalid | None = None
     for row in rows:
         for secret in secrets:
-            if not secret.value.startswith(row.key_prefix):
+            if row.key_prefix and not secret.value.startswith(row.key_prefix):
                 continue
             try:
                 _check(request, row, secret, now=now, tolerance=tolerance)
@@ -202,14 +202,15 @@ def _decode(text: str, row: Scheme) -> bytes:
 
 def decode_strictly(text: str, encoding: str) -> bytes | None:
     """Return the bytes of a hex or padded base64 text, None for anything that is not exactly that."""
-    if encoding == "hex":
-        return bytes.fromhex(text) if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text, re.ASCII) else None
     try:
-        raw = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        written = text.encode("ascii")
+        if encoding == "hex":
+            return binascii.unhexlify(written) or None
+        raw = binascii.a2b_base64(written, strict_mode=True)
     except (binascii.Error, UnicodeEncodeError):
         return None
     # The last letter may carry bits that no byte takes: two texts would then be one signature.
-    return raw if base64.b64encode(raw) == text.encode() else None
+    return raw if binascii.b2a_base64(raw, newline=False) == written else None
 
 
 def _timestamp(request: HookRequest, row: Scheme, entries: dict[str, list[str]]) -> tuple[str, datetime | None]:
@@ -235,7 +236,7 @@ def parse_timestamp(text: str, unit: str) -> datetime:
             at = parsedate_to_datetime(text)
         elif unit == "iso":
             at = datetime.fromisoformat(text)
-        elif re.fullmatch(r"[0-9]{1,16}", text, re.ASCII):
+        elif text.isascii() and text.isdigit() and len(text) <= 16:
             at = datetime.fromtimestamp(int(text) / (1000 if unit == "ms" else 1), UTC)
         else:
             raise SignatureInvalid(Reason.TIMESTAMP_MALFORMED, "digits expected")
@@ -258,28 +259,30 @@ def messages(request: HookRequest, row: Scheme, secret: Secret, stamp: str, iden
                 return
             form = False
     for url in _url_spellings(request.url) if row.url_variants else (request.url,):
-        parts = (
-            _part(name, request, secret=secret, stamp=stamp, ident=ident, url=url, form=form) if odd else name.encode()
-            for odd, name in _split(template)
-        )
+        parts = []
+        for is_part, text in _split(template):
+            match text:
+                case _ if not is_part:
+                    parts.append(text.encode())
+                case "body":
+                    parts.append(request.body)
+                case "timestamp":
+                    parts.append(stamp.encode())
+                case "id":
+                    parts.append(ident.encode())
+                case _:
+                    parts.append(_part(text, request, secret=secret, url=url, form=form))
         yield b"".join(parts)
 
 
 @lru_cache(maxsize=256)
 def _split(template: str) -> tuple[tuple[bool, str], ...]:
-    return tuple((place % 2 == 1, text) for place, text in enumerate(_PART.split(template)))
+    pieces = ((place % 2 == 1, text) for place, text in enumerate(_PART.split(template)))
+    return tuple((is_part, text) for is_part, text in pieces if text)
 
 
-def _part(  # noqa: PLR0911 - one return per part
-    name: str, request: HookRequest, *, secret: Secret, stamp: str, ident: str, url: str, form: bool
-) -> bytes:
+def _part(name: str, request: HookRequest, *, secret: Secret, url: str, form: bool) -> bytes:
     match name.partition(":"):
-        case ("body", _, _):
-            return request.body
-        case ("timestamp", _, _):
-            return stamp.encode()
-        case ("id", _, _):
-            return ident.encode()
         case ("method", _, _):
             return request.method.upper().encode()
         case ("url", _, "hubspot"):
@@ -323,7 +326,7 @@ def _matches(message: bytes, row: Scheme, secret: Secret, offered: list[bytes]) 
         key = load_public_key(secret.value.removeprefix(row.key_prefix))
         return sum(_signed_by(key, row.algorithm, signature, message) for signature in offered) > 0
     wanted = digest(row, secret)(message)
-    return sum(hmac.compare_digest(wanted, signature) for signature in offered) > 0
+    return sum([hmac.compare_digest(wanted, signature) for signature in offered]) > 0
 
 
 def digest(row: Scheme, secret: Secret) -> Callable[[bytes], bytes]:
@@ -332,9 +335,14 @@ def digest(row: Scheme, secret: Secret) -> Callable[[bytes], bytes]:
     if kind != "hmac":
         return lambda message: hashlib.new(row.algorithm, message).digest()
     key = secret_bytes(secret.value, row.key)
-    return lambda message: hmac.digest(key, message, name)
+    return partial(_hmac, key, name)
 
 
+def _hmac(key: bytes, name: str, message: bytes) -> bytes:
+    return hmac.digest(key, message, name)
+
+
+@lru_cache(maxsize=1024)
 def secret_bytes(value: str, written_as: str) -> bytes:
     """Return the key a configured secret stands for; an unreadable or empty one is refused."""
     key: bytes | None = None

@@ -20,7 +20,10 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def header(self, name: str) -> str | None:
         """Return the value of the first header of this lower-case name."""
-        return next((value for key, value in self.headers if key == name), None)
+        for key, value in self.headers:  # intake asks a dozen times a request: a loop costs half of a generator
+            if key == name:
+                return value
+        return None
 
     def header_all(self, name: str) -> list[str]:
         """Return all values of the header of this lower-case name."""

@@ -19,7 +19,8 @@ from bridge.intake import ledger, queue
 from bridge.intake.gate import Accepted, Answered, Door, Refused, judge, without_secrets
 from bridge.intake.ledger import Decided, Story
 from bridge.intake.queue import Queued
-from bridge.intake.store import Arrival, DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused, Stored
+from bridge.intake.rows import Arrival
+from bridge.intake.store import DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused, Stored
 from bridge.pipeline.completing import Completed, Unfetched
 from bridge.pipeline.sentences import sentence
 from bridge.planning.rules import RuleBroken

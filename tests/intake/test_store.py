@@ -8,7 +8,8 @@ import pytest
 
 from bridge.db.database import Database
 from bridge.domain.ids import SourceId, TenantId
-from bridge.intake.store import Arrival, DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused
+from bridge.intake.rows import Arrival
+from bridge.intake.store import DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused
 from tests.conftest import Clock
 from tests.intake.senders import request
 
@@ -74,12 +75,10 @@ async def test_a_row_that_cannot_be_kept_does_not_fail_its_neighbours(store: Del
 
 async def test_beyond_the_bound_the_sender_is_told_to_come_back(database_dsn: str, clock: Clock) -> None:
     store = DeliveryStore(database_dsn, max_waiting=2)  # nothing writes: run() was not started
-    waiting = [asyncio.create_task(store.store(arrival(f"k{number}", clock))) for number in range(2)]
-    await asyncio.sleep(0)
+    for number in range(2):
+        store.store(arrival(f"k{number}", clock))
     with pytest.raises(IntakeFull):
-        await store.store(arrival("k3", clock))
-    for task in waiting:
-        task.cancel()
+        store.store(arrival("k3", clock))
 
 
 async def test_without_a_database_nothing_is_acknowledged_and_later_it_works_again(
@@ -103,9 +102,7 @@ async def test_without_a_database_nothing_is_acknowledged_and_later_it_works_aga
 async def test_a_sender_that_hangs_up_has_its_delivery_stored_all_the_same(
     store: DeliveryStore, database: Database, clock: Clock
 ) -> None:
-    gone = asyncio.create_task(store.store(arrival("gone", clock)))
-    await asyncio.sleep(0)
-    gone.cancel()
+    store.store(arrival("gone", clock)).cancel()
     assert (await store.store(arrival("gone", clock))).is_redelivery
     assert await count(database, "deliveries") == 1
 
@@ -114,5 +111,6 @@ async def test_commits_are_durable(store: DeliveryStore, clock: Clock) -> None:
     await store.store(arrival("durable", clock))
     writer = store._connection
     assert writer is not None
-    setting = await (await writer.execute("SHOW synchronous_commit")).fetchone()
-    assert setting == ("on",)  # the server of the tests says off
+    await writer.prepare("setting", "SHOW synchronous_commit")
+    setting = (await writer.run("setting", [])).get_value(0, 0)
+    assert setting == b"on"  # the server of the tests says off
