@@ -1,7 +1,7 @@
 """Writes the keys of mirrored customers: whoever changes a customer, a location or a contact has the family's keys made anew."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from bridge.db.database import Tx
@@ -51,8 +51,10 @@ async def rekey(
     return len(keys)
 
 
-async def copy_keys(tx: Tx, tenant_id: TenantId, keys: Iterable[KeyRow]) -> None:
+async def copy_keys(tx: Tx, tenant_id: TenantId, keys: Collection[KeyRow]) -> None:
     """Write keys by binary COPY; a (key, record) pair that is there already is an error of the caller."""
+    if not keys:
+        return
     async with tx.cursor().copy(
         "COPY match_keys (tenant_id, key, customer_id, location_id) FROM STDIN (FORMAT BINARY)"
     ) as copy:

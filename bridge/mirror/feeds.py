@@ -17,9 +17,10 @@ from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeede
 from bridge.domain.reasons import Reason
 from bridge.mirror import cursors, keys, rows
 from bridge.mirror.cursors import Cursor
-from bridge.mirror.shapes import FEEDS
+from bridge.mirror.shapes import FEEDS, Row
+from bridge.servicetitan.classify import UNREADABLE
 from bridge.servicetitan.client import ServiceTitan
-from bridge.servicetitan.exports import export_page
+from bridge.servicetitan.exports import export_page, unread
 from bridge.servicetitan.wire import Export
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,8 @@ def of_client(client: ServiceTitan) -> Source:
     """Return the feeds as a tenant's client reads them."""
 
     async def read(feed: str, place: str, recent: bool) -> Outcome:  # noqa: FBT001  the shape of a Source
-        return await export_page(
-            getattr(client.exports, feed), continue_from=place or None, include_recent_changes=recent
-        )
+        call = unread(getattr(client.exports, feed))
+        return await export_page(call, continue_from=place or None, include_recent_changes=recent)
 
     return read
 
@@ -100,10 +100,10 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
                 ahead = asyncio.ensure_future(sync.source(feed, page.continue_from, recent))
             try:
                 cursor = await _keep(sync, cursor, page, recent=recent, with_keys=with_keys, now=now)
-            except rows.Unfit as error:
-                return await _failed(
-                    sync, feed, Deferred(reason=Reason.ANSWER_UNREADABLE, detail=f"a value fits no column: {error}")
-                )
+            except (*rows.Unfit, *UNREADABLE) as error:
+                return await _failed(sync, feed, Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error)))
+            if cursor.page_count in ANALYZED_AFTER:
+                await sync.session.execute(f"ANALYZE {FEEDS[feed].table} ({', '.join(FEEDS[feed].looked_up_by)})")
             sync.report(Progress(tenant_id=sync.tenant_id, feed=feed, rows=cursor.row_count, is_done=not page.has_more))
             if not page.has_more or sync.stop.is_set():
                 return outcome
@@ -114,32 +114,45 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
 
 
 async def _keep(
-    sync: Syncing, before: Cursor, page: Export[msgspec.Struct], *, recent: bool, with_keys: bool, now: datetime
+    sync: Syncing, before: Cursor, page: Export[msgspec.Raw], *, recent: bool, with_keys: bool, now: datetime
 ) -> Cursor:
     """Write one page with the cursor that covers it, in one transaction."""
     shape = FEEDS[before.feed]
-    found = [shape.to_row(record) for record in page.data]
     after = _moved(before, page, recent=recent, now=now)
+    is_first = before.loaded_at is None
+    found = [shape.read(record) if is_first else shape.head(record) for record in page.data]
+    read = rows.itself if is_first else shape.rest
     try:
-        return await _write(sync, before, after, found, with_keys=with_keys, now=now)
+        return await _write(sync, before, after, found, with_keys=with_keys, now=now, whole=read)
     except rows.Unfit:
-        return await _write(sync, before, after, map(rows.without_nul, found), with_keys=with_keys, now=now)
+        return await _write(
+            sync, before, after, found, with_keys=with_keys, now=now, whole=lambda row: rows.without_nul(read(row))
+        )
 
 
 async def _write(
-    sync: Syncing, before: Cursor, after: Cursor, found: rows.Rows, *, with_keys: bool, now: datetime
+    sync: Syncing,
+    before: Cursor,
+    after: Cursor,
+    found: list[Row],
+    *,
+    with_keys: bool,
+    now: datetime,
+    whole: Callable[[Row], Row],
 ) -> Cursor:
     tx, tenant_id, shape = sync.session, sync.tenant_id, FEEDS[before.feed]
     async with tx.transaction():
         await cursors.move(tx, tenant_id, before, after)
-        applied = await rows.apply(tx, tenant_id, shape, found, asked_at=now)
+        applied = await rows.apply(
+            tx, tenant_id, shape, found, asked_at=now, whole=whole, expect_new=before.loaded_at is None
+        )
         if with_keys and applied.changed:
             touched = await keys.touched(tx, tenant_id, shape.kind, applied.changed, left=applied.left)
             await keys.renew(tx, tenant_id, touched, region=sync.region)
     return after
 
 
-def _moved(before: Cursor, page: Export[msgspec.Struct], *, recent: bool, now: datetime) -> Cursor:
+def _moved(before: Cursor, page: Export[msgspec.Raw], *, recent: bool, now: datetime) -> Cursor:
     """Return the cursor after a page: the full feed's end lets recent changes start from there again."""
     counted = msgspec.structs.replace(
         before,

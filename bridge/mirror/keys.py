@@ -8,11 +8,12 @@ from collections.abc import Collection
 from typing import Any
 
 from bridge.db.database import Tx
+from bridge.db.match_keys import copy_keys
 from bridge.domain.ids import TenantId
-from bridge.domain.keys import ContactRow, CustomerRow, LocationRow, record_keys
+from bridge.domain.keys import ContactRow, CustomerRow, KeyRow, LocationRow, record_keys
+from bridge.mirror.rows import listed
 
 Family = tuple[CustomerRow, list[LocationRow], list[ContactRow]]
-Key = tuple[int, int, int]
 
 # Each id is looked up by itself: asked for a list at once, a planner without statistics walks all rows of the tenant.
 _EACH = "FROM unnest(%(ids)s::bigint[]) AS wanted (id) CROSS JOIN LATERAL"
@@ -59,7 +60,7 @@ async def touched(
         )
         left = {row[0] for row in await before.fetchall() if row[0] is not None}
     cursor = tx.cursor(binary=True)
-    await cursor.execute(_OWNERS[kind], {"tenant": tenant_id, "ids": list(ids)})
+    await cursor.execute(_OWNERS[kind], {"tenant": tenant_id, "ids": listed(ids)})
     return {row[0] for row in await cursor.fetchall() if row[0] is not None} | set(left)
 
 
@@ -77,8 +78,8 @@ async def renew(tx: Tx, tenant_id: TenantId, customers: Collection[int], *, regi
     )
     wanted = bulk_keys(await families(tx, tenant_id, ids), region)
     cursor = tx.cursor(binary=True)
-    await cursor.execute(_HELD, {"tenant": tenant_id, "ids": ids})
-    held: set[Key] = set(await cursor.fetchall())
+    await cursor.execute(_HELD, {"tenant": tenant_id, "ids": listed(ids)})
+    held: set[KeyRow] = set(map(KeyRow._make, await cursor.fetchall()))
     gone, new = list(held - wanted), sorted(wanted - held)
     if gone:
         await tx.execute(
@@ -86,7 +87,7 @@ async def renew(tx: Tx, tenant_id: TenantId, customers: Collection[int], *, regi
             " WHERE k.tenant_id = %s AND k.key = g.key AND k.customer_id = g.customer AND k.location_id = g.location",
             [*([row[at] for row in gone] for at in range(3)), tenant_id],
         )
-    await put(tx, tenant_id, new)
+    await copy_keys(tx, tenant_id, new)
     return len(gone) + len(new)
 
 
@@ -99,28 +100,15 @@ async def next_customers(tx: Tx, tenant_id: TenantId, *, after: int, limit: int)
     return [row[0] for row in await found.fetchall()]
 
 
-async def put(tx: Tx, tenant_id: TenantId, keys: Collection[Key]) -> None:
-    """Write keys that are not there yet."""
-    if not keys:
-        return
-    async with tx.cursor().copy(
-        "COPY match_keys (tenant_id, key, customer_id, location_id) FROM STDIN (FORMAT BINARY)"
-    ) as copy:
-        copy.set_types(["int8", "int8", "int8", "int8"])
-        write = copy.write_row
-        for key in keys:
-            await write((tenant_id, *key))
-
-
-def bulk_keys(found: list[Family], region: str) -> set[Key]:
+def bulk_keys(found: list[Family], region: str) -> set[KeyRow]:
     """Return the keys of many customers."""
-    return {tuple(key) for family in found for key in record_keys(*family, region=region)}  # type: ignore[misc]
+    return {key for family in found for key in record_keys(*family, region=region)}
 
 
 async def families(tx: Tx, tenant_id: TenantId, ids: Collection[int]) -> list[Family]:
     """Return these customers with their active locations and contacts; merged ones have none of their own."""
     cursor = tx.cursor(binary=True)
-    scope: dict[str, Any] = {"tenant": tenant_id, "ids": list(ids)}
+    scope: dict[str, Any] = {"tenant": tenant_id, "ids": listed(ids)}
     await cursor.execute(_CUSTOMERS, scope)
     found: dict[int, Family] = {row[0]: (CustomerRow._make(row), [], []) for row in await cursor.fetchall()}
     await cursor.execute(_LOCATIONS, scope)
@@ -133,7 +121,7 @@ async def families(tx: Tx, tenant_id: TenantId, ids: Collection[int]) -> list[Fa
     for owner, kind, value, memo in await cursor.fetchall():
         if owner in found:
             found[owner][2].append(ContactRow(0, kind, value, memo))
-    await cursor.execute(_CONTACTS, {**scope, "party": "location", "ids": list(owners)})
+    await cursor.execute(_CONTACTS, {**scope, "party": "location", "ids": listed(owners)})
     for owner, kind, value, memo in await cursor.fetchall():
         found[owners[owner]][2].append(ContactRow(owner, kind, value, memo))
     return list(found.values())

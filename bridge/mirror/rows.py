@@ -4,7 +4,7 @@ What is known already is left out before anything is written; what is new goes i
 compares once more, since our own writes come in between.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -40,28 +40,40 @@ class Applied:
     left: frozenset[int] = frozenset()
 
 
-async def apply(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Rows, *, asked_at: datetime) -> Applied:
+def itself(row: Row) -> Row:
+    """Return a row that is whole already."""
+    return row
+
+
+async def apply(
+    tx: Tx,
+    tenant_id: TenantId,
+    shape: Shape,
+    rows: Rows,
+    *,
+    asked_at: datetime,
+    whole: Callable[[Row], Row] = itself,
+    expect_new: bool = False,
+) -> Applied:
     """Bring rows of one kind into the mirror and say which changed it.
 
-    `asked_at` is when the page was asked for, by the database's clock. Raises psycopg.DataError for what no column takes.
+    Of `rows` only id, active, modified_on and owner need to be there; `whole` gives the rest of those that are written.
+    `expect_new` tries to write all without a look first. `asked_at` is when the page was asked for, by the database's
+    clock. Raises psycopg.DataError for what no column takes.
     """
-    newest: dict[int, Row] = {}
-    for row in rows:
-        other = newest.get(row[0])
-        if other is None or row[2] >= other[2]:
-            newest[row[0]] = row
+    newest = _newest(rows)
     if not newest:
         return Applied(seen=0)
-    known = await _known(tx, tenant_id, shape, list(newest))
-    fresh = [row for row in newest.values() if row[0] not in known]
-    newer = [row for row in newest.values() if row[0] in known and _may_replace(row, known[row[0]], asked_at=asked_at)]
-    if fresh:
-        try:
-            async with tx.transaction():
-                await _copy(tx, tenant_id, shape, shape.table, fresh)
-        except errors.UniqueViolation:
-            newer += fresh  # our own write came in between
+    if expect_new and await _insert(tx, tenant_id, shape, [whole(row) for row in newest.values()]):
+        return Applied(seen=len(newest), changed=frozenset(newest))
+    known = await _known(tx, tenant_id, shape, newest)
+    fresh = [whole(row) for row in newest.values() if row[0] not in known]
+    newer = [
+        whole(row) for row in newest.values() if row[0] in known and _may_replace(row, known[row[0]], asked_at=asked_at)
+    ]
     changed = {row[0] for row in fresh}
+    if not await _insert(tx, tenant_id, shape, fresh):
+        newer += fresh  # our own write came in between
     if newer:
         changed |= await _upsert(tx, tenant_id, shape, newer, asked_at=asked_at)
     left = {known[row[0]][3] for row in newer if row[0] in known and shape.owner and known[row[0]][3] != row[3]}
@@ -70,6 +82,29 @@ async def apply(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Rows, *, asked_
         changed=frozenset(changed),
         left=frozenset(owner for owner in left if owner is not None),
     )
+
+
+def _newest(rows: Rows) -> dict[int, Row]:
+    """Return the last version of each record by its id; a page seldom holds two."""
+    listed = list(rows)
+    newest = {row[0]: row for row in listed}
+    if len(newest) != len(listed):
+        for row in listed:
+            if row[2] > newest[row[0]][2]:
+                newest[row[0]] = row
+    return newest
+
+
+async def _insert(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Sequence[Row]) -> bool:
+    """Write rows that are not there yet; False, and nothing written, where one of them is."""
+    if not rows:
+        return True
+    try:
+        async with tx.transaction():
+            await _copy(tx, tenant_id, shape, shape.table, rows)
+    except errors.UniqueViolation:
+        return False
+    return True
 
 
 def _may_replace(row: Row, known: Version, *, asked_at: datetime) -> bool:
@@ -82,7 +117,7 @@ def _may_replace(row: Row, known: Version, *, asked_at: datetime) -> bool:
     )
 
 
-async def _known(tx: Tx, tenant_id: TenantId, shape: Shape, ids: list[int]) -> dict[int, Version]:
+async def _known(tx: Tx, tenant_id: TenantId, shape: Shape, ids: Iterable[int]) -> dict[int, Version]:
     fixed = "".join(f" AND t.{name} = '{value}'" for name, value in shape.fixed.items())
     cursor = tx.cursor(binary=True)
     # One by one: asked for a list at once, a planner without statistics walks all rows of the tenant.
@@ -90,9 +125,16 @@ async def _known(tx: Tx, tenant_id: TenantId, shape: Shape, ids: list[int]) -> d
         f"SELECT found.* FROM unnest(%s::bigint[]) AS wanted (id) CROSS JOIN LATERAL ("
         f"SELECT t.id, modified_on, written_at, active, {shape.owner or 'NULL::bigint'} FROM {shape.table} t"
         f" WHERE t.tenant_id = %s{fixed} AND t.id = wanted.id OFFSET 0) AS found",
-        [ids, tenant_id],
+        [listed(ids), tenant_id],
     )
-    return {row[0]: row[1:] for row in await cursor.fetchall()}
+    return {
+        key: (modified, written, active, owner) for key, modified, written, active, owner in await cursor.fetchall()
+    }
+
+
+def listed(ids: Iterable[int]) -> str:
+    """Return ids as PostgreSQL writes an array: psycopg takes each number of a list through Python, 0.5 us apiece."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 async def _copy(tx: Tx, tenant_id: TenantId, shape: Shape, table: str, rows: Sequence[Row]) -> None:

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import msgspec
 from psycopg.types.json import Jsonb
 
+from bridge.servicetitan.reading import Reader
 from bridge.servicetitan.responses.bookings import AddressModel, ExportBookingResponse
 from bridge.servicetitan.responses.common import CustomerAddress
 from bridge.servicetitan.responses.customers import ExportCustomerContactResponse, ExportCustomerResponse
 from bridge.servicetitan.responses.leads import ExportLeadsResponse
 from bridge.servicetitan.responses.locations import ExportLocationContactResponse, ExportLocationsResponse
+from bridge.servicetitan.wire import Answer, Moment
 
 Row = tuple[Any, ...]
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,6 +42,20 @@ def _without_nul(value: Any) -> Any:
             return {name.replace("\x00", ""): _without_nul(item) for name, item in value.items()}
         case _:
             return value
+
+
+class Head(Answer, frozen=True, kw_only=True, gc=False):
+    """As much of any record as tells whether the rest is news."""
+
+    id: int
+    active: bool | None = None
+    modified_on: Moment | None = None
+    created_on: Moment | None = None
+    customer_id: int | None = None
+    location_id: int | None = None
+
+
+_read_head = msgspec.json.Decoder(Head).decode
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,6 +89,32 @@ class Shape:
     def key(self) -> list[str]:
         """The columns of the primary key."""
         return ["tenant_id", *self.fixed, "id"]
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.answer)
+
+    def read(self, record: msgspec.Raw) -> Row:
+        """Return a record of the feed as a row; raises msgspec.DecodeError for what is none."""
+        return self.to_row(self._reader.read(record))
+
+    def head(self, record: msgspec.Raw) -> Row:
+        """Return the first columns of a record and the record: a fraction of the work of reading it all."""
+        try:
+            head = _read_head(record)
+        except msgspec.ValidationError:
+            return (*self.read(record)[:4], record)
+        owner = head.customer_id if self.answer is not ExportLocationContactResponse else head.location_id
+        return (head.id, head.active is not False, head.modified_on or head.created_on or UNDATED, owner, record)
+
+    def rest(self, head: Row) -> Row:
+        """Return the whole row of a head; raises as `read` does."""
+        return self.read(head[4])
+
+    @property
+    def looked_up_by(self) -> list[str]:
+        """The columns whose statistics a plan needs."""
+        return [*self.key, *([self.owner] if self.owner else [])]
 
     def of(self, record: Any) -> Any:
         """Return any answer about such a record as the type of its feed; raises msgspec.ValidationError where it is none."""

@@ -90,10 +90,12 @@ async def open_session(dsn: str) -> psycopg.AsyncConnection:
     session = await psycopg.AsyncConnection.connect(
         dsn, autocommit=True, keepalives_idle=5, keepalives_interval=2, keepalives_count=3
     )
-    # As in the pool: an empty table's plan must not be kept for a full one.
+    # As in the pool: an empty table's plan must not be kept for a full one. A commit need not wait for the disk: page and
+    # cursor are lost together, and the page is read again.
     await session.execute(
         "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
-        " set_config('enable_mergejoin', 'off', false), set_config('TimeZone', 'UTC', false), set_config('jit', 'off', false)"
+        " set_config('enable_mergejoin', 'off', false), set_config('TimeZone', 'UTC', false), set_config('jit', 'off', false),"
+        " set_config('synchronous_commit', 'off', false)"
     )
     return session
 

@@ -1,12 +1,15 @@
 """Many records: pages of a list, records by their ids, and the export feeds."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from bridge.domain.outcome import Deferred, Outcome, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.servicetitan.operation import IDS_MAX, BoundOperation, Parameter
+from bridge.servicetitan.operation import IDS_MAX, BoundOperation, Operation, Parameter
 from bridge.servicetitan.wire import Export, Page
 
 PAGE_SIZE = 500  # some lists refuse more, most take 5,000; beyond 500 the time goes into the rows
@@ -79,6 +82,17 @@ def batches(record_ids: Iterable[int]) -> list[list[int]]:
     """Return the ids in lists of as many as one request may name."""
     rest = iter(record_ids)
     return list(iter(lambda: list(islice(rest, IDS_MAX)), []))
+
+
+_UNREAD: dict[str, Operation] = {}
+
+
+def unread(feed: BoundOperation) -> BoundOperation:
+    """Return an export feed whose records stay bytes, for whoever reads only those that are news."""
+    name = feed.operation.name
+    if name not in _UNREAD:
+        _UNREAD[name] = replace(feed.operation, answer=Export[msgspec.Raw])
+    return replace(feed, operation=_UNREAD[name])
 
 
 async def export_page(

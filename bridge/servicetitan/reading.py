@@ -28,7 +28,7 @@ class Reader:
         """Return whether an empty body or a null is a documented answer."""
         return isinstance(self._type, inspect.UnionType) and self._type.includes_none
 
-    def read(self, content: bytes) -> Any:
+    def read(self, content: bytes | msgspec.Raw) -> Any:
         """Return the decoded body. Raises msgspec.DecodeError where even mending leaves no usable record."""
         try:
             return self._decoder.decode(content)
@@ -54,6 +54,8 @@ def mend(value: Any, wanted: inspect.Type) -> Any:  # noqa: PLR0911 - one return
                 # A null where a default stands (an empty list) is that default.
                 and not (value[field.encode_name] is None and not field.required and not _takes_none(field.type))
             }
+        case inspect.RawType():
+            return msgspec.Raw(msgspec.json.encode(value))
         case inspect.ListType() | inspect.VarTupleType() if isinstance(value, list):
             return [mend(item, wanted.item_type) for item in value if item is not None]
         case inspect.StrType() if isinstance(value, int | float):  # an enum sent as its number: kept as text

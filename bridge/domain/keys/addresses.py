@@ -246,6 +246,11 @@ _TAIL = re.compile(
 _TOKEN = re.compile(r"#|[^\W_]+(?:['’][^\W_]+)*(?:[-/][^\W_]+)*")
 _UNIT_NUMBER = re.compile(r"^\s*(?:#\s*)?(\w{1,6})\s*[-–]\s*(\d{1,6}[a-z]?)\b(?=\s+\S)", re.IGNORECASE)
 _NUMBER = re.compile(r"^\d+(?:[a-z]|-\d+|-[a-z]|/\d)?$")
+_PLAIN = re.compile(r"(\d{1,6})((?: [a-z]{2,20}){1,6})", re.ASCII)
+"""A house number and plain words, as most streets are written: nothing in it but a unit's word needs the long way."""
+_UNIT_OR_LETTER = re.compile(r"\d{1,5}[a-z]?|[a-z]\d{1,4}")
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
+_FRACTION = re.compile(r"\d/\d")
 _GRID = re.compile(r"^[nsew]\d+(?:[nsew]\d+)?$")
 
 
@@ -369,7 +374,7 @@ def _unit_of(tokens: list[str]) -> tuple[list[str], str]:
         return tokens[2:], tokens[1].replace("-", "")
     if (
         len(tokens) > 3
-        and re.fullmatch(r"\d{1,5}[a-z]?|[a-z]\d{1,4}", tokens[-1])
+        and _UNIT_OR_LETTER.fullmatch(tokens[-1])
         and tokens[-2] in _SUFFIXES
         and _SUFFIXES[tokens[-2]] != "hwy"
     ):
@@ -441,6 +446,22 @@ def _is_canadian(state: str, zip_code: str) -> bool:
 def _street(folded: str, number: str, unit_text: str, place: tuple[str, str, str]) -> AddressKey:
     """Return the address of a street line already folded."""
     unit = unit_key(unit_text) if unit_text else ""
+    plain = None if number else _PLAIN.fullmatch(folded)
+    if plain is not None:
+        words = plain[2].split()
+        if _UNITS.isdisjoint(words):
+            before, name, suffix, after = _named(words)
+            parsed = len(name) > 1 or suffix
+            return AddressKey(
+                AddressStatus.PARSED if parsed else AddressStatus.PARTIAL,
+                plain[1],
+                before,
+                name,
+                suffix,
+                after,
+                unit,
+                *place,
+            )
     if "-" in folded or "–" in folded:
         pair = _UNIT_NUMBER.match(folded)
         if pair and _is_canadian(place[1], place[2]):
@@ -475,9 +496,9 @@ def _street(folded: str, number: str, unit_text: str, place: tuple[str, str, str
 def _house(tokens: list[str]) -> tuple[str, list[str]]:
     """Return the house number with its fraction or letter, and the tokens after it."""
     first = tokens[0]
-    if re.fullmatch(r"\d+(?:st|nd|rd|th)", first) and len(tokens) > 1 and tokens[1] in _SUFFIXES:
+    if _ORDINAL.fullmatch(first) and len(tokens) > 1 and tokens[1] in _SUFFIXES:
         return "", tokens  # 5th Avenue without a number
-    if len(tokens) > 2 and re.fullmatch(r"\d/\d", tokens[1]):
+    if len(tokens) > 2 and _FRACTION.fullmatch(tokens[1]):
         return first, tokens[2:]
     if (
         len(tokens) > 3

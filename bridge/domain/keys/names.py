@@ -130,6 +130,10 @@ de la del der den van von da di du dos das le los las el al bin ibn st san santa
 """
 _PARTICLES = frozenset(_PARTICLES_TEXT.split())
 
+_TWO_WORDS = re.compile(r"[A-Za-z]{2,30} [A-Za-z]{2,30}")
+_TELLING = _NOBODY | _COMPANY | _TITLES | _SUFFIXES.keys() | _DEGREES | {"and", "attn"}
+"""Words that make a name something else than a given name and a surname."""
+
 
 def fold(text: str) -> str:
     """Return text in lower case without accents, letters of other scripts kept; repeating it changes nothing."""
@@ -239,6 +243,11 @@ def _people(raw: str) -> tuple[PersonKey, ...]:
 @lru_cache(maxsize=16384)
 def read_name(raw: str) -> NameKey:
     """Return a whole name read: one person, a couple, a company, a placeholder or nothing."""
+    if _TWO_WORDS.fullmatch(raw):
+        full = raw.lower()
+        given, surname = full.split()
+        if given not in _TELLING and surname not in _TELLING and "attn" not in full:
+            return NameKey(NameKind.PERSON, (PersonKey(given, "", surname, ""),), (), full)
     text = raw[:MAX_NAME]
     if "(" in text or "[" in text or '"' in text or "/" in text or "attn" in text.lower():
         text = _ASIDE.sub(" ", text)

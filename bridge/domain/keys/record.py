@@ -60,6 +60,7 @@ class KeyRow(NamedTuple):
     location_id: int
 
 
+_LEADING = re.compile(r"0*(\d+)")
 _NAMELIKE = re.compile(r"[^\W\d_]{2,}[\s,]+[^\W\d_]{2,}")
 
 
@@ -131,7 +132,7 @@ def name_texts(name: NameKey) -> Iterator[str]:
 @lru_cache(maxsize=65536)
 def _digits(number: str) -> str:
     """Return a house number's leading digits without zeros, the whole where it starts otherwise."""
-    hit = re.match(r"0*(\d+)", number)
+    hit = _LEADING.match(number)
     return hit[1] if hit else number
 
 
@@ -166,43 +167,66 @@ def record_keys(
     people = people_of(name)
     for text in name_texts(name):
         texts[text, 0] = None
-    at: dict[int, list[NameKey]] = {}
-    for contact in contacts:
-        where = contact.location_id
-        named = name_in(contact.name)
-        if named is not None:
-            at.setdefault(where, []).append(named)
-        sounds = {_sound_of_surname(person) for person in (named.people if named else people)}
-        if contact.type == "Email" or "@" in contact.value:
-            for mail in email_keys(contact.value):
-                texts[f"m{mail.mailbox}", where] = None
-        else:
-            for phone in phone_keys(contact.value, region):
-                for text in phone_texts(phone.e164, sounds):
-                    texts[text, where] = None
+    at = _contacts(texts, contacts, people, region=region)
+    seen: set[AddressKey] = set()
     places = 0
     for location in locations:
         places += 1
         own = [read_name(location.name)] if location.name and location.name != customer.name else []
-        extra = at.get(location.id, [])
-        _place(texts, location.id, location_address(location), people_of(name, *own, *extra))
-        for other in (*own, *extra):
+        others = own + at.get(location.id, [])
+        address = location_address(location)
+        seen.add(address)
+        _place(texts, location.id, address, people_of(name, *others) if others else people)
+        for other in others:
             for text in name_texts(other):
                 texts[text, location.id] = None
     if customer.street or not places:
         billing = location_address(customer)
-        known = {text for text, _ in texts}
-        for text in address_texts(billing):
-            if text not in known:
-                _place(texts, 0, billing, people_of(name, *at.get(0, [])))
-                break
-        else:
-            if billing.status is not AddressStatus.PARSED:
-                _place(texts, 0, billing, people_of(name, *at.get(0, [])))
+        if _is_new_place(billing, seen):
+            _place(texts, 0, billing, people_of(name, *at.get(0, [])))
     for other in at.get(0, []):
         for text in name_texts(other):
             texts[text, 0] = None
-    return [KeyRow(key64(text), customer.id, where) for text, where in texts]
+    hashed = {text: key64(text) for text in {text for text, _ in texts}}
+    return [KeyRow(hashed[text], customer.id, where) for text, where in texts]
+
+
+def _contacts(
+    texts: dict[tuple[str, int], None], contacts: Iterable[ContactRow], people: list[PersonKey], *, region: str
+) -> dict[int, list[NameKey]]:
+    """Add the keys of phones and mailboxes, and return the people whom memos name, by location."""
+    at: dict[int, list[NameKey]] = {}
+    sounds = {_sound_of_surname(person) for person in people}
+    read: dict[tuple[str, str], list[str]] = {}  # a location's contact repeats the customer's more often than not
+    for where, kind, value, memo in contacts:
+        named = name_in(memo) if memo else None
+        if named is not None:
+            at.setdefault(where, []).append(named)
+            found = contact_texts(kind, value, {_sound_of_surname(person) for person in named.people}, region)
+        elif (kind, value) in read:
+            found = read[kind, value]
+        else:
+            found = read[kind, value] = contact_texts(kind, value, sounds, region)
+        for text in found:
+            texts[text, where] = None
+    return at
+
+
+def contact_texts(kind: str, value: str, surnames: Iterable[str], region: str) -> list[str]:
+    """Return the key texts of a contact of a kind; numbers count beside each surname's sound."""
+    if kind == "Email" or "@" in value:
+        return [f"m{mail.mailbox}" for mail in email_keys(value)]
+    return [text for phone in phone_keys(value, region) for text in phone_texts(phone.e164, surnames)]
+
+
+def _is_new_place(billing: AddressKey, seen: set[AddressKey]) -> bool:
+    """Tell whether a billing address is looked up by something that no location is looked up by."""
+    if billing.status is not AddressStatus.PARSED:
+        return True
+    if billing in seen:
+        return False
+    known = {text for address in seen for text in address_texts(address)}
+    return any(text not in known for text in address_texts(billing))
 
 
 def _place(texts: dict[tuple[str, int], None], where: int, address: AddressKey, people: Iterable[PersonKey]) -> None:
