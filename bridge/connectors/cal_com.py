@@ -101,6 +101,8 @@ def _inner(payload: dict[str, Any]) -> dict[str, Any]:
 
 def _fields(inner: dict[str, Any]) -> Iterator[Field]:
     responses = inner.get("responses") or inner.get("data")
+    if not responses and "uid" not in inner:  # older routing forms put their answers side by side
+        responses = {name: row for name, row in inner.items() if isinstance(row, dict) and "value" in row}
     for name, row in responses.items() if isinstance(responses, dict) else ():
         value = row.get("value") if isinstance(row, dict) else row
         value = (
@@ -119,5 +121,6 @@ def _fields(inner: dict[str, Any]) -> Iterator[Field]:
         yield Field(f"payload.attendees.0.{name}", name, dig(inner, "attendees", 0, name), slot)
     yield Field("payload.additionalNotes", "Message", inner.get("additionalNotes"), "message")
     yield Field("payload.type", "Service", inner.get("eventTitle") or inner.get("type"), "service")
-    location = text(inner.get("location"))
-    yield Field("payload.location", "Location", "" if location.startswith("integrations:") else location)
+    location = "" if (place := text(inner.get("location"))).startswith("integrations:") else place
+    at_theirs = text(dig(responses, "location", "value", "value")) == "attendeeInPerson"
+    yield Field("payload.location", "Location", location, "address" if location and at_theirs else "")

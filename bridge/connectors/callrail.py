@@ -4,9 +4,9 @@ from typing import Any
 
 from bridge.connectors import schemes
 from bridge.connectors.base import About, Normalized, SourceOptions
-from bridge.connectors.dialect import Dialect, wish
+from bridge.connectors.dialect import Dialect, body_hash, wish
 from bridge.connectors.extract import Field, fields_of
-from bridge.connectors.payloads import dig, sub_path, text
+from bridge.connectors.payloads import sub_path, text
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.inquiry import ActivityKind
 from bridge.domain.values import moment
@@ -82,7 +82,9 @@ class CallRail(Dialect):
         event, ident = self.event_of(payload, request), text(payload.get("resource_id")) or text(payload.get("id"))
         if not ident:
             return ""
-        version = text(payload.get("timestamp")) if event.endswith("_modified") else ""
+        version = ""
+        if event.endswith("_modified"):  # every change of a call is news, and none is sent twice
+            version = text(payload.get("timestamp")) or body_hash(request)
         return "|".join(filter(None, (event, ident, version)))
 
     def say(self, payload: Any, delivery: Delivery, options: SourceOptions) -> Normalized:
@@ -150,5 +152,8 @@ class CallRail(Dialect):
 def _known(payload: dict[str, Any]) -> list[Field]:
     """Return the fields of a call that are worth keeping, by the names CallRail gives them."""
     found = [Field(name, name, payload.get(name), slot) for name, slot in _CALL_SLOTS.items() if payload.get(name)]
-    keywords = dig(payload, "keywords")
-    return [*found, Field("keywords", "keywords", keywords, "utm_term")] if keywords else found
+    return [*found, *(Field(name, name, payload[name], slot) for name, slot in _UNTAGGED if payload.get(name))]
+
+
+_UNTAGGED = (("keywords", "utm_term"), ("medium", "utm_medium"), ("source", "utm_source"))
+"""What CallRail found out itself where the page's address held no utm parameters: these come after those."""

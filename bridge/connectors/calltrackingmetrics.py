@@ -6,7 +6,7 @@ from bridge.connectors import schemes
 from bridge.connectors.base import About, Normalized, SourceOptions
 from bridge.connectors.dialect import Dialect, wish
 from bridge.connectors.extract import Field
-from bridge.connectors.payloads import ANY_FORM, JSON_TYPES, dig, read_object, sub_path, text
+from bridge.connectors.payloads import ANY_FORM, JSON_TYPES, dig, objects, read_object, sub_path, text
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.inquiry import ActivityKind
 from bridge.domain.values import moment
@@ -72,9 +72,12 @@ class CallTrackingMetrics(Dialect):
     def say(self, payload: Any, delivery: Delivery, options: SourceOptions) -> Normalized:
         """Return a form as a wish, calls and texts as activities."""
         fields = [Field(name, name, payload.get(name), slot) for name, slot in _SLOTS.items()]
-        form = dig(payload, "form", "fields") or dig(payload, "form")
+        form = dig(payload, "form", "fields") or dig(payload, "form", "custom") or dig(payload, "form")
         for name, value in form.items() if isinstance(form, dict) else ():
             fields.append(Field(f"form.{name}", name, value))
+        for row in objects(form) if isinstance(form, list) else ():
+            label = text(row.get("label")) or text(row.get("name"))
+            fields.append(Field(f"form.{label}", label, row.get("value")))
         fields.append(Field("message_body", "Message", payload.get("message_body"), "message"))
         draft = self.draft(fields, payload, delivery, options)
         ident = text(payload.get("sid")) or text(payload.get("id")) or delivery.dedup_key

@@ -14,6 +14,9 @@ from bridge.connectors.payloads import ANY_FORM, JSON_TYPES, text
 _OWN = {"FormID", "UniqueID", "HandshakeKey"}
 _COMPOUND = re.compile(r"^(.*\S)\s*\(([^()]+)\)$")
 
+_PART = re.compile(r"^(\w+) = (.*)$", re.MULTILINE)
+"""A compound answer in one text: `first = Dana`, `last = Reyes`."""
+
 
 class Formstack(FormSender):
     """Form submissions of Formstack."""
@@ -45,6 +48,9 @@ def _fields(payload: dict[str, Any]) -> Iterator[Field]:
             yield Field(
                 f"{name}.value", text(value.get("label")) or name, value["value"], kind=text(value.get("field_type"))
             )
+            continue
+        if isinstance(value, str) and (parts := _PART.findall(value)) and len(parts) == value.strip().count("\n") + 1:
+            yield Field(name, name, dict(parts))
             continue
         compound = _COMPOUND.match(name)
         inner = compound[2] if compound else ""

@@ -254,3 +254,7 @@ class ZapierMake(Generic):
         paste="the token you chose",
         notes=("Keys nested as `person__email` are read like `person.email`.",),
     )  # fmt: skip
+
+    def read(self, request: HookRequest) -> Any:
+        """Return the payload, keys that a tool folded together taken apart."""
+        return payloads.unfolded(super().read(request))

@@ -74,7 +74,7 @@ class GravityForms(FormSender):
 
 
 def _entry(payload: dict[str, Any], named: dict[str, str]) -> Iterator[Field]:
-    """Yield the entry's fields; a name has inputs .3 and .6, an address .1 or .5 beside them."""
+    """Yield the entry's fields; a name has inputs .3 and .6, an address .1 or .5 beside them, boxes just count."""
     groups: dict[str, set[str]] = {}
     for name in payload:
         if (found := _NUMBERED.fullmatch(name)) and found[2]:
@@ -87,8 +87,13 @@ def _entry(payload: dict[str, Any], named: dict[str, str]) -> Iterator[Field]:
             yield Field(name, name, value, slot)
             continue
         inputs = groups.get(found[1], set())
-        parts = _ADDRESS if inputs & {"1", "5"} else _NAME if inputs & {"3", "6"} else {}
-        slot = named.get(name) or named.get(found[1], "") or parts.get(found[2] or "", "")
+        if found[2] and not inputs & {"3", "5", "6"} and found[1] not in named and name not in named:
+            if found[2] == min(inputs, key=int):  # the boxes of one question
+                ticked = [payload[f"{found[1]}.{box}"] for box in sorted(inputs, key=int)]
+                yield Field(found[1], f"Field {found[1]}", [said for said in ticked if said])
+            continue
+        parts = _ADDRESS if inputs & {"1", "5"} else _NAME
+        slot = named.get(name) or named.get(found[1], "") or (parts.get(found[2], "") if found[2] else "")
         yield Field(name, f"Field {name}", value, slot or ("message" if name == longest else ""))
 
 

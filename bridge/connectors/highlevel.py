@@ -291,6 +291,7 @@ def _attribution(payload: dict[str, Any]) -> Iterator[Field]:
     slots = {
         "url": "landing_page",
         "referrer": "referrer",
+        "utmCampaign": "utm_campaign",
         "campaign": "utm_campaign",
         "utmSource": "utm_source",
         "utmMedium": "utm_medium",

@@ -14,6 +14,8 @@ from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.reasons import Reason
 
 _QUESTION = re.compile(r"q(\d+)_(.+)")
+_PRETTY = re.compile(r"(?:^|, )([^:,]{1,120}):((?:(?!, [^:,]{1,120}:).)*)", re.DOTALL)
+"""The answers as one text, `Name:Dana Reyes, Phone:…`: all there is where rawRequest is left out."""
 _CONFIRM = "submission"
 
 
@@ -73,6 +75,10 @@ def _ident(payload: dict[str, Any]) -> str:
 
 def _raw_fields(payload: dict[str, Any]) -> Iterator[Field]:
     inner = payload.get("rawRequest")
+    if not inner and isinstance(pretty := payload.get("pretty"), str):
+        for label, said in _PRETTY.findall(pretty):
+            yield Field(f"pretty.{label}", label, said.strip())
+        return
     raw = decode_json(inner) if isinstance(inner, str) and inner.strip() else payload
     if not isinstance(raw, dict):
         raise PayloadMalformed("rawRequest is no object")

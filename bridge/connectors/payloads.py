@@ -144,6 +144,38 @@ def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return {key: _lists(value) for key, value in root.items()}
 
 
+def unfolded(data: Any) -> Any:
+    """Return data with keys like `person__email` as nesting: no-code tools flatten so what they were given."""
+    if isinstance(data, list):
+        return [unfolded(item) for item in data]
+    if not isinstance(data, dict) or not any("__" in key.strip("_") for key in data):
+        return data
+    pairs = {key: value for key, value in data.items() if "__" not in key.strip("_")}
+    for key, value in data.items():
+        if key in pairs:
+            continue
+        place, steps = pairs, [step for step in key.split("__") if step][:8]
+        for step in steps[:-1]:
+            inner = place.get(step)
+            if inner is not None and not isinstance(inner, dict):
+                break
+            place = place.setdefault(step, {})
+        else:
+            if steps[-1] not in place:
+                place[steps[-1]] = value
+                continue
+        pairs[key] = value  # the flat key contradicts another one: keep both
+    return {key: _numbered(value) for key, value in pairs.items()}
+
+
+def _numbered(value: Any) -> Any:
+    """Turn {"0": …, "1": …} into the list it was."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _numbered(item) for key, item in value.items()}
+    return list(inner.values()) if inner and all(key.isdigit() for key in inner) else inner
+
+
 def _put(place: dict[str, Any], key: str, value: str) -> None:
     if key not in place:
         place[key] = value

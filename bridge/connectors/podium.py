@@ -81,6 +81,7 @@ class Podium(Dialect):
                 Field(f"data.contact.{name}", name, dig(person, name), slot)
                 for name, slot in (
                     ("phoneNumber", "phone"),
+                    ("from", "phone"),
                     ("phoneNumbers", "phone"),
                     ("email", "email"),
                     ("emails", "email"),

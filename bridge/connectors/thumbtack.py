@@ -53,7 +53,7 @@ class Thumbtack(Dialect):
         record = text(data.get("negotiationID")) or text(data.get("leadID"))
         key = _ident(data) or delivery.dedup_key
         if delivery.event_type in _LEADS:
-            at = moment(data.get("createdAt") or data.get("leadCreatedAt"))
+            at = moment(data.get("createdAt") or data.get("leadCreatedAt") or data.get("createTimestamp"))
             start = dig(data, "request", "proposedTimes", 0, "start")
             return wish(
                 draft,
@@ -93,6 +93,7 @@ def _fields(data: dict[str, Any]) -> Iterator[Field]:
         ("request.location.address1", "street"), ("request.location.address2", "unit"), ("request.location.city", "city"),
         ("request.location.state", "state"), ("request.location.zipCode", "zip"), ("request.description", "message"),
         ("text", "message"), ("message.text", "message"), ("request.category.name", "service"), ("request.title", "service"),
+        ("request.schedule", "preferred_time"),
     ):  # fmt: skip
         value = dig(data, *path.split("."))
         if value is not None:

@@ -77,7 +77,7 @@ class Twilio(Dialect):
         side, sid = ("From" if inbound else "To"), _sid(payload) or delivery.dedup_key
         fields = [
             Field(side, side, _one(payload, side), "phone"),
-            Field("CallerName", "Name", _one(payload, "CallerName"), "name"),
+            Field("CallerName", "Name", _one(payload, "CallerName") or _one(payload, "ProfileName"), "name"),
         ]
         for part, slot in (("City", "city"), ("State", "state"), ("Zip", "zip"), ("Country", "country")):
             fields.append(Field(side + part, part, _one(payload, side + part), slot))

@@ -1,5 +1,6 @@
 """Zoho CRM: channel notifications (thin, a token in the body) and workflow webhooks whose parameters the author chose."""
 
+import hashlib
 import re
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from bridge.connectors.base import About, Fetch, Normalized, PayloadMalformed, Skipped, SourceOptions
 from bridge.connectors.dialect import SHARED, Dialect, fetched_json, wish
 from bridge.connectors.extract import Field, fields_of
+from bridge.connectors.extract.labels import normal_label
 from bridge.connectors.payloads import ANY_FORM, JSON_TYPES, items, objects, read_object, text
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.inquiry import Inquiry
@@ -20,6 +22,7 @@ _SLOTS = {
     "Lead_Source": "campaign",
 }  # fmt: skip
 _WORKFLOW = "workflow"
+_RECORD_IDS = ("lead id", "contact id", "record id", "id")
 
 
 class ZohoCrm(Dialect):
@@ -76,7 +79,9 @@ class ZohoCrm(Dialect):
         del request
         if not payload.get("module"):
             return ""
-        idents = ",".join(sorted(text(ident) for ident in items(payload.get("ids")))[:5])
+        idents = ",".join(sorted(text(ident) for ident in items(payload.get("ids"))))
+        if len(idents) > 120:
+            idents = hashlib.sha256(idents.encode()).hexdigest()[:32]
         return "|".join(
             (text(payload.get("channel_id")), idents, text(payload.get("operation")), text(payload.get("server_time")))
         )
@@ -145,12 +150,11 @@ class ZohoCrm(Dialect):
         return Normalized(inquiries=tuple(inquiries), skipped=tuple(rest))
 
     def _workflow(self, payload: dict[str, Any], delivery: Delivery, options: SourceOptions) -> Normalized:
-        record = next(
-            (text(payload[name]) for name in ("lead_id", "contact_id", "record_id", "id") if payload.get(name)), ""
-        )
+        idents = {normal_label(name): name for name in payload if normal_label(name) in _RECORD_IDS}
+        record = next((text(payload[idents[name]]) for name in _RECORD_IDS if name in idents), "")
         slots = {
             **_SLOTS,
-            **dict.fromkeys(("lead_id", "contact_id", "record_id", "id", "token"), "meta"),
+            **dict.fromkeys((*idents.values(), "token"), "meta"),
             "source": "campaign",
         }
         draft = self.draft(fields_of(payload, slots=slots), payload, delivery, options)

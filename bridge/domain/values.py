@@ -51,9 +51,20 @@ def email_address(text: str) -> str:
     return text.lower() if _EMAIL.fullmatch(text) else ""
 
 
+_EXTENSION = re.compile(r"[\s,;]*\(?(?:extension|ext|x|#)[.:\s]*\d{1,6}\)?$", re.IGNORECASE)
+
+
+def without_extension(text: str) -> str:
+    """Return a phone number as written, without its extension."""
+    return _EXTENSION.sub("", text.strip()[:80])
+
+
 def looks_like_phone(text: str) -> bool:
-    """Tell whether a text is written as a phone number: 7 to 15 digits and nothing but their usual company."""
-    return bool(re.fullmatch(r"\+?[\d\s().x/-]{7,25}", text.strip())) and 7 <= len(digits_of(text)) <= 15
+    """Tell whether a text is written as a phone number: 7 to 15 digits and nothing but their usual company and extension."""
+    if len(text) > 60:
+        return False
+    number = without_extension(text)
+    return bool(re.fullmatch(r"\+?[\d\s().x/-]{7,25}", number)) and 7 <= len(digits_of(number)) <= 15
 
 
 def digits_of(text: str) -> str:
@@ -64,7 +75,7 @@ def digits_of(text: str) -> str:
 _FORMATS = (
     "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y",
     "%B %d, %Y %I:%M %p", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%d %B %Y", "%d %b %Y", "%Y/%m/%d", "%Y/%m/%d %H:%M",
-    "%Y-%m-%d %I:%M %p", "%A, %B %d, %Y", "%A, %B %d, %Y %I:%M %p", "%I:%M %p, %m/%d/%Y", "%Y-%m-%d %H:%M:%S %Z",
+    "%Y-%m-%d %H:%M", "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M %p %z", "%A, %B %d, %Y", "%A, %B %d, %Y %I:%M %p", "%I:%M %p, %m/%d/%Y", "%Y-%m-%d %H:%M:%S %Z",
 )  # fmt: skip
 
 
@@ -165,6 +176,12 @@ _STREET_END = re.compile(
     r"(?:\s+(?:apt|unit|suite|ste|#)\.?\s*\S+)?)\s+(?P<city>[A-Za-z][A-Za-z .'-]+)$",
     re.IGNORECASE,
 )
+
+
+def is_whole_address(text: str) -> bool:
+    """Tell whether a text is an address that nobody could take for anything else: number, street, state and ZIP."""
+    flat = " ".join(text[:200].split())
+    return len(text) <= 200 and flat[:1].isdigit() and _TAIL.match(flat) is not None and " " in flat
 
 
 def postal_address(text: str) -> PostalAddress:

@@ -27,7 +27,16 @@ from bridge.domain.inquiry import (
     Person,
     PostalAddress,
 )
-from bridge.domain.values import digits_of, email_address, is_date_only, looks_like_phone, moment, postal_address
+from bridge.domain.values import (
+    digits_of,
+    email_address,
+    is_date_only,
+    is_whole_address,
+    looks_like_phone,
+    moment,
+    postal_address,
+    without_extension,
+)
 
 MAX_ANSWERS = 200
 _TRUE = frozenset({"true", "yes", "1", "on", "y"})
@@ -42,6 +51,14 @@ _PARTS = {
     "country": "country",
 }  # fmt: skip
 """What the parts of a compound answer hold, as Jotform, Cognito, Fillout and Wufoo name them."""
+
+
+_SEVERAL = re.compile(r"\s*(?:[,;|\n]|\s/\s|\bor\b|\band\b|\by\b|\bo\b)\s*", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?:at )?\d{1,2}(?:[:.]\d{2}(?::\d{2})?)?\s*(?:[ap]\.?m\.?)?(?:\s*(?:-|–|to)\s*\S.{0,10})?$", re.IGNORECASE
+)
+"""A time of day without a day."""
+_URI_SCHEMES = ("tel:", "sms:", "whatsapp:", "callto:")
 
 
 class Draft:
@@ -87,10 +104,21 @@ class Draft:
 
     def _place_single(self, slot: str, field: Field, value: str) -> bool:
         known = self.values.get(slot, "")
-        if slot == "preferred_time" and known and len(known) < 40 and is_date_only(known) != is_date_only(value):
-            self.values[slot] = f"{known} {value}" if is_date_only(known) else f"{value} {known}"
-            return True
+        if (
+            slot == "preferred_time"
+            and known
+            and len(known) < 40
+            and bool(_CLOCK.match(known)) != bool(_CLOCK.match(value))
+        ):
+            day, hour = (value, known) if _CLOCK.match(known) else (known, value)
+            if is_date_only(day):
+                self.values[slot] = f"{day} {hour}"
+                return True
         if known:
+            if slot in ("landing_page", "referrer"):
+                self._read_query(
+                    value, field.path
+                )  # the form says one page, the builder another: either may hold the click id
             return known == value
         self.values[slot] = value
         self.origins[_target(slot)] = field.path
@@ -124,6 +152,10 @@ class Draft:
         return bool(found)
 
     def _place_phone(self, field: Field, value: str, *, sure: bool) -> bool:
+        several = [part for part in _SEVERAL.split(value) if looks_like_phone(part)] if len(value) <= 200 else []
+        if len(several) > 1:
+            return all(self._place_phone(field, part, sure=sure) for part in several)
+        value = value.partition(":")[2] if value.startswith(_URI_SCHEMES) else value
         if not (looks_like_phone(value) or (sure and 7 <= len(digits_of(value)) <= 20 and len(value) <= 40)):
             return False
         if _last_digits(value) not in {_last_digits(known) for known in self.phones}:
@@ -138,6 +170,8 @@ class Draft:
         if slot == "phone" or (not slot and ("area" in parts or "phone" in parts or looks_like_phone(whole))):
             joined = whole or f"({parts.get('area', '')}) {parts.get('phone', '')}"
             return self.place("phone", Field(field.path, field.label, joined), sure=True)
+        if (slot == "preferred_time" or (not slot and parts.keys() <= _DATE_PARTS)) and (said := _date_of(parts)):
+            return self.place("preferred_time", Field(field.path, field.label, said), sure=True)
         placed = False
         for key, value in parts.items():
             part = _PARTS.get(key)
@@ -150,6 +184,8 @@ class Draft:
     def answer(self, label: str, value: Any) -> None:
         """Keep a question with its answer for the summary; empty ones say nothing."""
         said = text_of(value)
+        if said.startswith("data:"):
+            said = f"({said[5:60].partition(';')[0]})"
         if said and len(self.answers) < MAX_ANSWERS:
             self.answers.append(Answer(text(label) or "Answer", said))
 
@@ -285,7 +321,7 @@ def draft_from(fields: Iterable[Field], *, options: SourceOptions, context: Mapp
     for rank, group in enumerate(waiting):
         left |= {place: field for place, slot, field in group if not draft.place(slot, field, sure=rank < 3)}
     for place, field in list(left.items()):
-        if isinstance(field.value, str) and _by_value(draft, field):
+        if field.slot != "answer" and isinstance(field.value, str) and _by_value(draft, field):
             del left[place]
     for place in sorted(left):
         draft.answer(left[place].label, left[place].value)
@@ -297,7 +333,7 @@ def draft_from(fields: Iterable[Field], *, options: SourceOptions, context: Mapp
 def _rank(field: Field) -> tuple[int, str]:
     """Return how surely a field's slot is known (0 best, 4 not at all) and the slot."""
     if field.slot:
-        return 0, field.slot
+        return (0, field.slot) if field.slot != "answer" else (5, "")
     if slot := BY_TYPE.get(field.kind.lower(), ""):
         return (1, slot) if slot != "message" else (2, exact_slot(field.label) or slot)
     if slot := exact_slot(field.label):
@@ -312,6 +348,10 @@ def _by_value(draft: Draft, field: Field) -> bool:
     value = field.value
     if not draft.emails and "@" in value and email_address(value):
         return draft.place("email", field, sure=True)
+    if not draft.values.keys() & {"address", "street", "city", "zip"} and is_whole_address(value):
+        return draft.place("address", field, sure=True)
+    if not draft.phones and _UNTITLED.fullmatch(normal_label(field.label)) and _BARE_PHONE.fullmatch(text(value)):
+        return draft.place("phone", field, sure=True)
     if draft.phones or len(value) > 25 or value[:1] not in "+(0123456789":
         return False
     value = text(value)
@@ -321,9 +361,13 @@ def _by_value(draft: Draft, field: Field) -> bool:
     return False
 
 
+_UNTITLED = re.compile(r"(?:no label|your answer|field|question|answer|input|untitled|text|[ \d])*")
+_BARE_PHONE = re.compile(r"(?:\+?1)?[2-9]\d{2}[2-9]\d{6}")
+
+
 def _last_digits(phone: str) -> str:
-    """Return what makes two spellings one number: the last ten digits."""
-    return digits_of(phone)[-10:]
+    """Return what makes two spellings one number: the last ten digits before an extension."""
+    return digits_of(without_extension(phone))[-10:]
 
 
 def text_of(value: Any) -> str:
@@ -334,6 +378,23 @@ def text_of(value: Any) -> str:
         pairs = ((key, text_of(item)) for key, item in list(value.items())[:50])
         return ", ".join(f"{key}: {said}" for key, said in pairs if said)
     return text(value)
+
+
+_DATE_PARTS = frozenset(
+    {"date", "datetime", "year", "month", "day", "hour", "min", "minutes", "time", "timeinput", "ampm", "timezone"}
+    | {"duration", "implementation"}
+)
+
+
+def _date_of(parts: Mapping[str, str]) -> str:
+    """Return a day and time that a question gives in parts, as Jotform and Wufoo do; empty where it is no date."""
+    day = parts.get("date") or parts.get("datetime") or ""
+    if not day and parts.get("month") and parts.get("day") and parts.get("year"):
+        day = f"{parts['month']}/{parts['day']}/{parts['year']}"
+    hour = parts.get("timeinput") or parts.get("time") or ""
+    if not hour and parts.get("hour") and (parts.get("min") or parts.get("minutes")):
+        hour = f"{parts['hour']}:{parts.get('min') or parts.get('minutes')}"
+    return " ".join(filter(None, (day, hour, hour and parts.get("ampm", ""))))
 
 
 _TARGETS = {

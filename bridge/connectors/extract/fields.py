@@ -1,9 +1,12 @@
 """Fields: every question and value of a payload with the place it stands at."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+
+from bridge.connectors.extract.labels import normal_label
 
 MAX_FIELDS = 2_000
 """Fields read of one payload: a form has tens; the rest of a hostile one is only counted."""
@@ -12,7 +15,8 @@ MAX_FIELDS = 2_000
 class Field(msgspec.Struct, frozen=True):
     """One answer: where it stands, what was asked, what was said.
 
-    `slot` is what the connector knows the field to hold; `kind` is the sender's own field type.
+    `slot` is what the connector knows the field to hold (`meta`: nothing of use, `answer`: a text and no more);
+    `kind` is the sender's own field type.
     """
 
     path: str
@@ -32,7 +36,20 @@ def fields_of(data: Any, *, path: str = "", slots: dict[str, str] | None = None)
 
 
 _COMPOUND = frozenset(
-    {"first", "last", "full", "addr_line1", "line1", "street", "area", "street1", "address1", "fullname"}
+    {
+        "first",
+        "last",
+        "full",
+        "addr_line1",
+        "line1",
+        "street",
+        "area",
+        "street1",
+        "address1",
+        "fullname",
+        "month",
+        "timeinput",
+    }
 )
 
 
@@ -41,13 +58,36 @@ def _walk(data: Any, path: str, inner: str, known: dict[str, str], label: str = 
     if slot == "meta":
         return
     if isinstance(data, dict) and not (inner and _is_compound(data)):
+        prefix = _prefix(label)
         for key, value in data.items():
-            yield from _walk(value, _join(path, key), _join(inner, key), known, key)
+            yield from _walk(value, _join(path, key), _join(inner, key), known, prefix + key)
     elif isinstance(data, list) and any(isinstance(item, dict | list) for item in data):
         for place, value in enumerate(data):
             yield from _walk(value, _join(path, str(place)), _join(inner, str(place)), known, label)
     else:
-        yield Field(path, label, data, slot)
+        yield Field(path, label, data, slot or ("answer" if _is_of_another(label) else ""))
+
+
+_NAMING = frozenset({"utm", "company", "organization", "campaign", "form", "page"})
+_ANOTHER = frozenset(
+    {"agent", "assigned to", "assigned user", "assignee", "sales rep", "technician", "employee", "organizer", "office"}
+    | {"store", "dealer", "franchise", "vendor", "workflow", "calendar", "team", "created by"}
+)
+"""Objects that hold names and numbers of somebody else than the person who asks."""
+
+
+@lru_cache(maxsize=2048)
+def _prefix(label: str) -> str:
+    """Return what an object's own name adds to the labels in it: the `name` of a company is no person's."""
+    normal = normal_label(label)
+    return f"{label} " if normal in _NAMING or normal in _ANOTHER else ""
+
+
+@lru_cache(maxsize=8192)
+def _is_of_another(label: str) -> bool:
+    """Tell whether a label was prefixed with the name of somebody else."""
+    normal = normal_label(label)
+    return " " in normal and any(normal.startswith(f"{name} ") for name in _ANOTHER)
 
 
 def _is_compound(data: dict[str, Any]) -> bool:

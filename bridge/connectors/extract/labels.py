@@ -38,11 +38,11 @@ _EXACT: dict[str, str] = {
         "phone|phone number|phonenumber|telephone|telephone number|tel|mobile|mobile phone|mobile number|cell|"
         "cell phone|cell number|home phone|work phone|daytime phone|contact number|contact phone|your phone|"
         "your phone number|best phone number|phone no|primary phone|customer phone|caller number|callerid|"
-        "caller id|whatsapp|secondary phone|alternate phone|telefono|numero de telefono|tu telefono|su telefono|"
+        "caller id|whatsapp|secondary phone|alternate phone|phones|phone numbers|telefono|numero de telefono|tu telefono|su telefono|"
         "celular|numero de celular|movil|telefono movil|telefono celular|telefono de contacto"
     ),
     "email": (
-        "email|e mail|email address|emailaddress|e mail address|your email|your email address|work email|"
+        "email|e mail|emails|email address|emailaddress|e mail address|your email|your email address|work email|"
         "contact email|customer email|mail|correo|correo electronico|tu correo|su correo|tu correo electronico|"
         "su correo electronico|direccion de correo|direccion de correo electronico|what is your email|"
         "what s your email|what s your email address"
@@ -81,7 +81,7 @@ _EXACT: dict[str, str] = {
         "howcanwehelp|mensaje adicional|describe tu problema|describa el problema|describa su problema"
     ),
     "service": (
-        "service|services|service type|type of service|service needed|service requested|services needed|"
+        "service|services|which service|which services|what service|service type|type of service|service needed|service requested|services needed|"
         "service interested in|what service do you need|what services do you need|which service do you need|"
         "what do you need help with|work type|type of work|job type|project type|type of project|category|"
         "service category|reason for inquiry|reason for contact|interested in|i am interested in|task name|"
@@ -96,7 +96,8 @@ _EXACT: dict[str, str] = {
         "when would you like us to come|desired date|service date|schedule|schedule date|date and time|"
         "availability|date time|when works best|start time|date|time|fecha|hora|fecha y hora|fecha preferida|"
         "hora preferida|fecha de la cita|cita|cuando|mejor hora para llamar|horario preferido|fecha deseada|"
-        "cuando necesita el servicio|preferred appointment|time frame|timeframe"
+        "cuando necesita el servicio|preferred appointment|time frame|timeframe|when|preferred date time|"
+        "preferred schedule|desired time"
     ),
     "consent": (
         "consent|sms consent|tcpa|tcpa consent|i agree|opt in|sms opt in|text opt in|agree to terms|terms|"
@@ -118,7 +119,7 @@ _EXACT: dict[str, str] = {
     "ga_client_id": "ga client id|ga clientid|google analytics client id|gaclientid",
     "referrer": "referrer|referer|referrer url|http referer|referring url|referral url",
     "landing_page": (
-        "landing page|landing page url|landing url|page url|pageurl|page uri|source url|form url|landingpage|"
+        "landing page|landing page url|landing url|landing|page url|pageurl|page uri|source url|form url|landingpage|"
         "url de pagina"
     ),
     "campaign": "campaign|campaign name|campaign id|campaignid|ad name|campana",
@@ -162,7 +163,7 @@ BY_TYPE = {
     "email": "email", "input_email": "email", "emailinput": "email", "control_email": "email",
     "tel": "phone", "phone": "phone", "phone_number": "phone", "phonenumber": "phone", "input_phone_number": "phone",
     "control_phone": "phone", "phoneinput": "phone", "phone input": "phone",
-    "address": "address", "control_address": "address", "control_fullname": "name", "fullname": "name",
+    "address": "address", "control_address": "address", "legal": "consent", "acceptance": "consent", "gdpr": "consent", "control_fullname": "name", "fullname": "name",
     "contact_info": "name", "textarea": "message", "long_text": "message", "longanswer": "message",
     "control_textarea": "message", "postal_code": "zip",
 }  # fmt: skip

@@ -1,0 +1,159 @@
+"""What people type into forms comes out in its place, whatever the form calls it; what has no place stays an answer."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from bridge.connectors.base import SourceOptions
+from bridge.connectors.extract import Draft, Field, draft_from, fields_of
+from bridge.connectors.payloads import unfolded
+from bridge.domain.inquiry import BookingInquiry
+
+
+def drafted(data: Any) -> Draft:
+    return draft_from(fields_of(data), options=SourceOptions())
+
+
+def booked(data: Any) -> BookingInquiry:
+    return drafted(data).booking(key="k")
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "phones"),
+    [
+        ("Phone", "(512) 555-0123", ["(512) 555-0123"]),
+        ("Phone", "512-555-0123 ext. 45", ["512-555-0123 ext. 45"]),
+        ("Best number to call you on (phone)", "512.555.0123 x45", ["512.555.0123 x45"]),
+        ("Teléfono celular", "+52 55 5555 0123", ["+52 55 5555 0123"]),
+        ("Phone", "512-555-0123 or 512-555-0188", ["512-555-0123", "512-555-0188"]),
+        ("Phones", ["5125550123", "5125550188"], ["5125550123", "5125550188"]),
+        ("Cell", "tel:+15125550123", ["+15125550123"]),
+        ("No Label field_2", "5125550123", ["5125550123"]),
+        ("How do we reach you?", "(512) 555-0123", ["(512) 555-0123"]),
+        ("Order reference", "5125550123", []),
+        ("Phone", "ask my wife", []),
+        ("Installed on", "2026-01-02 10:00", []),
+    ],
+)
+def test_phones(label: str, value: Any, phones: list[str]) -> None:
+    draft = drafted({label: value})
+    assert draft.phones == phones
+    assert bool(draft.answers) is not bool(phones)
+
+
+def test_one_number_in_two_spellings_is_one() -> None:
+    data = {"Phone": "(512) 555-0123", "Mobile": "+1 512 555 0123", "Work phone": "512-555-0123 ext 9"}
+    assert drafted(data).phones == ["(512) 555-0123"]
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (
+            {"Where is the work?": "1600 Oak Ave NW Apt 4, Austin, TX 78701"},
+            {"street": "1600 Oak Ave NW Apt 4", "city": "Austin", "state": "TX", "zip": "78701"},
+        ),
+        (
+            {"Address": "12 Main St\nAustin, Texas 78701-1234"},
+            {"street": "12 Main St", "city": "Austin", "state": "TX", "zip": "78701-1234"},
+        ),
+        (
+            {"Street": "12 Main", "Apt": "4", "Town": "Austin", "State": "TX", "Zip code": "78701"},
+            {"street": "12 Main", "unit": "4", "city": "Austin", "state": "TX", "zip": "78701"},
+        ),
+        (
+            {"address": {"line1": "12 Main", "city": "Austin", "postal_code": "78701"}},
+            {"street": "12 Main", "city": "Austin", "zip": "78701"},
+        ),
+        ({"Dirección": "Calle Luna 5", "Ciudad": "San Juan"}, {"street": "Calle Luna 5", "city": "San Juan"}),
+        ({"What happened?": "12 days ago the AC stopped"}, {}),
+    ],
+)
+def test_addresses(data: Any, wanted: dict[str, str]) -> None:
+    address = booked(data).person.address
+    found = msgspec.to_builtins(address) if address else {}
+    assert {part: value for part, value in found.items() if value and part != "raw"} == wanted
+
+
+def test_the_people_and_firms_around_the_person_are_not_the_person() -> None:
+    inquiry = booked(
+        {
+            "company": {"name": "Acme Air"}, "form": {"name": "Contact us"}, "agent": {"name": "Sam", "phone": "512-555-0199"},
+            "assigned_to": {"email": "sam@example.com"}, "customer": {"name": "Dana Reyes", "phone": "512-555-0123"},
+        }
+    )  # fmt: skip
+    assert (inquiry.person.name, inquiry.person.company) == ("Dana Reyes", "Acme Air")
+    assert (inquiry.person.phones, inquiry.person.emails) == (("512-555-0123",), ())
+    assert {answer.value for answer in inquiry.answers} == {"Sam", "512-555-0199", "sam@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("data", "when", "start"),
+    [
+        (
+            {"Preferred date": "02/03/2026", "Preferred time": "10:30 AM"},
+            "02/03/2026 10:30 AM",
+            datetime(2026, 2, 3, 15, 30, tzinfo=UTC),
+        ),
+        ({"Hora": "9:00", "Fecha": "2026-02-03"}, "2026-02-03 9:00", datetime(2026, 2, 3, 14, 0, tzinfo=UTC)),
+        ({"Appointment": {"date": "2026-02-03 10:00"}}, "2026-02-03 10:00", datetime(2026, 2, 3, 15, 0, tzinfo=UTC)),
+        (
+            {"When?": {"month": "02", "day": "03", "year": "2026", "hour": "4", "min": "15", "ampm": "PM"}},
+            "02/03/2026 4:15 PM",
+            datetime(2026, 2, 3, 21, 15, tzinfo=UTC),
+        ),
+        ({"Best time": "Mornings"}, "Mornings", None),
+    ],
+)
+def test_preferred_times(data: Any, when: str, start: datetime | None) -> None:
+    inquiry = booked(data)
+    assert (inquiry.preferred_time, inquiry.preferred_start) == (when, start)
+
+
+def test_campaigns_are_found_in_fields_objects_and_page_addresses() -> None:
+    found = booked(
+        {
+            "utm": {"source": "google", "medium": "cpc"}, "GCLID": "g1", "fbclid": "", "Page URL": "https://example.com/?wbraid=w1",
+            "landing": "https://example.com/ac?msclkid=m1&utm_source=bing",
+        }
+    ).attribution  # fmt: skip
+    assert (found.utm_source, found.utm_medium, found.gclid, found.wbraid, found.msclkid, found.fbclid) == (
+        "google", "cpc", "g1", "w1", "m1", "",
+    )  # fmt: skip
+
+
+def test_consent_and_test_flags() -> None:
+    assert booked({"I agree to receive text messages": "Yes"}).consent == "Yes"
+    assert draft_from([Field("a", "¿Está bien?", "on", kind="acceptance")], options=SourceOptions()).values == {
+        "consent": "on"
+    }
+    assert booked({"is_test": True}).is_test
+    assert not booked({"is_test": False}).is_test
+
+
+def test_nothing_that_was_written_is_lost() -> None:
+    data = {
+        "Name": "Dana",
+        "How old is the unit": 12,
+        "Pets?": ["dog", "cat"],
+        "Signature": "data:image/png;base64,AAAA",
+    }
+    assert [(answer.label, answer.value) for answer in drafted(data).answers] == [
+        ("How old is the unit", "12"), ("Pets?", "dog, cat"), ("Signature", "(image/png)"),
+    ]  # fmt: skip
+
+
+def test_folded_keys_are_taken_apart_unless_they_contradict() -> None:
+    flat = {
+        "person__name": "Dana",
+        "person__phones__0": "1",
+        "person__phones__1": "2",
+        "a": 1,
+        "a__b": 2,
+        "__typename": "x",
+    }
+    assert unfolded(flat) == {
+        "person": {"name": "Dana", "phones": ["1", "2"]}, "a": 1, "a__b": 2, "__typename": "x",
+    }  # fmt: skip
