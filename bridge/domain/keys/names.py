@@ -114,7 +114,7 @@ sister niece nephew aunt uncle grandson granddaughter grandchild grandma grandpa
 resident adult minor youngest oldest eldest middle older younger teen infant newborn senor senora senorita mr mrs ms miss sir
 roommate tenant renter owner occupant respondent householder person people friend student lodger boarder guest house home unknown
 unk none refused anonymous noname nfn fnu other relative partner girlfriend boyfriend stepson stepdaughter son1 doctor officer
-employee worker president unborn question one two three four five six seven eight nine ten first fname firstname first_name test
+employee worker president unborn question xxx xx respondent respondant one two three four five six seven eight nine ten first fname firstname first_name test
 """
 _NO_GIVEN = frozenset(_NO_GIVEN_TEXT.split())
 _NO_SURNAME_TEXT = """
@@ -122,7 +122,7 @@ male female lady woman mother father mom dad son daughter dau wife husband siste
 adult occupant respondent householder person people renter tenant owner house household home family unknown unk none refused
 anonymous noname lnu nln dont know name names last lastname lname surname of the in at over under or more plus one two three four
 five six seven eight nine ten hospital domestic minor teen student roommate lodger boarder guest nephew niece old years year age
-old- test customer homeowner hijo hija senor senora no not given declined
+old- test customer homeowner hijo hija senor senora no not given declined xxx xx respondent respondant
 """
 _NO_SURNAME = frozenset(_NO_SURNAME_TEXT.split())
 _PARTICLES_TEXT = """

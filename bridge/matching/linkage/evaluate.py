@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from bridge.matching.linkage.files import Record
-from bridge.matching.linkage.model import Model, Posterior, fit, posterior
+from bridge.matching.linkage.model import DOUBTED, Model, Posterior, doubted, fit, posterior
 from bridge.matching.linkage.vectors import FIELDS, LEVELS, Codes, Index, Pairs, Rarity, codes_of, compare_all
 
 THRESHOLDS = (0.5, 0.99, 0.999)
@@ -127,7 +127,7 @@ def learn(left: Sequence[Record], right: Sequence[Record], *, seed: int = 1) -> 
 
 def best_links(pairs: Pairs, found: Posterior, lefts: int) -> tuple[np.ndarray, np.ndarray]:
     """Return per left record its best right record (-1 for none) and the probability that it is the same person."""
-    who = np.minimum(found.stays + found.moved, 1.0)
+    who = np.minimum(found.stays + found.moved, np.where(doubted(pairs), DOUBTED, 1.0))
     best, chance = np.full(lefts, -1), np.zeros(lefts)
     order = np.lexsort((-pairs.right, who, pairs.left))
     best[pairs.left[order]] = pairs.right[order]

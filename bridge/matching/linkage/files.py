@@ -80,8 +80,10 @@ def columns_for(header: Iterable[str], mapping: Mapping[str, object] | None) -> 
     else:
         found = _mapped(exact, by_fold, mapping)
         for column in COLUMNS:
-            if column in by_fold and column not in mapping and column not in found and column not in _WHEN_MAPPED:
-                found[column] = by_fold[column]
+            own = _OTHER_NAMES[column].split() if column == "middle_name" else (column,)
+            name = next((by_fold[name] for name in own if name in by_fold), None)
+            if name is not None and column not in mapping and column not in found and column not in _WHEN_MAPPED:
+                found[column] = name
     if set(found) <= {"id", "state"}:
         raise FileUnreadable(
             f"none of the columns {', '.join(COLUMNS[1:])} was found among {', '.join(exact) or 'no columns at all'}"

@@ -35,6 +35,10 @@ _SHARES: dict[str, tuple[float, ...]] = {
 }
 CROWD = 6
 """From so many right records at a left record's address on it is a crowd: a home, a barracks, a campus, where strangers come and go."""
+DOUBTED = 0.985
+"""At most this much for one given name at one address under two surnames, and nothing that only one person has: either a
+marriage or two people of a building, and no score tells which."""
+_ANCHORS = ("phone", "email", "born", "national_id")
 _PRIOR_PAIRS = 12.0
 """Pseudo-observations that the starting shares stand for: a file of twenty rows learns little, one of a thousand everything."""
 _ROUNDS = 25
@@ -141,6 +145,14 @@ def posterior(pairs: Pairs, model: Model, lefts: int) -> Posterior:
     np.add.at(total, pairs.left, powers.sum(axis=0))
     shares = powers / total[pairs.left]
     return Posterior(shares[0], shares[1], shares[2], shares[3])
+
+
+def doubted(pairs: Pairs) -> npt.NDArray[np.bool_]:
+    """Return which pairs have two surnames and nothing else in common that one person alone has."""
+    surname = FIELDS.index("surname")
+    anchored = np.any([pairs.codes[:, FIELDS.index(name)] == 1 for name in _ANCHORS], axis=0)
+    differs: npt.NDArray[np.bool_] = pairs.codes[:, surname] == LEVELS["surname"].index("differ")
+    return differs & ~anchored
 
 
 def fit(pairs: Pairs, random: Codes, house: Codes, *, lefts: int, rights: int) -> Model:
