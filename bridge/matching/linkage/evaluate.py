@@ -8,6 +8,7 @@ from time import perf_counter
 import msgspec
 import numpy as np
 
+from bridge.matching.bounds import upper_bound
 from bridge.matching.linkage.files import Record
 from bridge.matching.linkage.model import DOUBTED, Model, Posterior, doubted, fit, posterior
 from bridge.matching.linkage.vectors import FIELDS, LEVELS, Codes, Index, Pairs, Rarity, codes_of, compare_all
@@ -46,33 +47,6 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     fit_seconds: float
     lookup_ms_p50: float
     lookup_ms_p99: float
-
-
-def upper_bound(wrong: int, of: int, *, confidence: float = 0.95) -> float:
-    """Return the exact (Clopper-Pearson) one-sided upper bound of a rate of which `wrong` of `of` were seen."""
-    if of == 0 or wrong >= of:
-        return 1.0
-    low, high = wrong / of, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _at_most(wrong, of, middle) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _at_most(wrong: int, of: int, rate: float) -> float:
-    """Return the probability of at most so many wrong ones at a rate."""
-    if wrong > 200:
-        deviation = (wrong + 0.5 - of * rate) / max((of * rate * (1 - rate)) ** 0.5, 1e-12)
-        return float(0.5 * (1 + np.tanh(0.7978845608 * deviation * (1 + 0.044715 * deviation**2))))
-    term = (1 - rate) ** of if rate < 1 else 0.0
-    total = term
-    for k in range(1, wrong + 1):
-        term *= (of - k + 1) / k * rate / (1 - rate)
-        total += term
-    return total
 
 
 def _sample(left: Sequence[Record], right: Sequence[Record], seed: Random) -> Codes:

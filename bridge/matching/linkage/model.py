@@ -151,8 +151,9 @@ def doubted(pairs: Pairs) -> npt.NDArray[np.bool_]:
     """Return which pairs have two surnames and nothing else in common that one person alone has."""
     surname = FIELDS.index("surname")
     anchored = np.any([pairs.codes[:, FIELDS.index(name)] == 1 for name in _ANCHORS], axis=0)
-    differs: npt.NDArray[np.bool_] = pairs.codes[:, surname] == LEVELS["surname"].index("differ")
-    return differs & ~anchored
+    differs = pairs.codes[:, surname] == LEVELS["surname"].index("differ")
+    found: npt.NDArray[np.bool_] = differs & ~anchored
+    return found
 
 
 def fit(pairs: Pairs, random: Codes, house: Codes, *, lefts: int, rights: int) -> Model:
