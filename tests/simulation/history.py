@@ -67,6 +67,7 @@ WEIGHTS = {
     "look": 4,
     "tick": 8,
     "crash": 4,
+    "cut": 5,
     "leave": 1,
     "stall": 3,
     "pass": 10,
@@ -308,6 +309,20 @@ class History:
         if step.b % 3 and worker.lease.worker_id:
             # Its session is seen to be gone; else its leases have to run out.
             await self.scene.expire(worker.lease.worker_id)
+
+    async def do_cut(self, step: Step) -> None:
+        """Lose the connection to the database amid a commit of a worker's: before it, or after it with nobody told."""
+        worker, database = self.worker(step.a), self.scene.database
+        kind = ("before", "after")[step.b % 2]
+        database.cut, database.spared = kind, step.b // 2 % 4
+        try:
+            await self.do_work(Step("work", step.a, 1))
+            await self.do_fly(Step("fly", step.a, 1))
+            await worker.dispatcher.reconcile_due()
+        except psycopg.OperationalError:
+            self.story.counts[f"cut.{kind}"] += 1
+        finally:
+            database.cut = ""
 
     async def do_leave(self, step: Step) -> None:
         """End as SIGTERM asks: let the air clear, write it down, give everything up."""

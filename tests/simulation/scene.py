@@ -169,6 +169,10 @@ class Lease:
     def let_go(self, shard: int) -> None:
         pass
 
+    def last(self) -> None:
+        """Go on with what is held, as the only worker left: nobody can take it."""
+        self.renewed = self._worker.clock()
+
     async def tick(self, *, greedy: bool = False) -> None:
         """Renew, and take what is free: half of the tenants' shards, or all."""
         scene, now = self._worker.scene, self._worker.clock()
@@ -305,8 +309,9 @@ class Scene:
             # Shards of other histories are locked away: their leases never run out.
             await tx.execute(
                 "UPDATE shard_leases SET worker_id = CASE WHEN shard = ANY(%s) THEN NULL ELSE 0 END,"
-                " expires_at = CASE WHEN shard = ANY(%s) THEN NULL ELSE 'infinity'::timestamptz END, renewed_at = %s",
-                [list(shards), list(shards), START],
+                " expires_at = CASE WHEN shard = ANY(%s) THEN NULL ELSE 'infinity'::timestamptz END, renewed_at = %s"
+                " WHERE shard = ANY(%s) OR worker_id IS DISTINCT FROM 0",
+                [list(shards), list(shards), START, list(shards)],
             )
             await tx.execute("DELETE FROM delivery_queue")
             await tx.execute("DELETE FROM sending_tenants")

@@ -40,7 +40,9 @@ async def settle(history: "History") -> None:
                 except LeaseLost:
                     history.story.counts["fenced"] += 1
                 await late.crash()
-        if scene.time - worker.lease.renewed > LEASE / 3 or len(worker.lease.owned) < len(scene.shards):
+        if number > 3 and len(worker.lease.owned) == len(scene.shards):
+            worker.lease.last()
+        elif scene.time - worker.lease.renewed > LEASE / 3 or len(worker.lease.owned) < len(scene.shards):
             await worker.lease.tick(greedy=True)
         # Nobody delivers any more: once nothing waits, nothing will. A poll finds nothing either but what late workers did.
         busy = await scene.process(worker, share=8) if unprocessed or number <= 3 else 0
