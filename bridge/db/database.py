@@ -1,7 +1,9 @@
 """The one door to the database: a pool, transactions, and the database's clock."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from time import monotonic
@@ -14,6 +16,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+log = logging.getLogger(__name__)
+
 Tx = AsyncConnection
 """A connection inside a transaction. Stages take one and never commit; only `Database.begin` does."""
 
@@ -21,6 +25,10 @@ UNREACHABLE = (psycopg.OperationalError, PoolTimeout)
 """What is raised when the database cannot be reached or went away."""
 
 _ANCHOR_SECONDS = 30.0
+_CONNECT_SECONDS = 3
+# A pool doubles the pause between its tries; past this it gives up, and the next request for a connection tries at once.
+# With the library's 300 s a database that was away for two minutes stayed unused for up to two more.
+_RECONNECT_SECONDS = 3.0
 
 
 async def _configure(connection: AsyncConnection) -> None:
@@ -40,13 +48,38 @@ class Database:
     def __init__(self, dsn: str, *, min_size: int = 1, max_size: int = 8, timeout: float = 5.0) -> None:
         self.dsn = dsn
         self._pool = AsyncConnectionPool(
-            dsn, min_size=min_size, max_size=max_size, timeout=timeout, open=False, configure=_configure
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=timeout,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            open=False,
+            configure=_configure,
         )
         self._anchor: tuple[float, datetime] | None = None
 
     async def open(self, *, wait: bool = True) -> None:
-        """Open the pool; raises PoolTimeout where `wait` and the database does not answer in time."""
-        await self._pool.open(wait=wait, timeout=30.0)
+        """Open the pool; raises OperationalError with the server's own words where `wait` and it does not answer."""
+        if wait:
+            probe = await psycopg.AsyncConnection.connect(self.dsn, connect_timeout=_CONNECT_SECONDS)
+            await probe.close()
+        await self._pool.open()
+
+    async def open_before(self, stop: asyncio.Event) -> bool:
+        """Open the pool as soon as the database answers; returns false where `stop` is set before that."""
+        told = False
+        while not stop.is_set():
+            try:
+                await self.open()
+            except psycopg.OperationalError as error:
+                if not told:
+                    log.warning("database.away", extra={"error": error})
+                told = True
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), timeout=1.0)
+            else:
+                return True
+        return False
 
     async def close(self) -> None:
         """Close every connection."""

@@ -203,7 +203,7 @@ class Ownership:
                     connection = await self._connect()
                 await self._tick(connection)
             except (*UNREACHABLE, psycopg.InterfaceError) as error:
-                log.warning("ownership.interrupted", extra={"error": str(error)})
+                log.warning("ownership.interrupted", extra={"error": error})
                 if connection is not None:
                     await connection.close()
                 connection = None

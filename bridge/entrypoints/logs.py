@@ -1,8 +1,10 @@
 """One JSON line per decision on standard output, without personal data; other libraries speak up only from WARNING on."""
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -28,15 +30,36 @@ def _encode(event: MutableMapping[str, Any], **_options: Any) -> bytes:
     return msgspec.json.encode(event, enc_hook=str)
 
 
+_OUTSPOKEN = frozenset(
+    {"psycopg.pool"}
+)  # its arguments are names of pools and the server's address, and say why it is away
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__)
+_SLUG = re.compile(r"[a-z][a-z_.-]{0,63}")
+
+
 class _Sparse(logging.Formatter):
-    """Other loggers' lines, and ours of the standard library, as JSON: the message's template, never its arguments."""
+    """Other loggers' lines, and ours of the standard library, as JSON: the message's template, never its arguments.
+
+    Of what our own loggers add, numbers, slugs and the types of exceptions are kept: none of them can be a person's.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line without values that may come from a stranger."""
-        event: dict[str, Any] = {"event": str(record.msg), "logger": record.name, "level": record.levelname.lower()}
+        text = record.getMessage() if record.name in _OUTSPOKEN else str(record.msg)
+        event: dict[str, Any] = {"event": text, "logger": record.name, "level": record.levelname.lower()}
+        if record.name.startswith("bridge."):
+            added = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+            event |= {name: value for name, value in added.items() if _is_nobodys(value)}
         if record.exc_info and record.exc_info[1] is not None:
             event["error"] = record.exc_info[1]
+        event["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
         return _encode(_bare_error(None, "", event)).decode()
+
+
+def _is_nobodys(value: object) -> bool:
+    if isinstance(value, str):
+        return _SLUG.fullmatch(value) is not None
+    return isinstance(value, bool | int | float | BaseException)
 
 
 def configure(*, level: int = logging.INFO) -> None:
@@ -56,5 +79,6 @@ def configure(*, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Sparse())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("bridge").setLevel(level)
     for name in _SILENCED:
         logging.getLogger(name).setLevel(logging.WARNING)

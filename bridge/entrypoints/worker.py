@@ -139,7 +139,8 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         stop_on_signals(stop)
     worker = settings.worker
     database = Database(dsn, min_size=2, max_size=12)
-    await database.open()
+    if not await database.open_before(stop):
+        return
     name = f"{socket.gethostname()}:{os.getpid()}"
     ownership = Ownership(dsn, name=name, lease=worker.lease_seconds)
     clients = bootstrap.Clients(settings)

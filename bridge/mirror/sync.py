@@ -81,7 +81,7 @@ async def _keep_tenant(
             finally:
                 await session.close()
         except (*UNREACHABLE, psycopg.InterfaceError, CursorMoved) as error:
-            log.warning("sync.interrupted", extra={"tenant": tenant_id, "error": str(error)})
+            log.warning("sync.interrupted", extra={"tenant": tenant_id, "error": error})
         await pause(stop, AWAY_SECONDS)
 
 

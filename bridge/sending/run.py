@@ -95,7 +95,7 @@ async def _pump(dispatcher: Dispatcher, senders: Senders, stop: asyncio.Event) -
         try:
             more = await dispatcher.step()
         except DATABASE_AWAY as error:
-            log.warning("database.away", extra={"error": str(error)})
+            log.warning("database.away", extra={"error": error})
             await asyncio.sleep(PAUSE)
             continue
         senders.launch()
@@ -115,7 +115,7 @@ async def _record_once(dispatcher: Dispatcher) -> None:
     try:
         await dispatcher.record_outcomes()
     except DATABASE_AWAY as error:
-        log.warning("database.away", extra={"error": str(error)})
+        log.warning("database.away", extra={"error": error})
         await asyncio.sleep(PAUSE)
 
 

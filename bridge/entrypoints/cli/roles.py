@@ -47,6 +47,26 @@ def database_server(settings: "Settings") -> Iterator[str]:
         server.stop()
 
 
+@contextlib.contextmanager
+def reachable() -> Iterator[None]:
+    """End the command with exit code 3 and the server's own words where PostgreSQL cannot be reached."""
+    import psycopg
+    from sqlalchemy.exc import OperationalError
+
+    from bridge.db.database import UNREACHABLE
+
+    try:
+        yield
+    except (*UNREACHABLE, OperationalError) as error:
+        cause = error.orig if isinstance(error, OperationalError) else error
+        said = (
+            str(cause).strip().splitlines()[0]
+            if isinstance(cause, psycopg.Error) and str(cause).strip()
+            else "no answer"
+        )
+        raise Stop(Exit.UNREACHABLE, f"the database does not answer: {said}") from None
+
+
 def run(role: Coroutine[object, object, None]) -> None:
     """Run a role to its end on the fast event loop."""
     import asyncio
@@ -70,7 +90,7 @@ def serve() -> None:
 
     settings = settings_or_stop()
     logs.configure()
-    with database_server(settings) as dsn:
+    with database_server(settings) as dsn, reachable():
         try:
             run(role.run(settings, dsn=dsn))
         except OSError as error:
@@ -84,7 +104,7 @@ def work() -> None:
 
     settings = settings_or_stop()
     logs.configure()
-    with database_server(settings) as dsn:
+    with database_server(settings) as dsn, reachable():
         run(worker.run(settings, dsn=dsn))
 
 
@@ -99,7 +119,8 @@ def up() -> None:
     settings = settings_or_stop()
     signals = Signals()
     with database_server(settings) as dsn:
-        migrations.upgrade(dsn)
+        with reachable():
+            migrations.upgrade(dsn)
         environ = environment(DATABASE_URL=dsn)
         roles = [["serve"], ["work"], ["sync"]]
         simulated = [tenant for tenant in settings.tenants.values() if tenant.is_simulator]
@@ -123,16 +144,12 @@ def up() -> None:
 @click.command()
 def migrate() -> None:
     """Bring the database schema to the newest version."""
-    from sqlalchemy.exc import OperationalError
-
     from bridge.db import migrations
 
     settings = settings_or_stop()
     with database_server(settings) as dsn:
-        try:
+        with reachable():
             migrations.upgrade(dsn)
-        except OperationalError:
-            raise Stop(Exit.UNREACHABLE, "the database does not answer") from None
         click.echo(f"the schema is at {migrations.head()}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from bridge.entrypoints.cli.exits import Exit, Stop
-from bridge.entrypoints.cli.roles import database_server, run, settings_or_stop
+from bridge.entrypoints.cli.roles import database_server, reachable, run, settings_or_stop
 
 if TYPE_CHECKING:
     from bridge.db.database import Database
@@ -28,12 +28,12 @@ def sync(ctx: click.Context) -> None:
     Without a subcommand it runs until it is stopped; several replicas share the tenants among themselves.
     """
     if ctx.invoked_subcommand is None:
-        _with_database(_keep_fresh)
+        _with_database(_keep_fresh, is_opened=False)
 
 
-def _with_database(work: Callable[["Settings", "Database"], Awaitable[None]]) -> None:
-    """Run `work` on an open database."""
-    from bridge.db.database import UNREACHABLE, Database
+def _with_database(work: Callable[["Settings", "Database"], Awaitable[None]], *, is_opened: bool = True) -> None:
+    """Run `work` on a database that is open, or that it opens itself."""
+    from bridge.db.database import Database
     from bridge.entrypoints import logs
 
     settings = settings_or_stop()
@@ -42,14 +42,13 @@ def _with_database(work: Callable[["Settings", "Database"], Awaitable[None]]) ->
     async def role() -> None:
         database = Database(dsn, max_size=2)
         try:
-            await database.open()
+            if is_opened:
+                await database.open()
             await work(settings, database)
-        except UNREACHABLE as error:
-            raise Stop(Exit.UNREACHABLE, f"the database does not answer: {error}") from None
         finally:
             await database.close()
 
-    with database_server(settings) as dsn:
+    with database_server(settings) as dsn, reachable():
         run(role())
 
 
@@ -60,6 +59,8 @@ async def _keep_fresh(settings: "Settings", database: "Database") -> None:
 
     stop = asyncio.Event()
     stop_on_signals(stop)
+    if not await database.open_before(stop):
+        return
     clients = Clients(settings)
     bar = _Bar() if sys.stderr.isatty() else None
     try:
