@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -384,3 +385,77 @@ def test_a_thin_payload_says_what_is_missing_and_where_it_would_be_fetched(tmp_p
     row = run(tmp_path, vector("meta-lead-ads", RECIPES["meta-lead-ads"]))
     assert [part["reason"] for part in row.skipped] == ["hydration_missing"]
     assert row.fetches[0].startswith("GET https://graph.facebook.com/v23.0/9?fields=")
+
+
+ED = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+ED_PUBLIC = ED.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+RAW, SAID, T = bytes(range(32)), "topsecret-1234", str(AT)
+HTTP_DATE = format_datetime(datetime.fromtimestamp(AT, UTC), usegmt=True)
+ISO_DATE = datetime.fromtimestamp(AT, UTC).isoformat()
+ASKED = URL.format("generic-hmac")
+DESCRIBED: list[tuple[str | None, Headers, str]] = [
+    ("hmac sha1 hex over raw body", {"X-Signature": mac(SAID, LEAD, "sha1").hex()}, SAID),
+    ("hmac sha1 base64 over raw body", {"X-Hmac": b64(mac(SAID, LEAD, "sha1"))}, SAID),
+    ("hmac sha384 hex over raw body", {"X-Sig": mac(SAID, LEAD, "sha384").hex()}, SAID),
+    ("hmac sha256", {"X-Signature": mac(SAID, LEAD).hex()}, SAID),
+    ("hmac sha256", {"X-Signature": b64(mac(SAID, LEAD))}, SAID),
+    ("hmac", {"X-Signature": b64(mac(SAID, LEAD, "sha512"))}, SAID),
+    (None, {"X-Signature": mac(SAID, LEAD, "sha512").hex()}, SAID),
+    ("sha1=<hex hmac-sha1 raw body>", {"X-Hub-Signature": "sha1=" + mac(SAID, LEAD, "sha1").hex()}, SAID),
+    ("hmac sha256 hex over raw body, header X-Acme-Sig", {"X-Sign": "zz", "X-Acme-Sig": mac(SAID, LEAD).hex()}, SAID),
+    ("hmac sha256 hex (header: Authorization)", {"Authorization": "HMAC " + mac(SAID, LEAD).hex()}, SAID),
+    (
+        'HMAC-SHA256 hex of timestamp + "." + raw body; X-Timestamp in seconds',
+        {"X-Timestamp": T, "X-Signature": mac(SAID, f"{T}.".encode() + LEAD).hex()}, SAID,
+    ),
+    ("hex(hmac-sha256(secret, timestamp.body))", {"X-Timestamp": T, "X-Signature": mac(SAID, f"{T}.".encode() + LEAD).hex()}, SAID),
+    ("hex(hmac-sha256(secret, X-Timestamp + raw body))", {"X-Timestamp": T, "X-Signature": mac(SAID, T.encode() + LEAD).hex()}, SAID),
+    (
+        "hmac sha256 hex over timestamp.body, timestamp in ms",
+        {"X-Timestamp": f"{T}000", "X-Signature": mac(SAID, f"{T}000.".encode() + LEAD).hex()}, SAID,
+    ),
+    ("base64(hmac-sha256(secret, raw body + X-Date))", {"X-Date": HTTP_DATE, "X-Signature": b64(mac(SAID, LEAD + HTTP_DATE.encode()))}, SAID),
+    ("hex(hmac-sha256(secret, timestamp + body))", {"X-Timestamp": ISO_DATE, "X-Signature": mac(SAID, ISO_DATE.encode() + LEAD).hex()}, SAID),
+    ('t=,v1=hex(hmac-sha256(secret, t + "." + raw body))', {"X-Signature": f"t={T},v1={mac(SAID, f'{T}.'.encode() + LEAD).hex()}"}, SAID),
+    ("t=,s= list; hmac sha256 hex over t.body", {"X-Signature": f"t={T},s={mac(SAID, f'{T}.'.encode() + LEAD).hex()}"}, SAID),
+    (
+        "hmac sha256 base64 over id.timestamp.body",
+        {"X-Webhook-Id": "m1", "X-Webhook-Timestamp": T, "X-Webhook-Signature": b64(mac(SAID, f"m1.{T}.".encode() + LEAD))}, SAID,
+    ),
+    ("hex(hmac-sha256(secret, method + url + body))", {"X-Signature": mac(SAID, f"POST{ASKED}".encode() + LEAD).hex()}, SAID),
+    ("base64(hmac-sha256(base64-decoded secret, raw body))", {"X-Signature": b64(mac(RAW, LEAD))}, b64(RAW)),
+    ("base64(hmac-sha256(hex-decoded secret, raw body))", {"X-Signature": b64(mac(RAW, LEAD))}, RAW.hex()),
+    ("hmac sha256 hex over raw body; secret is base64", {"X-Signature": mac(RAW, LEAD).hex()}, b64(RAW)),
+    (
+        'hex(hmac-sha256(secret, "v0:" + timestamp + ":" + raw body)) with prefix v0=',
+        {"X-Slack-Request-Timestamp": T, "X-Slack-Signature": "v0=" + mac(SAID, f"v0:{T}:".encode() + LEAD).hex()}, SAID,
+    ),
+    (
+        "whsec_ secret: base64(hmac-sha256(key, id.timestamp.body))",
+        {"Webhook-Id": "m1", "Webhook-Timestamp": T, "Webhook-Signature": "v1," + b64(mac(RAW, f"m1.{T}.".encode() + LEAD))},
+        "whsec_" + b64(RAW),
+    ),
+    (
+        "hex(ed25519(timestamp + raw body))",
+        {"X-Signature-Timestamp": T, "X-Signature-Ed25519": ED.sign(T.encode() + LEAD).hex()}, ED_PUBLIC.hex(),
+    ),
+    ("base64(ed25519(raw body))", {"X-Signature": b64(ED.sign(LEAD))}, b64(ED_PUBLIC)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "headers", "secret"), DESCRIBED)
+def test_a_generic_source_is_set_up_from_what_its_sender_says(
+    said: str | None, headers: Headers, secret: str, tmp_path: Path
+) -> None:
+    made = {
+        "provider": "generic-hmac", "method": "POST", "url": ASKED, "headers": JSON | headers, "body": LEAD.decode(),
+        "secret": secret, "verify_at_unix": AT, "scheme": said,
+    }  # fmt: skip
+    row = run(tmp_path, made)
+    assert (row.verdict, row.detail) == ("valid", "")
+    assert run(tmp_path, made | {"body": LEAD.decode() + " "}).verdict == "invalid"
+    assert run(tmp_path, made | {"secret": [secret[:-2] + "00", secret]}).verdict == "valid"
+    if said and re.search(r"timestamp|X-Date|t=", said):
+        assert run(tmp_path, made | {"verify_at_unix": AT + 300}).verdict == "valid"
+        assert run(tmp_path, made | {"verify_at_unix": AT + 301}).verdict == "invalid"
+        assert run(tmp_path, made | {"verify_at_unix": AT - 301}).verdict == "invalid"

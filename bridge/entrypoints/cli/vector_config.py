@@ -82,6 +82,9 @@ def _secrets(given: Any) -> list[Secret]:
     if given is None:
         return []
     if isinstance(given, dict):
+        user = given.get("username", given.get("user"))
+        if user is not None and "password" in given:
+            return [Secret("secret", f"{user}:{given['password']}")]
         return [Secret(str(name), str(value)) for name, value in given.items() if isinstance(value, str | int)]
     if isinstance(given, list):
         return [Secret(f"secret-{place}", str(value)) for place, value in enumerate(given)]
@@ -89,7 +92,7 @@ def _secrets(given: Any) -> list[Secret]:
 
 
 def _verify_option(provider: str, said: str, request: HookRequest) -> dict[str, Any]:
-    """Return the `verify:` option that a description of a scheme amounts to."""
+    """Return the `verify:` option that a description of a scheme amounts to; what it leaves open, the request itself tells."""
     text = said.lower()
     if not re.search(r"hmac|sha-?\d|ed25519|rsa|signature", text) and not provider.endswith("hmac"):
         field = re.search(r"body[ .](?:field[ :`'\"]+)?([a-z0-9_.]+)", text)
@@ -97,66 +100,96 @@ def _verify_option(provider: str, said: str, request: HookRequest) -> dict[str, 
     key = _KEY.search(text)  # how the secret is written says nothing about the signature
     text = _KEY.sub(" ", text)
     signature = _signature_header(request, text)
-    value = request.header(signature) or ""
-    found = re.search(r"sha-?(512|384|256|1)\b", text)
-    algorithm = f"hmac-sha{found[1]}" if found else "hmac-sha256"
-    if "ed25519" in text:
-        algorithm = "ed25519"
-    elif "rsa" in text:
-        algorithm = "rsa-sha256"
-    row: dict[str, Any] = {
-        "header": signature,
-        "algorithm": algorithm,
-        "encoding": "base64" if "base64" in text else "hex",
-    }
-    if prefix := re.match(r"(?:sha\d+|hmac-sha\d+|v\d+)=", value, re.IGNORECASE):
-        row["prefix"] = prefix[0]
-    if "t=" in value and "," in value:
-        entry = re.search(r"(?:^|,)\s*(v\d|s|sig|signature|h)=", value)
-        row |= {"layout": "fields", "field": entry[1] if entry else "v1", "timestamp": "field:t", "prefix": ""}
-    elif stamp := next((name for name, _ in request.headers if "timestamp" in name or name.endswith("-time")), ""):
-        row |= {"timestamp": stamp, "unit": "ms" if len(request.header(stamp) or "") >= 13 else "s"}
+    value = (request.header(signature) or "").strip()
+    row: dict[str, Any] = {"header": signature} | _layout(value)
+    offered = value.removeprefix(row.get("prefix", ""))
+    is_hex = re.fullmatch(r"(?:[0-9a-fA-F]{2})+", offered) is not None or row.get("layout") == "fields"
+    row["encoding"] = "base64" if "base64" in text or ("hex" not in text and not is_hex) else "hex"
+    row["algorithm"] = _algorithm(text, len(offered) // 2 if is_hex else len(offered) * 3 // 4)
+    if "timestamp" not in row and (stamp := _stamp_header(request, signature)):
+        row |= {"timestamp": stamp, "unit": _unit((request.header(stamp) or "").strip())}
     if ident := next(
         (name for name, _ in request.headers if re.search(r"(webhook|event|message|request|delivery)-?id$", name)), ""
     ):
         row["id_header"] = ident
-    row["signed"] = _signed(text, has_stamp="timestamp" in row)
+    row["signed"] = _signed(text, stamp=row.get("timestamp", ""))
     if "{id}" not in row["signed"]:
         row.pop("id_header", None)
     if "{timestamp}" not in row["signed"]:
         row.pop("timestamp", None)
-    if key:
-        row["key"] = key[1] or key[2]
+    if key or "whsec" in said:
+        row["key"] = key[1] or key[2] if key else "whsec"
     return row
+
+
+def _layout(value: str) -> dict[str, Any]:
+    """Return how a signature header is laid out: `t=…,v1=…`, `v1,… v1,…`, or one value behind a prefix."""
+    if "t=" in value and "," in value:
+        entry = re.search(r"(?:^|,)\s*(v\d|s|sig|signature|h)=", value)
+        return {"layout": "fields", "field": entry[1] if entry else "v1", "timestamp": "field:t"}
+    if words := re.match(r"(v\d\w?),", value):
+        return {"layout": "words", "field": words[1]}
+    prefix = re.match(r"[A-Za-z][\w-]{0,20}[= ](?=\S{20})", value)
+    return {"prefix": prefix[0]} if prefix else {}
+
+
+def _algorithm(text: str, size: int) -> str:
+    """Return the algorithm a text names, else the HMAC whose digests are nearest to the size of what was sent."""
+    if "ed25519" in text:
+        return "ed25519"
+    if "rsa" in text:
+        return "rsa-sha256"
+    if found := re.search(r"sha-?(512|384|256|1)\b", text):
+        return f"hmac-sha{found[1]}"
+    by_size = {20: "hmac-sha1", 32: "hmac-sha256", 48: "hmac-sha384", 64: "hmac-sha512"}
+    nearest = min(by_size, key=lambda known: abs(known - size))
+    return by_size[nearest] if size else "hmac-sha256"
+
+
+def _stamp_header(request: HookRequest, signature: str) -> str:
+    names = [name for name, _ in request.headers if name != signature]
+    return next((name for name in names if "timestamp" in name or re.search(r"-(?:time|date)$", name)), "")
+
+
+def _unit(stamp: str) -> str:
+    if stamp.isdigit():
+        return "ms" if len(stamp) >= 13 else "s"
+    return "http-date" if stamp.endswith("GMT") else "iso" if re.match(r"\d{4}-", stamp) else "s"
 
 
 def _signature_header(request: HookRequest, text: str) -> str:
     names = [name for name, _ in request.headers if name not in _PLAIN_HEADERS]
-    for pattern in (r"signature|hmac", r"sign|digest|hash|auth", r"."):
-        if found := next((name for name in names if re.search(pattern, name)), ""):
-            return found
+    told = [name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)]
+    for among in (told, names):
+        for pattern in (r"signature(?!.*(?:timestamp|date|id)$)|hmac", r"sign|digest|hash|auth|\bsig\b"):
+            if found := next((name for name in among if re.search(pattern, name)), ""):
+                return found
     named = re.search(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*-(?:signature|hmac|sign)[a-z0-9-]*)", text)
-    return named[1] if named else "x-signature"
+    return next(iter(names), named[1] if named else "x-signature")
 
 
 _WORDS = (
-    ("{timestamp}", r"[\w-]*timestamp[\w-]*|\bt\b|\btime\b"),
+    ("{timestamp}", r"[\w-]*timestamp[\w-]*|\bt\b|\btime\b|[\w-]+-date\b"),
     ("{id}", r"[\w-]*-id\b|\bid\b"),
     ("{method}", r"\bmethod\b"),
     ("{url}", r"\bur[il]\b"),
     ("{path}", r"\bpath\b"),
     ("{body}", r"\b(?:raw[ _])?body\b|\bpayload\b"),
 )
+_DESCRIBED = (
+    r"\((?:[^,()]*(?:secret|key|token)[^,()]*,)\s*([^()]*)\)",
+    r"(?:ed25519|sha-?256)\s*\(([^()]*)\)",
+    r"\b(?:over|of)\s+((?:[^,;(]|\"[^\"]*\")*)",
+)
+"""Where a text says what is signed: `hmac(secret, …)`, `ed25519(…)`, `over …`."""
 
 
-def _signed(text: str, *, has_stamp: bool) -> str:
+def _signed(text: str, *, stamp: str) -> str:
     """Return the signed string a text describes: `timestamp + "." + raw body` or `timestamp.body`; else the body alone."""
-    inside = re.search(r"\((?:[^,()]*(?:secret|key|token)[^,()]*,)\s*([^()]*)\)", text) or re.search(
-        r"over (.*)$", text
-    )
+    inside = next((found for pattern in _DESCRIBED if (found := re.search(pattern, text)) and "body" in found[1]), None)
     if not inside:
-        return "{body}" if not has_stamp or "body" in text else "{timestamp}.{body}"
-    described, parts = inside[1], []
+        return "{body}" if not stamp or "body" in text else "{timestamp}.{body}"
+    described, parts = inside[1].replace(stamp or "\0", " t "), []
     for piece in re.finditer(
         r'"([^"]*)"|' + "|".join(f"({pattern})" for _, pattern in _WORDS) + r"|(\.|:|\\n|\|)", described
     ):
