@@ -37,7 +37,9 @@ def word_level(left: str, right: str) -> str:
     if longest > 40:
         return "differ"
     if longest >= 3 and edits(left, right, 1 if longest < 6 else 2):
-        return "close" if longest > 3 or left[0] == right[0] else "differ"
+        # Hinder is not Kinles: two slips in a short word, one of them in the first letter, make another word.
+        is_near = longest > 7 or left[0] == right[0] or (longest > 3 and edits(left, right, 1))
+        return "close" if is_near else "differ"
     if longest >= 5 and JaroWinkler.similarity(left, right) >= 0.9 and sound(left) == sound(right):
         return "close"
     return "differ"

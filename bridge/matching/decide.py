@@ -1,6 +1,5 @@
 """Who is this, and where? One answer from the evidence, guards that no score overrides, and the reasons (pure)."""
 
-from math import exp, log
 from typing import NamedTuple
 
 from bridge.domain.ids import LocationId
@@ -19,12 +18,12 @@ from bridge.domain.match import (
 )
 from bridge.matching.keys import PartyKeys, party_keys
 from bridge.matching.lookup import Family, Lookup, Said
-from bridge.matching.score import Identity, Place, identities, place
+from bridge.matching.score import Identity, Place
+from bridge.matching.stories import IS_CUSTOMER, Story, tell
 from bridge.matching.weights import Weights
 
 SHOWN = 5
 """Candidates kept in the evidence."""
-_LN2 = log(2.0)
 
 
 class _View(NamedTuple):
@@ -35,19 +34,8 @@ class _View(NamedTuple):
     places: tuple[Place, ...]
     here: Place | None
     probability: float
-    at: Place | None
     is_known_place: bool
     """The party's address is one of the family's locations."""
-
-
-class _Hypothesis(NamedTuple):
-    """One story of how the inquiry came about, with its log-odds."""
-
-    story: str
-    family_index: int
-    place: Place | None
-    identity: Identity | None
-    weight: float
 
 
 def decide(inquiry: Inquiry, lookup: Lookup, weights: Weights, settings: MatchSettings) -> Match:
@@ -103,77 +91,23 @@ def _kind(party: PartyKeys, where: LocationId | None) -> MatchKind:
     return MatchKind.CUSTOMER_PICK_LOCATION
 
 
-def _stories(
-    party: PartyKeys, index: int, family: Family, best: list[Identity], places: list[Place], weights: Weights
-) -> list[_Hypothesis]:
-    """Return the stories in which a family has a part."""
-    priors, chance = weights.priors, log(weights.population)
-    out: list[_Hypothesis] = []
-
-    def add(story: str, prior: float, bits: float, where: Place | None, who: Identity | None) -> None:
-        out.append(_Hypothesis(story, index, where, who, log(prior) - chance + bits * _LN2))
-
-    known = party.address.status in (AddressStatus.PARSED, AddressStatus.PARTIAL)
-    fitting = [where for where in places if where.levels.relation in ("same", "near")]
-    for identity in best:
-        bound = identity.who.location_id
-        for where in fitting:
-            if where.location is not None and bound not in (0, where.location.id):
-                continue
-            if not family.is_placeholder or bound:
-                add("same", priors.same_place, identity.same, where, identity) if where.bits == 0 else add(
-                    "same", priors.same_place, identity.same + where.bits, where, identity
-                )
-                add("household", priors.household, identity.household + where.bits, where, identity)
-        if family.is_placeholder and not bound:
-            continue
-        if not known:
-            add("same", priors.same_place + priors.elsewhere, identity.same, None, identity)
-        elif bound == 0:
-            add("elsewhere", priors.elsewhere, identity.same, None, identity)
-        if identity.has_contact:
-            add("borrowed", priors.borrowed, identity.borrowed, None, identity)
-            add("relative", priors.household * 0.2, identity.household, None, identity)
-    for where in fitting:
-        add("newcomer", priors.newcomer, where.bits, where, None)
-    return out
-
-
 def _weigh(
     party: PartyKeys, families: list[Family], lookup: Lookup, weights: Weights, settings: MatchSettings
 ) -> tuple[list[_View], float]:
     """Return the families with their probabilities, best first, and the probability that nobody is it."""
-    priors = weights.priors
-    nobody = max(
-        0.05, 1.0 - priors.same_place - priors.elsewhere - priors.household - priors.newcomer - priors.borrowed
-    )
-    stories = [_Hypothesis("nobody", -1, None, None, log(nobody))]
-    scored: list[tuple[Family, list[Identity], list[Place]]] = []
-    for index, family in enumerate(families):
-        best = sorted(
-            identities(weights, party, family, holders=lookup.holders, settings=settings), key=lambda who: -who.same
-        )[:4]
-        places = [place(weights, party, location) for location in family.locations]
-        scored.append((family, best, places))
-        stories += _stories(
-            party, index, family, best[:1] + [who for who in best[1:] if who.who.location_id], places, weights
-        )
-    top = max(story.weight for story in stories)
-    shares = [exp(story.weight - top) for story in stories]
-    total = sum(shares)
+    told = tell(party, families, lookup, weights, settings)
     is_it = [0.0] * len(families)
-    leading: list[tuple[float, _Hypothesis | None]] = [(-1.0, None) for _ in families]
-    for story, share in zip(stories, shares, strict=True):
-        if story.story in ("same", "elsewhere"):
-            is_it[story.family_index] += share / total
-            if share > leading[story.family_index][0]:
-                leading[story.family_index] = (share, story)
+    leading: list[tuple[float, Story | None]] = [(-1.0, None) for _ in families]
+    for story, chance in zip(told.stories, told.chances, strict=True):
+        if story.kind in IS_CUSTOMER:
+            is_it[story.family] += chance
+            if chance > leading[story.family][0]:
+                leading[story.family] = (chance, story)
     views = []
-    for index, (family, best, places) in enumerate(scored):
-        told = leading[index][1]
-        identity = told.identity if told is not None and told.identity is not None else best[0]
+    for index, scored in enumerate(told.scored):
+        best = leading[index][1]
         here = max(
-            places,
+            scored.places,
             key=lambda where: (
                 _NEARNESS[where.levels.relation],
                 where.bits,
@@ -181,14 +115,20 @@ def _weigh(
             ),
             default=None,
         )
-        known = here is not None and here.levels.relation in ("same", "near")
         views.append(
-            _View(family, identity, tuple(places), here, min(is_it[index], 1.0), told.place if told else None, known)
+            _View(
+                family=scored.family,
+                identity=best.identity if best is not None and best.identity is not None else scored.identities[0],
+                places=tuple(scored.places),
+                here=here,
+                probability=min(is_it[index], 1.0),
+                is_known_place=here is not None and here.levels.relation in ("same", "near"),
+            )
         )
     views.sort(
         key=lambda view: (-view.probability, not view.is_known_place, -view.identity.same, view.family.customer.id)
     )
-    return views, shares[0] / total
+    return views, told.chances[0]
 
 
 _NEARNESS = {"same": 5, "near": 4, "building": 3, "street": 2, "elsewhere": 1, "unknown": 0}

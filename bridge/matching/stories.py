@@ -1,0 +1,117 @@
+"""The stories of how an inquiry came about, each with its odds: one customer asks, somebody of the house, a stranger (pure)."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from math import exp, log
+from typing import NamedTuple
+
+from bridge.domain.keys import AddressStatus
+from bridge.domain.match import MatchSettings
+from bridge.matching.keys import PartyKeys
+from bridge.matching.lookup import Family, Lookup
+from bridge.matching.score import Identity, Place, identities, place
+from bridge.matching.weights import Weights
+
+_LN2 = log(2.0)
+_IDENTITIES = 4
+"""Names of one family that take part at most."""
+
+
+class StoryKind(StrEnum):
+    """How an inquiry can come about."""
+
+    SAME = "same"
+    """The customer asks, for a place of theirs or naming none."""
+    ELSEWHERE = "elsewhere"
+    """The customer asks for another place."""
+    HOUSEHOLD = "household"
+    """Somebody else of the house asks."""
+    RELATIVE = "relative"
+    """Somebody else of the house asks for another place, with a contact of the family."""
+    BORROWED = "borrowed"
+    """A stranger has a contact that was the customer's, or is shared."""
+    NEWCOMER = "newcomer"
+    """A stranger asks for a place that we know."""
+    NOBODY = "nobody"
+
+
+IS_CUSTOMER = frozenset((StoryKind.SAME, StoryKind.ELSEWHERE))
+
+
+class Story(NamedTuple):
+    """One story with its log-odds; `family` is an index, -1 for nobody's."""
+
+    kind: StoryKind
+    family: int
+    place: Place | None
+    identity: Identity | None
+    weight: float
+
+
+class Scored(NamedTuple):
+    """One family with its identities, best first, and its places."""
+
+    family: Family
+    identities: list[Identity]
+    places: list[Place]
+
+
+class Told(NamedTuple):
+    """Every story with its probability; they sum to one, the first is that nobody is it."""
+
+    stories: list[Story]
+    chances: list[float]
+    scored: list[Scored]
+
+
+def tell(
+    party: PartyKeys, families: Sequence[Family], lookup: Lookup, weights: Weights, settings: MatchSettings
+) -> Told:
+    """Return all stories about a party and these families, competing with one another."""
+    priors = weights.priors
+    known = priors.same_place + priors.elsewhere + priors.household + priors.newcomer + priors.borrowed
+    stories = [Story(StoryKind.NOBODY, -1, None, None, log(max(0.05, 1.0 - known)))]
+    scored = []
+    for index, family in enumerate(families):
+        found = identities(weights, party, family, holders=lookup.holders, settings=settings)
+        best = sorted(found, key=lambda who: -who.same)[:_IDENTITIES]
+        one = Scored(family, best, [place(weights, party, location) for location in family.locations])
+        scored.append(one)
+        stories += _of_family(party, index, one, weights)
+    top = max(story.weight for story in stories)
+    odds = [exp(story.weight - top) for story in stories]
+    total = sum(odds)
+    return Told(stories, [share / total for share in odds], scored)
+
+
+def _of_family(party: PartyKeys, index: int, scored: Scored, weights: Weights) -> list[Story]:
+    """Return the stories in which a family has a part."""
+    priors, chance = weights.priors, log(weights.population)
+    out: list[Story] = []
+
+    def add(kind: StoryKind, prior: float, bits: float, where: Place | None, who: Identity | None) -> None:
+        out.append(Story(kind, index, where, who, log(prior) - chance + bits * _LN2))
+
+    is_nobody = scored.family.is_placeholder
+    named = party.address.status in (AddressStatus.PARSED, AddressStatus.PARTIAL)
+    fitting = [where for where in scored.places if where.levels.relation in ("same", "near")]
+    for identity in scored.identities[:1] + [who for who in scored.identities[1:] if who.who.location_id]:
+        bound = identity.who.location_id
+        for where in fitting:
+            if where.location is not None and bound not in (0, where.location.id):
+                continue
+            if not is_nobody or bound:
+                add(StoryKind.SAME, priors.same_place, identity.same + where.bits, where, identity)
+                add(StoryKind.HOUSEHOLD, priors.household, identity.household + where.bits, where, identity)
+        if is_nobody and not bound:
+            continue
+        if not named:
+            add(StoryKind.SAME, priors.same_place + priors.elsewhere, identity.same, None, identity)
+        elif bound == 0:
+            add(StoryKind.ELSEWHERE, priors.elsewhere, identity.same, None, identity)
+        if identity.has_contact:
+            add(StoryKind.BORROWED, priors.borrowed, identity.borrowed, None, identity)
+            add(StoryKind.RELATIVE, priors.household * 0.2, identity.household, None, identity)
+    for where in fitting:
+        add(StoryKind.NEWCOMER, priors.newcomer, where.bits, where, None)
+    return out
