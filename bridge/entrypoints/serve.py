@@ -88,9 +88,9 @@ class Application:
             clock=bootstrap.wall_clock,
             draining=self.draining,
         )
-        return Litestar(
+        return webhooks.HookedApp(
+            hooks,
             route_handlers=[
-                webhooks.mount(hooks),
                 *health.handlers(readiness=self._not_ready, draining=self.draining),
                 console_router(context),
                 api_router(context),

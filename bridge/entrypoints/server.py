@@ -3,34 +3,75 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
-from types import FrameType
 
 import uvicorn
 from litestar import Litestar
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 DRAIN_SECONDS = 3
 
 
-class _Server(uvicorn.Server):
-    """Tells the application that it is draining at the first signal: uvicorn alone waits for a live list for ever."""
+class _OneWrite(asyncio.Transport):
+    """Keeps the head of an answer until its body comes: each write is a system call, a packet and a wake-up of the far side."""
 
-    def __init__(self, config: uvicorn.Config, *, on_drain: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_drain = on_drain
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]  # as they are, without a step between
+        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
+        self.is_closing = transport.is_closing  # type: ignore[method-assign]
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
+        self.get_write_buffer_size = transport.get_write_buffer_size  # type: ignore[method-assign]
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._on_drain()
-        super().handle_exit(sig, frame)
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send at once, but for a head without its body: that waits for the next write, or for the loop's next turn."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data[-4:] == b"\r\n\r\n":
+            self._head = bytes(data)
+            self._loop.call_soon(self._release)
+        else:
+            self._transport.write(data)
+
+    def _release(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Send what waits, then close."""
+        self._release()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._head = b""
+        self._transport.abort()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Hand the connection on."""
+        self._release()
+        self._transport.set_protocol(protocol)
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's own, over a transport that writes an answer at once."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a connection."""
+        super().connection_made(_OneWrite(transport, self.loop))
 
 
 async def serve(app: Litestar, *, host: str, port: int, draining: asyncio.Event, handle_signals: bool = True) -> None:
     """Serve until SIGTERM or SIGINT (or until `draining` is set), finish open requests within 3 s, then return."""
-    loop = asyncio.get_running_loop()
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=_Protocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -42,12 +83,11 @@ async def serve(app: Litestar, *, host: str, port: int, draining: asyncio.Event,
         h11_max_incomplete_event_size=64 * 1024,
     )
 
-    def drain() -> None:
-        loop.call_soon_threadsafe(draining.set)
-
-    server = _Server(config, on_drain=drain)
-    if not handle_signals:
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # the parent has them
+    server = uvicorn.Server(config)
+    # Its own handlers would raise the signal again at the end: a program that drained well would die of it, its log unwritten.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    if handle_signals:
+        stop_on_signals(draining)
 
     async def stop_when_draining() -> None:
         await draining.wait()
@@ -64,7 +104,7 @@ async def serve(app: Litestar, *, host: str, port: int, draining: asyncio.Event,
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Set the event at SIGTERM or SIGINT, for roles that serve nothing."""
+    """Set the event at SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

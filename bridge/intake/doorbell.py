@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 
 import psycopg
-from psycopg import AsyncConnection
 
 from bridge.db.database import UNREACHABLE
+from bridge.db.direct import DirectConnection
 
 _EVERY_SECONDS = 0.005
 
@@ -20,7 +20,7 @@ class Doorbell:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._connection: AsyncConnection | None = None
+        self._connection: DirectConnection | None = None
         self._ringing: asyncio.Task[None] | None = None
 
     def ring(self) -> None:
@@ -31,10 +31,13 @@ class Doorbell:
     async def _ring(self) -> None:
         await asyncio.sleep(_EVERY_SECONDS)
         with contextlib.suppress(*UNREACHABLE, psycopg.InterfaceError, OSError):
-            if self._connection is None or self._connection.closed:
-                self._connection = await AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=3)
-                await self._connection.execute("SET synchronous_commit = off")
-            await self._connection.execute("SELECT pg_notify('bridge_deliveries', '')", prepare=True)
+            if self._connection is None or self._connection.is_closed:
+                self._connection = await DirectConnection.open(
+                    self._dsn,
+                    set_up="SET synchronous_commit = off",
+                    statements={"ring": "SELECT pg_notify('bridge_deliveries', '')"},
+                )
+            await self._connection.run("ring", [])
 
     async def close(self) -> None:
         """Ring a last time where one is due, then hang up."""
