@@ -28,14 +28,18 @@ FUEL = 20_000
 """Instructions per evaluation: a mapping needs tens, a rule hundreds; an endless loop stops within a millisecond."""
 MAX_LENGTH = 4_000
 """Characters of one expression."""
-_PRINTED = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
-_FORMAT = re.compile(r"\.\s*format\s*\(")
-# Fuel counts steps, not what a value unfolds to: a list times a billion, or one that holds itself twice forty times over, is
-# made in a few steps and read out in hours. Walked inside the engine first, it runs out of fuel instead.
-_WALK = (
-    "{% macro walk_(v) %}{% if v is mapping %}{% for k in v %}{{ walk_(v[k]) }}{% endfor %}"
-    "{% elif v is iterable and v is not string %}{% for i in v %}{{ walk_(i) }}{% endfor %}{% endif %}{% endmacro %}"
-)
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'" + r'|"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TAG = re.compile(rf"\{{#.*?#\}}|\{{[{{%](?:{_QUOTED.pattern}|(?![%}}]\}}).)*[%}}]\}}", re.DOTALL)
+_STATEMENT = re.compile(r"\{%[-+]?\s*(\w*)(.*?)%\}", re.DOTALL)
+_KNOWN_STATEMENTS = frozenset({"if", "elif", "else", "endif", "for", "endfor"})
+_FILLED_LITERAL = re.compile(r"(?:^|[(,|\s])[\[({]\s*[^\s\])}]")
+_NUMBER = r"(?:int|float|abs|length|count|round(?:\([^()]*\))?)"
+_NUMBER_BEFORE = re.compile(rf"(?:(?<![\w.\])])\d[\d_.]*|\|\s*{_NUMBER})\s*$")
+_NUMBER_AFTER = re.compile(rf"\s*(?:-?\s*\d|[\w.]+(?:\[[^\]]*\])*\s*\|\s*{_NUMBER}\b)")
+_UNBOUNDED = re.compile(r"\.\s*format\s*\(|\b(namespace|debug|cycler|joiner)\s*\(")
+_MANY_PARTS = 32
+_LONG_TEXT = 100_000
+"""So many characters in one text are nothing a person wrote; more than so many parts in one expression do not meet it."""
 
 
 class ExpressionFault(ValueError):
@@ -43,41 +47,40 @@ class ExpressionFault(ValueError):
 
     def __init__(self, what: str, *, line: int | None = None, column: int | None = None) -> None:
         super().__init__(what)
+        self.what = what
         self.line = line
         self.column = column
 
 
 def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
     """Return what an expression comes to over plain data, None for what is missing; raise ExpressionFault."""
-    if len(expression) > MAX_LENGTH:
-        raise ExpressionFault(f"longer than {MAX_LENGTH} characters")
-    if _FORMAT.search(expression):
-        raise ExpressionFault("format() is not known here; texts are joined with ~")
-    given = {name: plain(value) for name, value in context.items()}
+    if refused := _refused(expression):
+        raise ExpressionFault(refused.what, line=refused.line, column=refused.column)
     try:
+        given = _given(expression, context)
         if _is_template(expression):
-            return _environment().render_str(_bounded(expression), **given)
-        if "*" in expression:
-            _environment().render_str(f"{_WALK}{{{{ walk_({expression}) }}}}", **given)
+            return _environment().render_str(expression, **given)
         return _environment().eval_expr(expression, **given)
     except TemplateError as error:
         raise _fault(error) from None
+    except ExpressionFault:
+        raise
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ExpressionFault(f"a filter cannot read its input ({type(error).__name__})") from None
 
 
 def check(expression: str) -> ExpressionFault | None:
     """Return why an expression cannot be read, with line and column; None where it can."""
-    if len(expression) > MAX_LENGTH:
-        return ExpressionFault(f"longer than {MAX_LENGTH} characters")
+    if refused := _refused(expression):
+        return ExpressionFault(refused.what, line=refused.line, column=refused.column)
     source = expression if _is_template(expression) else "{{ " + expression + " }}"
     shift = 0 if _is_template(expression) else 3
     try:
         _environment().undeclared_variables_in_str(source)
-        _environment().render_str(_bounded(source))
+        _environment().render_str(source)
     except TemplateError as error:
         fault = _fault(error, shift=shift)
-        return fault if error.kind in ("SyntaxError", "UnknownFilter", "UnknownTest", "UnknownFunction") else None
+        return fault if error.kind in _ALWAYS_WRONG else None
     except (TypeError, ValueError):
         return None
     return None
@@ -129,11 +132,68 @@ def _is_template(expression: str) -> bool:
     return "{{" in expression or "{%" in expression
 
 
-def _bounded(template: str) -> str:
-    """Return a template that walks what it prints first, where it could unfold to more than it took to make."""
-    if "*" not in template and "{%" not in template:
-        return template
-    return _WALK + _PRINTED.sub(lambda found: f"{{{{ walk_({found[1]}) }}}}{found[0]}", template)
+@lru_cache(maxsize=4096)
+def _refused(expression: str) -> ExpressionFault | None:
+    """Return what of an expression the engine could not bound; None where there is nothing of the kind.
+
+    Fuel counts steps and the texts they make, not what a list unfolds to: one that holds itself twice forty times over is
+    made in a few steps and read out in hours. Without names for values in between and without lists times a number there
+    is none.
+    """
+    if len(expression) > MAX_LENGTH:
+        return ExpressionFault(f"longer than {MAX_LENGTH} characters")
+    bare = _code_of(expression)
+    for statement in _STATEMENT.finditer(bare):
+        word, head = statement[1], statement[2]
+        if word not in _KNOWN_STATEMENTS:
+            return _refusal(expression, statement.start(), f"{{% {word} %}} is not known here; `if` and `for` are")
+        if word == "for" and _FILLED_LITERAL.search(head.partition(" in ")[2]):
+            return _refusal(expression, statement.start(), "`for` goes over what there is, not over a list made here")
+    if found := _UNBOUNDED.search(bare):
+        what = f"{found[1]}() is not known here" if found[1] else "format() is not known here; texts are joined with ~"
+        return _refusal(expression, found.start(), what)
+    for star in re.finditer(r"\*\*?", bare):
+        if not (_NUMBER_BEFORE.search(bare[: star.start()]) and _NUMBER_AFTER.match(bare, star.end())):
+            return _refusal(expression, star.start(), "only numbers are multiplied; say so: `a | float * 2`")
+    return None
+
+
+def _code_of(expression: str) -> str:
+    """Return an expression with its texts blanked, each character where it was."""
+    blank = expression
+    if _is_template(expression):
+        blank, end = "", 0
+        for tag in _TAG.finditer(expression):
+            blank += " " * (tag.start() - end) + (" " * len(tag[0]) if tag[0].startswith("{#") else tag[0])
+            end = tag.end()
+        rest = expression[end:]
+        blank += rest if _is_template(rest) else ""  # what is no whole tag is looked at as if it were one
+    return _QUOTED.sub(lambda found: f"'{' ' * (len(found[0]) - 2)}'", blank)
+
+
+def _refusal(expression: str, at: int, what: str) -> ExpressionFault:
+    before = expression[:at]
+    return ExpressionFault(what, line=before.count("\n") + 1, column=at - before.rfind("\n"))
+
+
+def _given(expression: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data an expression sees; what joins many parts sees no text that is huge."""
+    given = {name: plain(value) for name, value in context.items()}
+    if expression.count(",") > _MANY_PARTS and _longest(given) > _LONG_TEXT:
+        raise ExpressionFault("joins too much text")
+    return given
+
+
+def _longest(value: Any) -> int:
+    """Return the length of the longest text in plain data."""
+    if isinstance(value, str):
+        return len(value)
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return max(map(_longest, inside), default=0)
+
+
+_ALWAYS_WRONG = ("SyntaxError", "UnknownFilter", "UnknownTest", "UnknownFunction", "OutOfFuel")
+"""What goes wrong whatever the data is."""
 
 
 def _fault(error: TemplateError, *, shift: int = 0) -> ExpressionFault:
@@ -212,8 +272,13 @@ def _lookup(value: Any, table: Any, default: Any = None) -> Any:
     return next((item for key, item in table.items() if str(key).casefold() == wanted), default)
 
 
+def _tojson(value: Any) -> str:
+    """Return a value as JSON on one line; the engine's own takes an indent of any width."""
+    return msgspec.json.encode(value).decode()
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "e164": _e164, "email": _email, "title": _title, "digits": _digits, "first": _first, "last": _last,
-    "date": _date, "address": _address, "lookup": _lookup,
+    "date": _date, "address": _address, "lookup": _lookup, "tojson": _tojson,
 }  # fmt: skip
 """The filters beside minijinja's own, by name; `docs/adding-a-connector.md` shows each with an example."""

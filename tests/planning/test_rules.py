@@ -11,8 +11,10 @@ from bridge.domain.inquiry import Attribution, ContactUpdate, Person
 from bridge.domain.plan import Plan
 from bridge.planning.answers import Answer
 from bridge.planning.plan import plan
-from bridge.planning.rules import RuleBroken
+from bridge.planning.rules import RuleBook, RuleBroken
 from bridge.planning.view import view_of
+from bridge.settings import RuleSettings
+from bridge.settings.rules import Do
 from bridge.settings.vocabulary import NAMES
 from tests.planning.facts import (
     AMBIGUOUS,
@@ -98,15 +100,19 @@ BOMBS = [
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_stops_and_names_its_rule(bomb: str) -> None:
+    """Also where no check saw it before: the rule is put in as if the config had been loaded."""
+    do = (Do.model_validate({"create_booking": {"summary": bomb}}),)
+    rule = RuleSettings(name="bomb", when="", tenant_key=None, source_id=None, do=do, at="c.yaml:22")
     with pytest.raises(RuleBroken, match=r'rule "bomb" at c\.yaml:22') as broken:
-        made(f'  - name: bomb\n    do: [{{create_booking: {{summary: "{bomb}"}}}}]\n')
+        plan(booking(), UNMATCHED, msgspec.structs.replace(context(), rules=RuleBook((rule,))), now=NOW)
     assert broken.value.reason.value == "rule_failed"
 
 
 @pytest.mark.parametrize("bomb", [bomb[3:-3] for bomb in BOMBS if bomb.count("{{") == 1 and "{%" not in bomb])
 def test_a_bomb_in_a_condition_stops_too(bomb: str) -> None:
+    rule = RuleSettings(name="bomb", when=bomb, tenant_key=None, source_id=None, do=(), at="c.yaml:22")
     with pytest.raises(RuleBroken):
-        made(f'  - name: bomb\n    when: "{bomb}"\n    do: [{{ignore: x}}]\n')
+        plan(booking(), UNMATCHED, msgspec.structs.replace(context(), rules=RuleBook((rule,))), now=NOW)
 
 
 def test_python_is_out_of_reach() -> None:
