@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 
 import msgspec
 
@@ -16,9 +17,9 @@ from bridge.domain.reference import ReferenceLists
 from bridge.intake.gate import Door
 from bridge.intake.ledger import Decided
 from bridge.intake.queue import Queued
-from bridge.matching import asks, candidates
+from bridge.matching import asks, candidates, certifying, weights_store
 from bridge.matching.decide import decide
-from bridge.matching.weights import shipped
+from bridge.matching.weights import Weights
 from bridge.mirror import changes, records
 from bridge.pipeline.completing import Completed, Completer
 from bridge.pipeline.earlier import Earlier, answers_of, booking_of, of_record
@@ -41,6 +42,7 @@ class ConfiguredDeciders:
         self._completer = completer
         self._rules = RuleBook.of(settings)
         self._settings = settings
+        self._weights: dict[TenantId, tuple[float, Weights, bool]] = {}
         self._reference: dict[TenantId, tuple[datetime, ReferenceLists]] = {}
 
     async def store_version(self, database: Database) -> None:
@@ -61,8 +63,8 @@ class ConfiguredDeciders:
 
     async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
         """Say who each inquiry is about: one round trip per source of the batch."""
-        settings = self._match_settings(tenant_id)
-        weights = shipped()
+        weights, is_certified = await self._trained(tx, tenant_id)
+        settings = self._match_settings(tenant_id, is_certified=is_certified)
         found: dict[int, Match] = {}
         for source_id in dict.fromkeys(source for source, _ in inquiries):
             places = [place for place, (source, _) in enumerate(inquiries) if source == source_id]
@@ -72,10 +74,20 @@ class ConfiguredDeciders:
                 found[place] = decide(inquiry, lookup, weights, settings)
         return [found[place] for place in range(len(inquiries))]
 
-    def _match_settings(self, tenant_id: TenantId) -> MatchSettings:
+    async def _trained(self, tx: Tx, tenant_id: TenantId) -> tuple[Weights, bool]:
+        """Return the tenant's weights and whether they are certified, read again once a minute."""
+        read_at = monotonic()
+        known = self._weights.get(tenant_id)
+        if known is None or read_at - known[0] > _LISTS_KEPT.total_seconds():
+            weights = await weights_store.in_force(tx, tenant_id)
+            certified = await certifying.is_certified(tx, tenant_id, weights_version=weights.version)
+            known = self._weights[tenant_id] = (read_at, weights, certified)
+        return known[1], known[2]
+
+    def _match_settings(self, tenant_id: TenantId, *, is_certified: bool) -> MatchSettings:
         tenant = self._settings.tenants[tenant_id]
         return MatchSettings(
-            auto=tenant.thresholds.auto,
+            auto=certifying.auto_threshold(tenant.thresholds.auto, is_certified=is_certified),
             new=1 - tenant.thresholds.review,
             is_shadow=tenant.thresholds.shadow,
             region=tenant.phone_region,

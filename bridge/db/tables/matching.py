@@ -92,6 +92,14 @@ match_samples = Table(
     Column("is_right", Boolean),
     Column("reviewed_by", Text),
     Column("reviewed_at", DateTime(timezone=True)),
+    Column("decision_id", BigInteger, nullable=False, server_default="0"),
+    Index(
+        "uq_match_samples_decision",
+        "tenant_id",
+        "decision_id",
+        unique=True,
+        postgresql_where=text("decision_id <> 0"),
+    ),
 )
 
 # What certification found: the auto threshold of a tenant is lowered only by a row here.

@@ -13,6 +13,7 @@ import rich_click as click
 
 from bridge.entrypoints.cli.exits import Exit
 from bridge.entrypoints.cli.match_files import evaluate
+from bridge.entrypoints.cli.match_people import certify, judge, samples, use
 
 if TYPE_CHECKING:
     from bridge.db.database import Database
@@ -114,4 +115,5 @@ def _print_cases(results: list["CaseResult"]) -> None:
     click.echo("  ".join(f"{grade} {number}" for grade, number in counts.items()))
 
 
-match.add_command(evaluate)
+for _command in (evaluate, samples, judge, certify, use):
+    match.add_command(_command)
