@@ -1,9 +1,11 @@
 """What a history plays in: a real PostgreSQL, the real simulator in-process, virtual workers and one virtual clock."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -288,7 +290,7 @@ class Scene:
         self.deciders: pipeline.Deciders = ScriptDeciders(self)
         self.epoch_floor: dict[int, int] = {}
         self._clients: dict[TenantId, ServiceTitan] = {}
-        self._numbers: Iterator[int] = iter(range(2_000_000, 10**9))
+        self._played: Counter[int] = Counter()
 
     async def begin(self, *, tenants: int, seed: int, is_whole: bool = False) -> None:
         """Set the stage: new tenants with two customers each, every shard free for the taking by name."""
@@ -299,8 +301,11 @@ class Scene:
         GATE.set(None)
         self._clients.clear()
         self.tenants, shards = [], set[int]()
+        # A seed has the same tenants wherever it is played; played again (to shrink it) it has others.
+        numbers = count(2_000_000 + seed * 10_000 + self._played[seed] * 20)
+        self._played[seed] += 1
         while len(self.tenants) < tenants:
-            tenant = TenantId(next(self._numbers))
+            tenant = TenantId(next(numbers))
             if shard_of(tenant) not in shards:
                 shards.add(shard_of(tenant))
                 self.tenants.append(tenant)

@@ -44,6 +44,7 @@ class Stage(Database):
     async def connect(self) -> Stepped:
         """Return a new connection, set up as the pool's are."""
         connection = await Stepped.connect(self.dsn, autocommit=True, prepare_threshold=2)
+        connection.prepared_max = 1_000  # more statements than that are not there: none is parsed twice
         await connection.execute(SETTINGS)
         return connection
 
