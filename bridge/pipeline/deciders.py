@@ -35,11 +35,17 @@ class ConfiguredDeciders:
     """Decides as the settings say."""
 
     def __init__(
-        self, settings: Settings, *, doors: Mapping[SourceId, Door], completer: Completer | None = None
+        self,
+        settings: Settings,
+        *,
+        doors: Mapping[SourceId, Door],
+        completer: Completer | None = None,
+        lists_kept: timedelta = _LISTS_KEPT,
     ) -> None:
         self.config_version = settings.version.hash
         self.doors = doors
         self._completer = completer
+        self._lists_kept = lists_kept
         self._rules = RuleBook.of(settings)
         self._settings = settings
         self._weights: dict[TenantId, tuple[float, Weights, bool]] = {}
@@ -132,9 +138,9 @@ class ConfiguredDeciders:
         return made
 
     async def _lists(self, tx: Tx, tenant_id: TenantId, *, now: datetime) -> ReferenceLists:
-        """Return the tenant's short lists, read again once a minute."""
+        """Return the tenant's short lists, read again once a minute, where nothing else is said."""
         known = self._reference.get(tenant_id)
-        if known is None or now - known[0] > _LISTS_KEPT:
+        if known is None or now - known[0] > self._lists_kept:
             known = (now, await records.lists(tx, tenant_id))
             if known[1].is_loaded:
                 self._reference[tenant_id] = known

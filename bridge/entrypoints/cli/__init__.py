@@ -24,6 +24,7 @@ _COMMANDS = {
     "send": "send:send",
     "vectors": "vectors:vectors",
     "explain": "plan:explain",
+    "plan": "plan:plan",
     "match": "match:match",
     "st": "st:st",
     "deliveries": "deliveries:deliveries",
@@ -44,7 +45,7 @@ click.rich_click.COMMAND_GROUPS = {
     "bridge": [
         {"name": "Try it", "commands": ["demo", "send", "explain", "simulator"]},
         {"name": "Run it", "commands": ["up", "serve", "work", "sync", "migrate", "doctor", "ping"]},
-        {"name": "Configure it", "commands": ["check", "schema", "match", "vectors"]},
+        {"name": "Configure it", "commands": ["check", "schema", "plan", "match", "vectors"]},
         {
             "name": "Operate it",
             "commands": ["deliveries", "review", "retry", "replay", "hold", "resume", "outbox", "sources"],

@@ -1,28 +1,50 @@
-"""`bridge explain`: what a payload would do, step by step; nothing is written and nothing is sent."""
+"""`bridge explain` and `bridge plan`: what one payload, or all that were recorded, would do; nothing is written or sent."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from bridge.entrypoints.cli.desk import TENANT, Desk, at_desk
 from bridge.entrypoints.cli.exits import Exit, Stop
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bridge.domain.delivery import Delivery
+    from bridge.entrypoints.whatif import WhatIf
+    from bridge.settings import Settings
+
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--source", required=True, help="Read it as if it came through this source.")
+@click.argument("what", metavar="FILE|DELIVERY")
+@click.option("--source", default="", help="Read a file as if it came through this source.")
 @click.option("--content-type", default="application/json", show_default=True)
+@click.option("--config", "place", default=None, type=click.Path(exists=True, path_type=Path), help="Another config.")
 @TENANT
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def explain(file: Path, source: str, content_type: str, tenant: str | None, as_json: bool) -> None:
-    """Say what the payload in FILE would become: normalized, matched against the mirror, planned by which rule.
+def explain(what: str, source: str, content_type: str, place: Path | None, tenant: str | None, as_json: bool) -> None:
+    """Say what a payload would become: normalized, matched against the mirror, planned by which rule.
 
-    The signature is not looked at: a file has none. Exit code 1 where the payload cannot be read.
+    It is a file, or a stored delivery by its number. The signature of a file is not looked at: it has none. Exit code 1
+    where the payload cannot be read.
     """
-    body = file.read_bytes()
-    told = at_desk(lambda desk: _explained(desk, body, source, content_type), tenant=tenant)
+    settings = _config_at(place) if place else None
+    body = Path(what).read_bytes() if Path(what).is_file() else None
+    if body is None and not what.isdecimal():
+        raise Stop(Exit.USAGE, f"{what} is neither a file nor the number of a delivery")
+    if body is not None and not source:
+        raise Stop(Exit.USAGE, "say through which --source the file is read")
+
+    async def told_of(desk: Desk) -> dict[str, Any]:
+        used = settings or desk.settings
+        if body is None:
+            stored = await _stored(desk, int(what))
+            return await _explained(desk, used, stored.request.body, str(stored.source_id), "", stored=stored)
+        return await _explained(desk, used, body, source, content_type)
+
+    told = at_desk(told_of, tenant=tenant)
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
@@ -31,7 +53,39 @@ def explain(file: Path, source: str, content_type: str, tenant: str | None, as_j
         raise Stop(Exit.PROBLEMS)
 
 
-async def _explained(desk: Desk, body: bytes, source: str, content_type: str) -> dict[str, Any]:
+def _config_at(place: Path) -> "Settings":
+    import os
+
+    from bridge import connectors
+    from bridge.settings import Settings, load
+
+    found = load(place, os.environ, kinds=(*connectors.kinds(), *connectors.ALIASES), read_secrets=False)
+    if not isinstance(found, Settings):
+        raise Stop(Exit.PROBLEMS, "\n".join(map(str, found)))
+    return found
+
+
+async def _stored(desk: Desk, number: int) -> "Delivery":
+    from bridge.domain.ids import DeliveryId
+    from bridge.intake import queue
+    from bridge.reports.reading import reading
+
+    async with reading(desk.database) as tx:
+        found = (await queue.load(tx, desk.tenant_id, [DeliveryId(number)])).get(DeliveryId(number))
+    if found is None:
+        raise Stop(Exit.PROBLEMS, f"there is no delivery {number}")
+    return found
+
+
+async def _explained(
+    desk: Desk,
+    settings: "Settings",
+    body: bytes,
+    source: str,
+    content_type: str,
+    *,
+    stored: "Delivery | None" = None,
+) -> dict[str, Any]:
     import msgspec
 
     from bridge.bootstrap import doors_of
@@ -39,17 +93,20 @@ async def _explained(desk: Desk, body: bytes, source: str, content_type: str) ->
     from bridge.domain.delivery import Delivery, HookRequest
     from bridge.domain.ids import DeliveryId, SourceId
     from bridge.pipeline.deciders import ConfiguredDeciders
+    from bridge.planning.rules import RuleBroken
 
-    doors = doors_of(desk.settings)
+    doors = doors_of(settings)
     door = doors.get(SourceId(source))
     if door is None:
         raise Stop(Exit.USAGE, f'no source is called "{source}"; there are {", ".join(doors)}')
     headers = (("content-type", content_type),)
-    request = HookRequest(method="POST", url=f"/hooks/{source}", headers=headers, body=body)
+    request = (
+        stored.request if stored else HookRequest(method="POST", url=f"/hooks/{source}", headers=headers, body=body)
+    )
     told: dict[str, Any] = {"source": source, "fault": "", "event_type": "", "inquiries": [], "skipped": []}
     try:
         identity = door.connector.identify(request, options=door.options)
-        delivery = Delivery(
+        delivery = stored or Delivery(
             id=DeliveryId(0),
             tenant_id=door.tenant_id,
             source_id=door.source_id,
@@ -65,13 +122,16 @@ async def _explained(desk: Desk, body: bytes, source: str, content_type: str) ->
         return {**told, "fault": f"{no.reason.value}: {no.detail or no.reason.advice.text}"}
     told |= {"event_type": identity.event_type, "dedup_key": identity.dedup_key}
     told["skipped"] = [{"event_type": part.event_type, "reason": part.reason.value} for part in normalized.skipped]
-    deciders = ConfiguredDeciders(desk.settings, doors=doors)
+    deciders = ConfiguredDeciders(settings, doors=doors)
     async with desk.database.begin() as tx:
         await tx.execute("SET TRANSACTION READ ONLY")
         asked = [(door.source_id, inquiry) for inquiry in normalized.inquiries]
         matches = await deciders.match(tx, door.tenant_id, asked) if asked else []
         for inquiry, match in zip(normalized.inquiries, matches, strict=True):
-            plan = await deciders.plan(tx, delivery, inquiry, match, nonce="", pending={}, now=desk.now)
+            try:
+                plan = await deciders.plan(tx, delivery, inquiry, match, nonce="", pending={}, now=delivery.received_at)
+            except RuleBroken as broken:
+                plan = broken.plan()
             told["inquiries"].append(
                 {
                     "inquiry": msgspec.to_builtins(inquiry),
@@ -108,3 +168,59 @@ def _print(told: dict[str, Any]) -> None:
             click.echo(f"  → {json.dumps(effect['command'])}")
         for hold in plan.get("holds", []):
             click.echo(f"  waits for a person: {hold['reason']} {hold.get('detail', '')}")
+
+
+@click.command()
+@click.argument("new", metavar="NEWCONFIG", type=click.Path(exists=True, path_type=Path))
+@click.option("--since", default="7d", show_default=True, help="30m, 12h, 7d, a date like 2026-11-01, or `all`.")
+@click.option("--fail-on-change", is_flag=True, help="Exit code 1 where anything would come out differently.")
+@TENANT
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def plan(new: Path, since: str, fail_on_change: bool, tenant: str | None, as_json: bool) -> None:
+    """Run NEWCONFIG over recorded deliveries and today's config too, and say what would come out differently.
+
+    Nothing is written and nothing is sent. Two runs over the same deliveries and mirror print the same bytes.
+    """
+    from bridge.entrypoints import whatif
+
+    found = _config_at(new)
+
+    async def compare(desk: Desk) -> whatif.WhatIf:
+        began = _since(since, desk.now, desk.local.time_zone)
+        return await whatif.compare(desk.database, desk.tenant_id, desk.settings, found, since=began)
+
+    told = at_desk(compare, tenant=tenant)
+    if as_json:
+        import msgspec
+
+        click.echo(json.dumps(msgspec.to_builtins(told), indent=2))
+    else:
+        _print_changes(told, new)
+    if fail_on_change and told.changes:
+        raise Stop(Exit.PROBLEMS)
+
+
+def _since(text: str, now: "datetime", time_zone: str) -> "datetime | None":
+    from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    if text == "all":
+        return None
+    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    if text[:-1].isdecimal() and text[-1:] in units:
+        return now - timedelta(**{units[text[-1]]: int(text[:-1])})
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Stop(Exit.USAGE, f"--since {text}: write 12h, 7d, a date like 2026-11-01, or all") from None
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(time_zone))
+
+
+def _print_changes(told: "WhatIf", new: Path) -> None:
+    click.echo(f"of {told.deliveries} deliveries with {told.inquiries} inquiries: {len(told.changes)} change")
+    click.echo(f"config {told.old} -> {told.new}")
+    for what, count in told.counts.items():
+        click.echo(f"{count:>7} {what}")
+    for change in told.changes:
+        click.echo(f"\n{change.source} {change.delivery}: {'; '.join(change.differences)}")
+        click.echo(f"        bridge explain {change.delivery} --config {new}")

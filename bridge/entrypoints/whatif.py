@@ -1,0 +1,239 @@
+"""What another config would do differently: both run over recorded deliveries, against the mirror, and nothing is written."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from typing import Any
+
+import msgspec
+
+from bridge import bootstrap
+from bridge.connectors.base import PayloadMalformed
+from bridge.db.database import Database, Tx
+from bridge.domain.command import Command, kind_of
+from bridge.domain.delivery import Delivery
+from bridge.domain.ids import DeliveryId, TenantId
+from bridge.domain.inquiry import Inquiry
+from bridge.domain.match import Match
+from bridge.domain.plan import Plan
+from bridge.intake import queue
+from bridge.pipeline.deciders import ConfiguredDeciders
+from bridge.planning.rules import RuleBroken
+from bridge.reports.reading import reading
+from bridge.settings import Settings
+
+_BATCH = 200
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery that would come out differently, said without personal data."""
+
+    delivery: int
+    source: str
+    differences: tuple[str, ...]
+
+
+class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the recorded deliveries would change; the same in two runs over the same deliveries and mirror."""
+
+    old: str
+    new: str
+    deliveries: int
+    inquiries: int
+    counts: dict[str, int]
+    changes: tuple[Change, ...]
+
+
+class _Decided(msgspec.Struct, frozen=True):
+    inquiry: Inquiry
+    match: Match
+    plan: Plan
+
+
+class _Side:
+    """One of the two configs, deciding."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.doors = bootstrap.doors_of(settings)
+        self._deciders = ConfiguredDeciders(settings, doors=self.doors, lists_kept=timedelta.max)
+        self.thresholds = {
+            tenant.tenant_id: (tenant.thresholds, tenant.phone_region, tenant.dedup_window)
+            for tenant in settings.tenants.values()
+        }
+
+    def read(self, delivery: Delivery) -> tuple[Inquiry, ...] | str:
+        """Return what a delivery asks for, or why it asks for nothing."""
+        door = self.doors.get(delivery.source_id)
+        if door is None or door.tenant_id != delivery.tenant_id:
+            return "source_unknown"
+        try:
+            normalized = door.connector.normalize(delivery, options=door.options)
+        except PayloadMalformed as bad:
+            return bad.reason.value
+        return normalized.inquiries or normalized.reason.value
+
+    def matches_like(self, other: "_Side", tenant_id: TenantId) -> bool:
+        """Tell whether both say the same of who somebody is."""
+        return self.thresholds.get(tenant_id) == other.thresholds.get(tenant_id)
+
+    async def match(self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Delivery, Inquiry]]) -> list[Match]:
+        """Say who each inquiry is about."""
+        if not asked:
+            return []
+        return await self._deciders.match(tx, tenant_id, [(delivery.source_id, inquiry) for delivery, inquiry in asked])
+
+    async def plan(self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match) -> _Decided:
+        """Plan as of when the delivery came."""
+        now = delivery.received_at
+        try:
+            made = await self._deciders.plan(tx, delivery, inquiry, match, nonce="", pending={}, now=now)
+        except RuleBroken as broken:
+            made = broken.plan()
+        return _Decided(inquiry, match, made)
+
+
+async def compare(
+    database: Database, tenant_id: TenantId, old: Settings, new: Settings, *, since: datetime | None
+) -> WhatIf:
+    """Return what a new config would do differently with everything that came since."""
+    before, after = _Side(old), _Side(new)
+    counts: Counter[str] = Counter()
+    changes: list[Change] = []
+    seen = inquiries = 0
+    async with reading(database) as tx:
+        last = DeliveryId(0)
+        while ids := await _page(tx, tenant_id, after=last, since=since):
+            last = ids[-1]
+            loaded = await queue.load(tx, tenant_id, ids)
+            deliveries = [loaded[one] for one in ids if one in loaded]
+            seen += len(deliveries)
+            was = await _decide(tx, tenant_id, before, deliveries, known=None)
+            reusable = was if after.matches_like(before, tenant_id) else None
+            will = await _decide(tx, tenant_id, after, deliveries, known=reusable)
+            for delivery in deliveries:
+                one, other = was[delivery.id], will[delivery.id]
+                inquiries += 0 if isinstance(one, str) else len(one)
+                differences = tuple(dict.fromkeys(_differences(one, other)))
+                if differences:
+                    counts.update(differences)
+                    changes.append(
+                        Change(delivery=delivery.id, source=str(delivery.source_id), differences=differences)
+                    )
+    ordered = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return WhatIf(
+        old=old.version.hash, new=new.version.hash, deliveries=seen, inquiries=inquiries, counts=ordered, changes=tuple(changes)
+    )  # fmt: skip
+
+
+_Outcome = list[_Decided] | str
+
+
+async def _decide(
+    tx: Tx,
+    tenant_id: TenantId,
+    side: _Side,
+    deliveries: Sequence[Delivery],
+    *,
+    known: dict[DeliveryId, _Outcome] | None,
+) -> dict[DeliveryId, _Outcome]:
+    """Decide about deliveries; the matches of inquiries that the other side read alike are taken from it."""
+    read = {delivery.id: side.read(delivery) for delivery in deliveries}
+    asked = [
+        (delivery, inquiry)
+        for delivery in deliveries
+        if not isinstance(found := read[delivery.id], str)
+        for inquiry in found
+    ]
+    reused = {
+        (delivery_id, one.inquiry.key): one
+        for delivery_id, decided in (known or {}).items()
+        if not isinstance(decided, str)
+        for one in decided
+    }
+    matches: dict[int, Match] = {}
+    for place, (delivery, inquiry) in enumerate(asked):
+        same = reused.get((delivery.id, inquiry.key))
+        if same is not None and same.inquiry == inquiry:
+            matches[place] = same.match
+    open_places = [place for place in range(len(asked)) if place not in matches]
+    found_anew = await side.match(tx, tenant_id, [asked[place] for place in open_places])
+    matches.update(zip(open_places, found_anew, strict=True))
+    outcome: dict[DeliveryId, _Outcome] = {
+        name: found if isinstance(found, str) else [] for name, found in read.items()
+    }
+    for place, (delivery, inquiry) in enumerate(asked):
+        so_far = outcome[delivery.id]
+        assert not isinstance(so_far, str)  # noqa: S101 - it asked for something
+        so_far.append(await side.plan(tx, delivery, inquiry, matches[place]))
+    return outcome
+
+
+async def _page(tx: Tx, tenant_id: TenantId, *, after: DeliveryId, since: datetime | None) -> list[DeliveryId]:
+    rows = await (
+        await tx.execute(
+            "SELECT id FROM deliveries WHERE tenant_id = %s AND id > %s AND (%s::timestamptz IS NULL OR received_at >= %s)"
+            " ORDER BY id LIMIT %s",
+            [tenant_id, after, since, since, _BATCH],
+        )
+    ).fetchall()
+    return [DeliveryId(row[0]) for row in rows]
+
+
+def _differences(one: _Outcome, other: _Outcome) -> Iterator[str]:
+    if isinstance(one, str) or isinstance(other, str):
+        if one != other:
+            yield f"would ask for nothing: {other}" if isinstance(other, str) else f"would be read; it was {one}"
+        return
+    if len(one) != len(other):
+        yield f"would be read as {len(other)} inquiries, not {len(one)}"
+    for was, will in zip_longest(one, other):
+        if was is not None and will is not None:
+            yield from _between(was, will)
+
+
+def _between(was: _Decided, will: _Decided) -> Iterator[str]:
+    if was.inquiry != will.inquiry:
+        old, new = msgspec.to_builtins(was.inquiry), msgspec.to_builtins(will.inquiry)
+        names = sorted(name for name in {*old, *new} - {"origins"} if old.get(name) != new.get(name))
+        if names:
+            yield f"would be read differently: {', '.join(names)}"
+    before, after = str(was.match.__struct_config__.tag), str(will.match.__struct_config__.tag)
+    if before != after:
+        yield f"would be {after}, not {before}"
+    elif getattr(was.match, "may_write", None) != getattr(will.match, "may_write", None):
+        yield f"would {'' if getattr(will.match, 'may_write', False) else 'not '}be sure enough to write to the customer"
+    held, will_hold = {hold.reason for hold in was.plan.holds}, {hold.reason for hold in will.plan.holds}
+    yield from (f"would be held: {reason}" for reason in sorted(will_hold - held))
+    yield from (f"would no longer be held: {reason}" for reason in sorted(held - will_hold))
+    yield from _commands(_by_kind(was.plan), _by_kind(will.plan))
+    if was.plan.reason != will.plan.reason and not (will_hold ^ held):
+        yield f"would end as {will.plan.reason}, not {was.plan.reason}"
+
+
+def _by_kind(plan: Plan) -> dict[str, list[Command]]:
+    found: dict[str, list[Command]] = {}
+    for effect in plan.effects:
+        found.setdefault(kind_of(effect.command), []).append(effect.command)
+    return found
+
+
+def _commands(before: dict[str, list[Command]], after: dict[str, list[Command]]) -> Iterator[str]:
+    for kind in sorted({*before, *after}):
+        one, other = before.get(kind, []), after.get(kind, [])
+        if not one or not other:
+            yield f"would get {kind}" if other else f"would get no {kind}"
+        elif len(one) != len(other):
+            yield f"would get {len(other)} {kind}, not {len(one)}"
+        else:
+            names = {name for old, new in zip(one, other, strict=True) for name in _fields(old, new)}
+            yield from (f"would get another {name} ({kind})" for name in sorted(names))
+
+
+def _fields(old: Command, new: Command) -> Iterator[str]:
+    if type(old) is not type(new):
+        return
+    for name in old.__struct_fields__:
+        before: Any = getattr(old, name)
+        if before != getattr(new, name):
+            yield name.removesuffix("_id").replace("_", " ")

@@ -1,0 +1,107 @@
+"""`bridge plan`: another config over the same deliveries, its differences counted, twice the same bytes, nothing written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from bridge.db.database import Database
+from bridge.entrypoints import whatif
+from bridge.entrypoints.cli import cli
+from tests.planning.house import CONFIG, TENANT, House, settings_of
+
+RULES = """rules:
+  - name: urgent
+    when: '"heat" in inquiry.message'
+    do: [{create_booking: {priority: Urgent}}]
+  - name: spam
+    when: '"seo" in inquiry.message'
+    do: [{ignore: spam}]
+  - name: odd
+    when: '"prank" in inquiry.message'
+    do: [{hold: is it real?}]
+  - name: broken
+    when: '"boom" in inquiry.message and 1 / 0'
+    do: [{ignore: never}]
+"""
+
+
+def lead(message: str, phone: str) -> dict[str, Any]:
+    return {"name": "Ann Lee", "phone": phone, "message": message}
+
+
+@pytest.fixture
+async def house(database: Database) -> House:
+    house = await House(database, settings_of()).open()
+    for number, message in enumerate(["no heat", "more heat", "seo offer", "prank call", "boom", "drain"]):
+        await house.arrive("web", lead(message, f"(512) 555-01{number:02}"))
+    await house.decide()
+    return house
+
+
+async def test_the_differences_are_counted_and_named(house: House) -> None:
+    tables = ("decisions", "effects", "holds", "config_versions", "delivery_queue")
+    before = [await house.rows(f"SELECT count(*) FROM {table}") for table in tables]
+    found = await whatif.compare(house.database, TENANT, settings_of(), settings_of(RULES), since=None)
+    assert (found.deliveries, found.inquiries) == (6, 6)
+    assert found.counts == {
+        "would get no create_booking": 3,
+        "would get another priority (create_booking)": 2,
+        "would be held: held_by_rule": 1,
+        "would end as ignored_by_rule, not processed": 1,
+        "would end as rule_failed, not processed": 1,
+    }
+    assert len(found.changes) == 5
+    assert found.changes[0].differences == ("would get another priority (create_booking)",)
+    assert before == [await house.rows(f"SELECT count(*) FROM {table}") for table in tables]
+
+
+async def test_two_runs_are_the_same_bytes_and_no_change_is_none(house: House) -> None:
+    old, new = settings_of(), settings_of(RULES)
+    first, second = [await whatif.compare(house.database, TENANT, old, new, since=None) for _ in range(2)]
+    assert msgspec.json.encode(first) == msgspec.json.encode(second)
+    assert not (await whatif.compare(house.database, TENANT, old, settings_of(), since=None)).changes
+    assert b"Ann" not in msgspec.json.encode(first)
+    assert b"555" not in msgspec.json.encode(first)
+
+
+async def test_thresholds_mappings_and_sources_count_too(house: House) -> None:
+    await house.mirror(100, "Ann Lee", phone="(512) 555-0100")
+    shadow = settings_of(config=CONFIG.replace("America/Chicago", "America/Chicago\n    thresholds: {shadow: true}"))
+    found = await whatif.compare(house.database, TENANT, settings_of(), shadow, since=None)
+    assert set(found.counts) <= {"would not be sure enough to write to the customer"}
+    gone = CONFIG.replace("  web: {connector: generic, tenant: acme, unsigned: true}\n", "")
+    found = await whatif.compare(house.database, TENANT, settings_of(), settings_of(config=gone), since=None)
+    assert found.counts == {"would ask for nothing: source_unknown": 6}
+
+
+async def test_the_command_prints_counts_and_the_way_to_each_explanation(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncio
+
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(CONFIG)
+    new.write_text(CONFIG + RULES)
+    monkeypatch.setenv("BRIDGE_CONFIG", str(old))
+    monkeypatch.setenv("DATABASE_URL", house.database.dsn)
+
+    async def run(*arguments: str) -> Any:
+        return await asyncio.to_thread(CliRunner().invoke, cli, list(arguments))
+
+    told = await run("plan", str(new), "--since", "all")
+    assert told.exit_code == 0, told.output
+    assert told.output.startswith("of 6 deliveries with 6 inquiries: 5 change\n")
+    assert "      2 would get another priority (create_booking)" in told.output
+    assert f"bridge explain 1 --config {new}" in told.output
+    assert told.output == (await run("plan", str(new), "--since", "all")).output
+    assert (await run("plan", str(old), "--since", "all", "--fail-on-change")).exit_code == 0
+    failed = await run("plan", str(new), "--since", "all", "--fail-on-change", "--json")
+    assert failed.exception is not None
+    assert json.loads(failed.output)["deliveries"] == 6
+    explained = await run("explain", "1", "--config", str(new))
+    assert "urgent" in explained.output, explained.output
+    assert "Urgent" in explained.output
