@@ -104,4 +104,9 @@ async def test_the_command_prints_counts_and_the_way_to_each_explanation(
     assert json.loads(failed.output)["deliveries"] == 6
     explained = await run("explain", "1", "--config", str(new))
     assert "urgent" in explained.output, explained.output
-    assert "Urgent" in explained.output
+    assert '"priority": "Urgent"' in explained.output
+    assert "POST http://127.0.0.1:8377/crm/v2/tenant/7/booking-provider/501/bookings" in explained.output
+    inquiry = json.loads((await run("explain", "1", "--json")).output)["inquiries"][0]
+    ((key, (request,)),) = inquiry["requests"].items()
+    assert request["body"]["externalId"] == key
+    assert request["body"]["contacts"][0]["value"] == "(512) 555-0100"

@@ -92,6 +92,7 @@ async def _explained(
     from bridge.connectors.base import PayloadMalformed
     from bridge.domain.delivery import Delivery, HookRequest
     from bridge.domain.ids import DeliveryId, SourceId
+    from bridge.entrypoints.rehearsal import requests_of
     from bridge.pipeline.deciders import ConfiguredDeciders
     from bridge.planning.rules import RuleBroken
 
@@ -137,6 +138,10 @@ async def _explained(
                     "inquiry": msgspec.to_builtins(inquiry),
                     "match": msgspec.to_builtins(match),
                     "plan": msgspec.to_builtins(plan),
+                    "requests": {
+                        effect.key: msgspec.to_builtins(await requests_of(settings.tenants[door.tenant_id], effect))
+                        for effect in plan.effects
+                    },
                 }
             )
     return told
@@ -165,7 +170,15 @@ def _print(told: dict[str, Any]) -> None:
                 f"  {'✓' if trial['applied'] else '-'} {trial['rule']}  {trial.get('why', '')}  {trial.get('at', '')}".rstrip()
             )
         for effect in plan.get("effects", []):
-            click.echo(f"  → {json.dumps(effect['command'])}")
+            click.echo(f"  → {effect['command']['type']}, wanted by {effect['rule']}")
+            for name, origin in effect.get("origins", {}).items():
+                click.echo(f"      {name:<22} from {origin}")
+            for request in one["requests"][effect["key"]]:
+                click.echo(f"      {request['method']} {request['url']}")
+                if request.get("body") is not None:
+                    click.echo("        " + json.dumps(request["body"], indent=2).replace("\n", "\n        "))
+                if request.get("then"):
+                    click.echo(f"      … {request['then']}")
         for hold in plan.get("holds", []):
             click.echo(f"  waits for a person: {hold['reason']} {hold.get('detail', '')}")
 
