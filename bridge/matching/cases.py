@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bridge.db.database import Tx
-from bridge.db.match_keys import rekey
+from bridge.db.match_keys import renew
 from bridge.domain.ids import TenantId
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
 from bridge.domain.match import Ambiguous, Candidate, Match, Matched, MatchKind, MatchSettings, Unmatched
@@ -142,7 +142,7 @@ async def load_fixture(tx: Tx, tenant_id: TenantId, fixture: Mapping[str, Any], 
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             contacts,
         )
-    await rekey(tx, tenant_id, [row["id"] for row in customers], region=region)
+    await renew(tx, tenant_id, [row["id"] for row in customers], region=region)
 
 
 async def run_case(tx: Tx, case: Mapping[str, Any], weights: Weights, settings: MatchSettings) -> CaseResult:

@@ -10,6 +10,7 @@ from typing import assert_never
 
 import msgspec
 
+from bridge.db import match_keys
 from bridge.db.database import Tx
 from bridge.domain.ids import TenantId
 from bridge.domain.keys import KEYS_VERSION
@@ -35,8 +36,12 @@ ANALYZED_AFTER = frozenset({1, 8, 64})
 """Pages of a first load after which the table is looked over: without statistics a planner takes an index that walks the
 whole tenant (42 s in place of 0.3 s for 18,000 contacts), and autovacuum comes only after a minute."""
 
-CUSTOMERS_AT_ONCE = 1000
-"""Customers whose keys are made in one transaction after a first load: 0.1 s of work, a few MB."""
+CUSTOMERS_AT_ONCE = 5000
+"""Customers whose keys are made in one transaction after a first load: half a second of work."""
+
+
+STRETCH = 250
+"""Records read before the database's answers are looked at again: 1 ms of work."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,21 +92,22 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
         cursor = await cursors.get(sync.session, sync.tenant_id, feed)
     with_keys = FEEDS[feed].keyed and await has_keys(sync)
     place = (cursor.recent_place or cursor.place) if recent else cursor.place
-    asked_at = await sync.clock()
-    ahead = asyncio.ensure_future(sync.source(feed, place, recent))
+    is_first = cursor.loaded_at is None
+    ahead = asyncio.ensure_future(_ask(sync, feed, place, recent=recent, is_first=is_first))
     try:
         while True:
-            outcome, now = await ahead, asked_at
+            outcome, found, asked_at = await ahead
             page = outcome.body if isinstance(outcome, Succeeded) else None
             if not isinstance(page, Export):
                 return await _failed(sync, feed, outcome)
-            asked_at = await sync.clock()
             if page.has_more:
-                ahead = asyncio.ensure_future(sync.source(feed, page.continue_from, recent))
+                ahead = asyncio.ensure_future(_ask(sync, feed, page.continue_from, recent=recent, is_first=is_first))
+            after = _moved(cursor, page, recent=recent, now=asked_at)
             try:
-                cursor = await _keep(sync, cursor, page, recent=recent, with_keys=with_keys, now=now)
+                await _keep(sync, cursor, after, found, with_keys=with_keys, now=asked_at)
             except (*rows.Unfit, *UNREADABLE) as error:
                 return await _failed(sync, feed, Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error)))
+            cursor = after
             if cursor.page_count in ANALYZED_AFTER:
                 await sync.session.execute(f"ANALYZE {FEEDS[feed].table} ({', '.join(FEEDS[feed].looked_up_by)})")
             sync.report(Progress(tenant_id=sync.tenant_id, feed=feed, rows=cursor.row_count, is_done=not page.has_more))
@@ -113,19 +119,37 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
             await ahead
 
 
+async def _ask(
+    sync: Syncing, feed: str, place: str, *, recent: bool, is_first: bool
+) -> tuple[Outcome, list[Row], datetime]:
+    """Ask for a page and read its records, whole for a first load; tell when it was asked for too.
+
+    It is read in stretches, while the database writes the page before.
+    """
+    asked_at = await sync.clock()
+    outcome = await sync.source(feed, place, recent)
+    found: list[Row] = []
+    if isinstance(outcome, Succeeded) and isinstance(outcome.body, Export):
+        records = outcome.body.data
+        read = FEEDS[feed].read if is_first else FEEDS[feed].head
+        try:
+            for start in range(0, len(records), STRETCH):
+                found += [read(record) for record in records[start : start + STRETCH]]
+                await asyncio.sleep(0)
+        except UNREADABLE as error:
+            outcome = Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error))
+    return outcome, found, asked_at
+
+
 async def _keep(
-    sync: Syncing, before: Cursor, page: Export[msgspec.Raw], *, recent: bool, with_keys: bool, now: datetime
-) -> Cursor:
+    sync: Syncing, before: Cursor, after: Cursor, found: list[Row], *, with_keys: bool, now: datetime
+) -> None:
     """Write one page with the cursor that covers it, in one transaction."""
-    shape = FEEDS[before.feed]
-    after = _moved(before, page, recent=recent, now=now)
-    is_first = before.loaded_at is None
-    found = [shape.read(record) if is_first else shape.head(record) for record in page.data]
-    read = rows.itself if is_first else shape.rest
+    read = rows.itself if before.loaded_at is None else FEEDS[before.feed].rest
     try:
-        return await _write(sync, before, after, found, with_keys=with_keys, now=now, whole=read)
+        await _write(sync, before, after, found, with_keys=with_keys, now=now, whole=read)
     except rows.Unfit:
-        return await _write(
+        await _write(
             sync, before, after, found, with_keys=with_keys, now=now, whole=lambda row: rows.without_nul(read(row))
         )
 
@@ -139,7 +163,7 @@ async def _write(
     with_keys: bool,
     now: datetime,
     whole: Callable[[Row], Row],
-) -> Cursor:
+) -> None:
     tx, tenant_id, shape = sync.session, sync.tenant_id, FEEDS[before.feed]
     async with tx.transaction():
         await cursors.move(tx, tenant_id, before, after)
@@ -148,8 +172,7 @@ async def _write(
         )
         if with_keys and applied.changed:
             touched = await keys.touched(tx, tenant_id, shape.kind, applied.changed, left=applied.left)
-            await keys.renew(tx, tenant_id, touched, region=sync.region)
-    return after
+            await match_keys.renew(tx, tenant_id, touched, region=sync.region)
 
 
 def _moved(before: Cursor, page: Export[msgspec.Raw], *, recent: bool, now: datetime) -> Cursor:
@@ -226,7 +249,7 @@ async def make_keys(sync: Syncing) -> None:
     while not sync.stop.is_set() and cursor.loaded_at is None:
         async with tx.transaction():
             ids = await keys.next_customers(tx, tenant_id, after=int(cursor.place or 0), limit=CUSTOMERS_AT_ONCE)
-            made = await keys.renew(tx, tenant_id, ids, region=sync.region)
+            made = await match_keys.make(tx, tenant_id, ids, region=sync.region)
             cursor = msgspec.structs.replace(
                 cursor,
                 place=str(ids[-1]) if ids else cursor.place,

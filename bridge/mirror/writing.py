@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.db import match_keys
 from bridge.db.database import Tx
 from bridge.domain.ids import TenantId
 from bridge.mirror import keys, rows
@@ -61,7 +62,7 @@ async def write_through(
         if SHAPES[each].keyed and each in found:
             ids = [row[0] for row in found[each]]
             owners |= await keys.touched(tx, tenant_id, each, ids, left=applied.left)
-    await keys.renew(tx, tenant_id, owners, region=region)
+    await match_keys.renew(tx, tenant_id, owners, region=region)
 
 
 def _records(kind: str, record: Any, owner_id: int | None) -> dict[str, list[Row]]:
@@ -168,7 +169,9 @@ async def drop_contact(
         "UPDATE mirrored_contacts SET active = false, written_at = %s WHERE tenant_id = %s AND party = %s AND id = %s",
         [now, tenant_id, party, contact_id],
     )
-    await keys.renew(tx, tenant_id, await keys.touched(tx, tenant_id, f"{party}_contact", [contact_id]), region=region)
+    await match_keys.renew(
+        tx, tenant_id, await keys.touched(tx, tenant_id, f"{party}_contact", [contact_id]), region=region
+    )
 
 
 async def change_status(

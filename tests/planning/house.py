@@ -10,9 +10,9 @@ from bridge import connectors, pipeline
 from bridge.bootstrap import doors_of, source_faults
 from bridge.db import ownership
 from bridge.db.database import Database
-from bridge.db.match_keys import rekey
+from bridge.db.match_keys import renew
 from bridge.db.ownership import shard_of
-from bridge.domain.ids import CustomerId, DeliveryId, TenantId
+from bridge.domain.ids import DeliveryId, TenantId
 from bridge.domain.plan import Plan
 from bridge.intake import queue
 from bridge.operations.audit import Act
@@ -89,7 +89,7 @@ class House:
                 " VALUES (%s, 'customer', %s, %s, true, 'MobilePhone', %s, %s)",
                 [TENANT, customer + 2000, customer, phone, NOW],
             )
-            await rekey(tx, TENANT, [CustomerId(customer)])
+            await renew(tx, TENANT, [customer], region="US")
 
     async def arrive(self, source: str, payload: Any, *, at: datetime = NOW) -> DeliveryId:
         """Store a delivery and let it wait."""

@@ -5,7 +5,15 @@ from bridge.domain.keys.emails import EmailKey, EmailWorth, email_key, email_key
 from bridge.domain.keys.hashing import key64
 from bridge.domain.keys.names import NameKey, NameKind, PersonKey, fold, name_tokens, read_name, read_parts
 from bridge.domain.keys.phones import PhoneKey, PhoneWorth, phone_e164, phone_keys
-from bridge.domain.keys.record import KEYS_VERSION, ContactRow, CustomerRow, KeyRow, LocationRow, record_keys
+from bridge.domain.keys.record import (
+    KEYS_VERSION,
+    ContactRow,
+    CustomerRow,
+    KeyRow,
+    LocationRow,
+    record_keys,
+    record_texts,
+)
 
 __all__ = [
     "KEYS_VERSION",
@@ -33,4 +41,5 @@ __all__ = [
     "read_name",
     "read_parts",
     "record_keys",
+    "record_texts",
 ]

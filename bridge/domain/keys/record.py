@@ -162,37 +162,41 @@ def record_keys(
     customer: CustomerRow, locations: Iterable[LocationRow], contacts: Iterable[ContactRow], *, region: str = "US"
 ) -> list[KeyRow]:
     """Return every key of a customer and all that belongs to it, each (key, record) once."""
-    texts: dict[tuple[str, int], None] = {}
+    found = record_texts(customer, locations, contacts, region=region)
+    return [KeyRow(key64(text), customer.id, where) for where, texts in found.items() for text in texts]
+
+
+def record_texts(
+    customer: CustomerRow, locations: Iterable[LocationRow], contacts: Iterable[ContactRow], *, region: str = "US"
+) -> dict[int, set[str]]:
+    """Return the text of every key by the location it stands for, 0 for the customer itself."""
     name = read_name(customer.name)
     people = people_of(name)
-    for text in name_texts(name):
-        texts[text, 0] = None
+    own = set(name_texts(name))
+    texts = {0: own}
     at = _contacts(texts, contacts, people, region=region)
     seen: set[AddressKey] = set()
-    places = 0
     for location in locations:
-        places += 1
-        own = [read_name(location.name)] if location.name and location.name != customer.name else []
-        others = own + at.get(location.id, [])
+        there = texts.setdefault(location.id, set())
+        others = at.get(location.id, [])
+        if location.name and location.name != customer.name:
+            others = [read_name(location.name), *others]
         address = location_address(location)
         seen.add(address)
-        _place(texts, location.id, address, people_of(name, *others) if others else people)
+        _place(there, address, people_of(name, *others) if others else people)
         for other in others:
-            for text in name_texts(other):
-                texts[text, location.id] = None
-    if customer.street or not places:
+            there.update(name_texts(other))
+    if customer.street or not seen:
         billing = location_address(customer)
         if _is_new_place(billing, seen):
-            _place(texts, 0, billing, people_of(name, *at.get(0, [])))
-    for other in at.get(0, []):
-        for text in name_texts(other):
-            texts[text, 0] = None
-    hashed = {text: key64(text) for text in {text for text, _ in texts}}
-    return [KeyRow(hashed[text], customer.id, where) for text, where in texts]
+            _place(own, billing, people_of(name, *at.get(0, ())))
+    for other in at.get(0, ()):
+        own.update(name_texts(other))
+    return texts
 
 
 def _contacts(
-    texts: dict[tuple[str, int], None], contacts: Iterable[ContactRow], people: list[PersonKey], *, region: str
+    texts: dict[int, set[str]], contacts: Iterable[ContactRow], people: list[PersonKey], *, region: str
 ) -> dict[int, list[NameKey]]:
     """Add the keys of phones and mailboxes, and return the people whom memos name, by location."""
     at: dict[int, list[NameKey]] = {}
@@ -207,8 +211,7 @@ def _contacts(
             found = read[kind, value]
         else:
             found = read[kind, value] = contact_texts(kind, value, sounds, region)
-        for text in found:
-            texts[text, where] = None
+        texts.setdefault(where, set()).update(found)
     return at
 
 
@@ -229,10 +232,8 @@ def _is_new_place(billing: AddressKey, seen: set[AddressKey]) -> bool:
     return any(text not in known for text in address_texts(billing))
 
 
-def _place(texts: dict[tuple[str, int], None], where: int, address: AddressKey, people: Iterable[PersonKey]) -> None:
+def _place(texts: set[str], address: AddressKey, people: Iterable[PersonKey]) -> None:
     """Add the keys of a place and of the people there."""
-    for text in address_texts(address):
-        texts[text, where] = None
+    texts.update(address_texts(address))
     for person in people:
-        for text in named_place_texts(address, person):
-            texts[text, where] = None
+        texts.update(named_place_texts(address, person))
