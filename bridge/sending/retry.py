@@ -136,7 +136,7 @@ def backoff(policy: Policy, spent: int) -> float:
 def look_first(*, sent_at: datetime, looks: int, now: datetime) -> LookFirst:
     """Return when to look next: soon at first, since most of what is in doubt was done; last when absence is proof."""
     settles_at = sent_at + FAR_SIDE_TIMEOUT + READ_LAG
-    soon = now + timedelta(seconds=min(2.0 * 3.0**looks, 60.0))
+    soon = now + timedelta(seconds=min(2.0 * 3.0 ** min(looks, 4), 60.0))
     return LookFirst(due_at=min(soon, settles_at) if now < settles_at else soon, settles_at=settles_at)
 
 

@@ -27,7 +27,7 @@ from tests.simulation.merge import merge
 from tests.simulation.scene import Scene
 from tests.simulation.stage import Stage
 
-CHUNK = 20  # seeds one process plays at a stretch
+CHUNK = 250  # seeds one process plays at a stretch
 
 FAST = {
     "fsync": "off",
