@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONWARNINGS =
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format browser clean
+.PHONY: help demo test pure check format screens browser clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -17,6 +17,9 @@ test: $(VENV)/.dev browser ## Run every check and every test
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest -n 2 --dist worksteal --durations 15
 
+pure: $(VENV)/.dev ## Run the tests that need no PostgreSQL: seconds, for while you write
+	$(BIN)/pytest -n 2 -m pure -q $(addprefix tests/,connectors domain intake matching planning sending settings)
+
 check: $(VENV)/.dev ## Run lint, types, import contracts and the config check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -27,6 +30,9 @@ check: $(VENV)/.dev ## Run lint, types, import contracts and the config check
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screens: $(VENV)/.dev browser ## Take the pictures of docs/console anew
+	BRIDGE_SCREENS=1 $(BIN)/pytest -n 0 tests/console/test_browser.py -k every_screen
 
 browser: ## Install Chromium for the browser tests where a package manager may; tests skip where there is none
 	@tests/install-browser

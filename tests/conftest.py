@@ -17,8 +17,19 @@ from bridge.db import migrations
 from bridge.db.database import Database, Tx
 from bridge.db.embedded import EmbeddedPostgres
 
+PURE = frozenset({"connectors", "domain", "intake", "matching", "planning", "sending", "settings"})
+"""Folders of tests of what decides: where such a test asks for no database, it needs nothing but the code."""
 SHARED = Path(__file__).parents[2] / "shared"
 TEMPLATE = "bridge_template"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that needs PostgreSQL, and each that needs nothing at all, by what it asks for."""
+    for item in items:
+        if "postgres_dsn" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.database)
+        elif item.path.parent.name in PURE and item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.pure)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from bridge.connectors import kinds
 from bridge.domain.delivery import HookRequest
 from tests.connectors.casefiles import Case, paths
 from tests.connectors.test_hostile import survives
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("BRIDGE_FUZZ_EXAMPLES", "300"))
 RUN = settings(

@@ -14,6 +14,8 @@ from bridge.domain.ids import DeliveryId, SourceId, TenantId
 from bridge.domain.reasons import Reason
 from tests.connectors.casefiles import NOW, Case, paths, secret_for
 
+pytestmark = pytest.mark.slow
+
 ALL = kinds()
 
 

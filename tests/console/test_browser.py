@@ -1,6 +1,7 @@
 """Each screen's main journey as a person does it, in a real browser: nothing from outside, an empty console, axe content."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
 AXE = Path(__file__).parent / "vendor" / "axe.js"
-SHOTS = Path(__file__).parents[2] / "docs" / "console"
+PICTURES = Path(__file__).parents[2] / "docs" / "console"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(180),
@@ -102,8 +103,9 @@ def screens(made: dict[str, int]) -> dict[str, str]:
     }  # fmt: skip
 
 
-async def test_every_screen_in_light_dark_and_on_a_phone(visitor: Visitor) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
+async def test_every_screen_in_light_dark_and_on_a_phone(visitor: Visitor, tmp_path: Path) -> None:
+    shots = PICTURES if os.environ.get("BRIDGE_SCREENS") else tmp_path  # `make screens`: the pictures of the documents
+    shots.mkdir(parents=True, exist_ok=True)
     wide = await visitor.open()
     dark = await visitor.open(dark=True)
     small = await visitor.open(phone=True)
@@ -113,12 +115,12 @@ async def test_every_screen_in_light_dark_and_on_a_phone(visitor: Visitor) -> No
             assert answer.status == 200, path
             if not suffix or name in {"today", "why", "review"}:
                 await page.screenshot(
-                    path=SHOTS / f"{name}{suffix}.png", full_page=not suffix and name not in {"why", "why-failed"}
+                    path=shots / f"{name}{suffix}.png", full_page=not suffix and name not in {"why", "why-failed"}
                 )
         overflow = await small.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 0, f"{name} is wider than a phone by {overflow} px"
     await wide.goto(visitor.base + "/login")
-    await wide.screenshot(path=SHOTS / "login.png")
+    await wide.screenshot(path=shots / "login.png")
     assert visitor.wrongs == []
 
 

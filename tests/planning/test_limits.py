@@ -8,6 +8,8 @@ import pytest
 
 from bridge.domain.expressions import ExpressionFault, check, evaluate
 
+pytestmark = pytest.mark.slow
+
 DATA = {"m": "x" * 1_000_000, "a": "a" * 1000, "l": [{"n": "x" * 100}] * 5000}
 GROWING = [
     "a | replace('a', a) | replace('a', a) | replace('a', a)",

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,8 @@ from bridge.domain.inquiry import (
 )
 from bridge.planning.plan import plan
 from tests.planning.facts import AMBIGUOUS, BELOW, MATCHED, NOW, UNMATCHED, context, open_booking
+
+pytestmark = pytest.mark.slow
 
 TO_CUSTOMER = (AddContact, AddNote, ChangeTags, CreateLocation, SetCustomFields, SetPreferences, UpdateContact)
 RULES = """rules:

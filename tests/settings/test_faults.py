@@ -139,6 +139,7 @@ def test_no_repr_shows_a_secret() -> None:
     assert "pw-in-here" not in repr(found)
 
 
+@pytest.mark.slow
 def test_a_bomb_of_aliases_is_refused() -> None:
     text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
     text += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
