@@ -79,6 +79,18 @@ def _body(case: dict[str, Any], changes: Sequence[str]) -> bytes:
     return msgspec.json.encode(body)
 
 
+def _alike(known: Any, value: str) -> Any:
+    """Return a new value as the kind of scalar that stood there: `true` of a flag and `7` of a number are no texts."""
+    if not isinstance(known, bool | int | float):
+        return value
+    try:
+        return msgspec.json.decode(
+            value.encode(), type=bool if isinstance(known, bool) else float if isinstance(known, float) else int
+        )
+    except msgspec.DecodeError:
+        raise SampleInvalid(f"{value!r} cannot stand where {known!r} stood") from None
+
+
 def _put(data: Any, steps: list[str], value: str) -> None:
     """Put a value at a dotted path of plain data, making objects on the way."""
     for step, following in zip(steps, [*steps[1:], ""], strict=True):
@@ -88,7 +100,7 @@ def _put(data: Any, steps: list[str], value: str) -> None:
         if not isinstance(data, dict | list):
             raise SampleInvalid(f"nothing can be put below a plain value ({step})")
         if not following:
-            data[key] = value
+            data[key] = _alike(data[key] if isinstance(data, list) else data.get(key), value)
             return
         if isinstance(data, dict):
             data.setdefault(key, {})

@@ -1,5 +1,6 @@
 """`bridge send SOURCE`: posts a sample of a configured source, signed as its sender signs, or prints the curl of it."""
 
+import base64
 import os
 import shlex
 from datetime import UTC, datetime
@@ -54,7 +55,16 @@ def curl(method: str, url: str, headers: tuple[tuple[str, str], ...], body: byte
     parts = ["curl", "-sS", "-i", "-X", method, shlex.quote(url)]
     for name, value in headers:
         parts += ["-H", shlex.quote(f"{name}: {value}")]
-    return " ".join([*parts, "--data-binary", shlex.quote(body.decode("utf-8", "replace"))])
+    if not any(name == "content-type" for name, _ in headers):
+        parts += ["-H", "content-type:"]
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # no argument of a command can hold it
+        command = " ".join([*parts, "--data-binary", "@-"])
+        return f"printf %s {base64.b64encode(body).decode()} | base64 -d | {command}"
+    return " ".join([*parts, "--data-raw", shlex.quote(text)] if body else parts)
 
 
 def _post(method: str, url: str, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
