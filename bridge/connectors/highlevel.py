@@ -71,7 +71,7 @@ class HighLevel(Dialect):
         ),
         paste="workflow: the token you chose; app: nothing, the keys are published and come with the connector",
         notes=(
-            "Set `options.location_ids`: the published keys sign for every HighLevel account.",
+            "An app needs `options.location_ids`: the published keys sign for every HighLevel account, so only named ones are believed.",
             "X-GHL-Signature decides where present; the literal N/A is refused.",
             "`options.ask: contact` makes contact updates instead of wishes of workflows.",
         ),
@@ -120,9 +120,9 @@ class HighLevel(Dialect):
         if any(request.header(row.header) is not None for row in self.schemes) and not (
             options.unsigned and not secrets
         ):
-            keys = tuple(secret for secret in secrets if "PUBLIC KEY" in secret.value) or PUBLISHED_KEYS
-            verified = verify_rows(request, self.schemes, secrets=keys, now=now)
-            allowed = options.options.get("location_ids")
+            own = tuple(secret for secret in secrets if "PUBLIC KEY" in secret.value)
+            verified = verify_rows(request, self.schemes, secrets=own or PUBLISHED_KEYS, now=now)
+            allowed = options.options.get("location_ids", None if own else [])
             if isinstance(allowed, list) and text(self.read(request).get("locationId")) not in map(str, allowed):
                 raise SignatureInvalid(Reason.CREDENTIALS_WRONG, "signed by HighLevel for another location")
             return verified

@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bridge.connectors import get_connector
+from bridge.connectors.base import Secret, SignatureInvalid, SourceOptions
+from bridge.domain.delivery import HookRequest
 from bridge.entrypoints.cli.vector_run import Row, run_file
 
 AT = 1_790_000_000
@@ -314,6 +317,25 @@ def test_highlevel_with_keys_of_our_own(tmp_path: Path) -> None:
         assert run(tmp_path, made | {"secret": new["secret"] if made is old else old["secret"]}).verdict == "invalid"
         swapped = {"X-GHL-Signature" if "X-WH-Signature" in made["headers"] else "X-WH-Signature": "AAAA"}
         assert run(tmp_path, made | {"headers": JSON | swapped}).verdict == "invalid"
+
+
+def test_the_published_keys_of_highlevel_speak_for_named_accounts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pem = ED.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    monkeypatch.setattr("bridge.connectors.highlevel.PUBLISHED_KEYS", (Secret("published", pem.decode()),))
+    body = b'{"type": "ContactCreate", "locationId": "loc1", "id": "c", "webhookId": "w"}'
+    headers = (("content-type", "application/json"), ("x-ghl-signature", b64(ED.sign(body))))
+    request = HookRequest(method="POST", url=ASKED, headers=headers, body=body)
+    now, connector = datetime.fromtimestamp(AT, UTC), get_connector("gohighlevel")
+
+    def believed(**options: Any) -> str:
+        try:
+            return connector.verify(request, secrets=(), options=SourceOptions(options=options), now=now).secret_name
+        except SignatureInvalid as found:
+            return found.reason.value
+
+    assert believed(location_ids=["loc1"]) == "published"
+    assert believed(location_ids=["loc2"]) == "credentials_wrong"
+    assert believed() == "credentials_wrong"
 
 
 def test_secrets_that_stand_in_the_body(tmp_path: Path) -> None:
