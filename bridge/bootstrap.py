@@ -144,6 +144,16 @@ class Clients:
         self._settings = settings
         self._clock = clock
         self._clients: dict[TenantId, tuple[ServiceTitan, httpx.AsyncClient]] = {}
+        self._retired: list[httpx.AsyncClient] = []
+
+    def use(self, settings: Settings) -> None:
+        """Go by another version of the config: a tenant that has other keys or lives elsewhere now gets a new client."""
+        for tenant_id, (_, http) in list(self._clients.items()):
+            before, after = self._settings.tenants[tenant_id], settings.tenants.get(tenant_id)
+            if after is None or credentials_of(after) != credentials_of(before):
+                self._retired.append(http)  # what is on its way still ends well
+                del self._clients[tenant_id]
+        self._settings = settings
 
     def __call__(self, tenant_id: TenantId) -> ServiceTitan:
         """Return the tenant's client; raises KeyError for a tenant nobody configured."""
@@ -155,6 +165,6 @@ class Clients:
 
     async def close(self) -> None:
         """Close every connection."""
-        for _, http in self._clients.values():
+        for http in (*self._retired, *(http for _, http in self._clients.values())):
             await http.aclose()
         self._clients.clear()

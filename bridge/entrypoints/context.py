@@ -13,7 +13,7 @@ from bridge.reports.search import Local
 from bridge.settings import Settings, SourceSettings, TenantSettings
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # a reload of the config puts other settings in
 class AppContext:
     """The pieces that requests are answered with; `draining` is set when the process is told to end."""
 

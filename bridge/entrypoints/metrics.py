@@ -26,6 +26,12 @@ delivery_to_servicetitan_seconds = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600),
     registry=registry,
 )
+config_reloads = Counter(
+    "bridge_config_reloads", "Configs read anew, by what became of them.", ["result"], registry=registry
+)
+config_refused = Gauge(
+    "bridge_config_refused", "1 while the config on disk has faults and the one before it is used.", registry=registry
+)
 attempts = Counter(
     "bridge_attempts",
     "Calls that carry effects, by outcome and reason.",

@@ -11,6 +11,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 
 from bridge import bootstrap, connectors
+from bridge.connectors.base import Connector
 from bridge.db import migrations
 from bridge.db.database import UNREACHABLE, Database
 from bridge.entrypoints import health, metrics, webhooks
@@ -18,6 +19,7 @@ from bridge.entrypoints.api import api_router
 from bridge.entrypoints.console import console_router
 from bridge.entrypoints.context import AppContext
 from bridge.entrypoints.problems import MEDIA_TYPE, problem
+from bridge.entrypoints.reloading import Reloader
 from bridge.entrypoints.server import serve
 from bridge.intake.gate import Door
 from bridge.intake.rejections import RejectionLog
@@ -70,6 +72,8 @@ class Application:
         self._secret_uses = SecretUses()
         self._doors = bootstrap.doors_of(settings)
         self._head = migrations.head()
+        self._context: AppContext | None = None
+        self.reloader = Reloader(settings, use=self.reload)
 
     def build(self) -> Litestar:
         """Return the Litestar application."""
@@ -81,10 +85,10 @@ class Application:
             secret_used=self._secret_uses.note,
             public_url=bootstrap.public_url_of(self.settings),
         )
-        context = AppContext(
+        context = self._context = AppContext(
             database=self.database,
             settings=self.settings,
-            connectors={kind: connectors.get_connector(kind) for kind in self._kinds()},
+            connectors=self._connectors(),
             clock=bootstrap.wall_clock,
             draining=self.draining,
         )
@@ -102,25 +106,31 @@ class Application:
             debug=False,
         )
 
-    def _kinds(self) -> set[str]:
-        return {source.connector for source in self.settings.sources.values()}
+    def _connectors(self) -> dict[str, Connector]:
+        kinds = {source.connector for source in self.settings.sources.values()}
+        return {kind: connectors.get_connector(kind) for kind in kinds}
 
-    def reload(self, settings: Settings) -> None:
+    async def reload(self, settings: Settings) -> None:
         """Use another version of the config from the next request on."""
         self._doors = bootstrap.doors_of(settings)
         self.settings = settings
+        if self._context is not None:
+            self._context.settings = settings
+            self._context.connectors = self._connectors()
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Litestar) -> AsyncIterator[None]:
         await self.database.open(wait=False)
         writer = asyncio.create_task(self._store.run(), name="intake.store")
         notes = asyncio.create_task(self._write_notes(), name="intake.notes")
+        watch = asyncio.create_task(self.reloader.run(), name="config.watch")
         try:
             yield
         finally:
             self._store.close()
             await asyncio.wait([writer], timeout=_SHUTDOWN_SECONDS)
             notes.cancel()
+            watch.cancel()
             with contextlib.suppress(*UNREACHABLE, TimeoutError):
                 async with asyncio.timeout(0.5):
                     await self._write_once()

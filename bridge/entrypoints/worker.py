@@ -15,6 +15,7 @@ from bridge.db.database import UNREACHABLE, Database
 from bridge.db.ownership import LeaseLost, Ownership, shard_of
 from bridge.domain.ids import SourceId, TenantId
 from bridge.entrypoints import alerting, janitor, metrics
+from bridge.entrypoints.reloading import Reloader
 from bridge.entrypoints.server import stop_on_signals
 from bridge.hydration.fetcher import Got
 from bridge.intake import queue
@@ -53,6 +54,10 @@ class Processor:
         self._on_effects = on_effects
         self._busy: dict[TenantId, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
+
+    def use(self, deciders: ConfiguredDeciders, settings: Settings) -> None:
+        """Decide by another version of the config from the next batch on."""
+        self.deciders, self.settings = deciders, settings
 
     def wake(self) -> None:
         """Look for deliveries now."""
@@ -103,9 +108,10 @@ class Processor:
         return bool(by_tenant)
 
     async def _process(self, tenant_id: TenantId, batch: Sequence[Queued], *, epoch: int) -> None:
+        deciders = self.deciders  # a config that comes meanwhile decides the next batch
         try:
             now = await self._database.now()
-            done = await pipeline.process(self._database, self.deciders, tenant_id, batch, epoch=epoch, now=now)
+            done = await pipeline.process(self._database, deciders, tenant_id, batch, epoch=epoch, now=now)
         except LeaseLost:
             _log.info("shard.lost", tenant=tenant_id)
             return
@@ -128,7 +134,7 @@ class Processor:
                 trace_id=story.trace_id,
                 inquiries=sum(decided.inquiry is not None for decided in story.decided),
                 effects=sum(len(decided.plan.effects) for decided in story.decided if decided.plan is not None),
-                config_version=self.deciders.config_version,
+                config_version=deciders.config_version,
             )
 
 
@@ -145,16 +151,18 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     ownership = Ownership(dsn, name=name, lease=worker.lease_seconds)
     clients = bootstrap.Clients(settings)
     doors = bootstrap.doors_of(settings)
-    fetcher = bootstrap.fetcher_of(settings, doors, on_fetch=_note_fetch)
-    completer = Completer(fetcher)
-    deciders = ConfiguredDeciders(settings, doors=doors, completer=completer)
+    fetchers = [bootstrap.fetcher_of(settings, doors, on_fetch=_note_fetch)]
+    completers = [Completer(fetchers[0])]
+    deciders = ConfiguredDeciders(settings, doors=doors, completer=completers[0])
     await deciders.store_version(database)
     dispatcher = Dispatcher(
         database,
         clients=clients,
         ownership=ownership,
         clock=bootstrap.wall_clock,
-        execute=(performer := Performer(lambda tenant: settings.tenants[tenant].external_data_guid or "")).execute,
+        execute=(
+            performer := Performer(lambda tenant: reloader.settings.tenants[tenant].external_data_guid or "")
+        ).execute,
         look_up=performer.look_up,
         settings=SendingSettings(
             http_timeout=worker.http_seconds, lease=worker.lease_seconds, poll=worker.poll_seconds
@@ -164,6 +172,18 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     processor = Processor(
         database, deciders=deciders, ownership=ownership, settings=settings, on_effects=dispatcher.wake
     )
+
+    async def use(fresh: Settings) -> None:
+        """Decide by another version of the config from the next batch on; what is being decided ends by the old one."""
+        new_doors = bootstrap.doors_of(fresh)
+        fetchers.append(bootstrap.fetcher_of(fresh, new_doors, on_fetch=_note_fetch))
+        completers.append(Completer(fetchers[-1]))
+        new = ConfiguredDeciders(fresh, doors=new_doors, completer=completers[-1])
+        await new.store_version(database)
+        clients.use(fresh)
+        processor.use(new, fresh)
+
+    reloader = Reloader(settings, use=use)
     if settings.server.metrics_port is not None:
         metrics.expose(settings.server.metrics_port + 1, host=settings.server.host)
     ownership.start()
@@ -171,6 +191,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         asyncio.create_task(processor.run(stop), name="processor"),
         asyncio.create_task(sending.run(dispatcher, stop, dsn=dsn), name="sending"),
         asyncio.create_task(_listen(dsn, processor), name="ear"),
+        asyncio.create_task(reloader.run(), name="config.watch"),
         asyncio.create_task(janitor.run(database, settings, stop), name="janitor"),
         asyncio.create_task(janitor.run_bulk(database, stop), name="bulk"),
         asyncio.create_task(alerting.run(database, settings, stop), name="alerting"),
@@ -186,10 +207,12 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await completer.close()
+        for completer in completers:
+            await completer.close()
         await asyncio.to_thread(ownership.stop)
         await clients.close()
-        await fetcher.aclose()
+        for fetcher in fetchers:
+            await fetcher.aclose()
         await database.close()
     _log.info("worker.stopped", name=name)
 
