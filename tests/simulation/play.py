@@ -83,7 +83,6 @@ class Player:
         self.bugs = Bugs(bug)
 
     async def play(self, seeds: range, *, first: bool) -> list[Story]:
-        gc.disable()  # what a history leaves behind goes at once; looking for cycles every few steps took a tenth
         database = Stage(self.dsn)
         await database.open()
         scene = Scene(database, self.dsn)
@@ -152,6 +151,7 @@ def _work(part: Part) -> dict[str, Any]:
     if part.dsn not in _addresses:
         _addresses[part.dsn] = database_of(part.dsn)
     logging.disable(logging.WARNING)  # late outcomes and unseen databases are what histories are made of
+    gc.disable()  # cycles are looked for between histories, not amid them
     player = Player(_addresses[part.dsn], part.bug)
     began = time.monotonic()
     stories = uvloop.run(player.play(part.seeds, first=bool(part.bug)))
