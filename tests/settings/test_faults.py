@@ -1,11 +1,14 @@
 """Every fault of a config is named at once, at its exact place, with a guess at what was meant."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bridge import connectors
+from bridge.entrypoints.cli import cli
 from bridge.settings import Fault, Settings, files_of, load, load_texts, version_of
 
 KINDS = (*connectors.kinds(), *connectors.ALIASES)
@@ -170,3 +173,11 @@ def test_the_built_in_demo_and_the_sample_are_fine() -> None:
     assert isinstance(found, Settings), found
     assert len(found.tenants) == 2
     assert len(found.sources) == 5
+
+
+def test_the_published_schema_is_the_one_the_code_has() -> None:
+    published = json.loads((Path(__file__).parents[2] / "docs" / "bridge.schema.json").read_text())
+    printed = json.loads(CliRunner().invoke(cli, ["schema"]).output)
+    assert printed == published
+    first = [path.read_text().splitlines()[0] for path in sorted((Path(__file__).parents[2] / "config").glob("*.yaml"))]
+    assert set(first) == {"# yaml-language-server: $schema=../docs/bridge.schema.json"}
