@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from math import exp, log
+from math import exp, fsum, log
 from typing import NamedTuple
 
 from bridge.domain.keys import AddressStatus
@@ -80,7 +80,7 @@ def tell(
         stories += _of_family(party, index, one, weights)
     top = max(story.weight for story in stories)
     odds = [exp(story.weight - top) for story in stories]
-    total = sum(odds)
+    total = fsum(odds)  # exact, so that the order of candidates changes not even the last digit
     return Told(stories, [share / total for share in odds], scored)
 
 

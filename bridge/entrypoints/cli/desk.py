@@ -59,6 +59,8 @@ def at_desk(work: Callable[[Desk], Awaitable[T]], *, tenant: str | None, reason:
     """Open the database, choose the tenant, do the work and return what it returned."""
     import asyncio
 
+    from psycopg.errors import UndefinedTable
+
     from bridge.bootstrap import wall_clock
     from bridge.db.database import UNREACHABLE, Database
     from bridge.entrypoints.cli.roles import database_server, settings_or_stop
@@ -84,6 +86,8 @@ def at_desk(work: Callable[[Desk], Awaitable[T]], *, tenant: str | None, reason:
             return asyncio.run(run(dsn))
         except UNREACHABLE:
             raise Stop(Exit.UNREACHABLE, "the database does not answer") from None
+        except UndefinedTable:
+            raise Stop(Exit.REFUSED, "the database has no tables of ours yet; `bridge migrate` makes them") from None
 
 
 def show(value: Any, *, as_json: bool, line: Callable[[Any], str]) -> None:
