@@ -49,6 +49,11 @@ def open_database_server(settings: Settings) -> EmbeddedPostgres | None:
     return None if settings.database_url else EmbeddedPostgres(Path(settings.data_dir))
 
 
+def running_database(settings: Settings) -> str:
+    """Return where the database is, or would be if the embedded one runs; nothing is started."""
+    return settings.database_url or EmbeddedPostgres(Path(settings.data_dir)).dsn
+
+
 def secrets_of(source: SourceSettings) -> tuple[Secret, ...]:
     """Return the source's secrets as its connector takes them."""
     return tuple(Secret(secret.name, secret.value) for secret in source.secrets)

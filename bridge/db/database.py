@@ -119,3 +119,13 @@ class Database:
             self._anchor = ((before + after) / 2, row[0])
         then, time = self._anchor
         return time.astimezone(UTC) + timedelta(seconds=monotonic() - then)
+
+
+class Rehearsal(Database):
+    """A database whose transactions all end in a roll-back: what is asked of it answers truly and leaves nothing."""
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """Lend a connection inside one transaction that is rolled back at its end."""
+        async with self.connection() as connection, connection.transaction(force_rollback=True):
+            yield connection

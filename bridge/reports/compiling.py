@@ -134,10 +134,13 @@ _SENT = _OF_OUTBOX.format(" AND o.sends > 0")
 _IS_SHUT = _OF_OUTBOX.format(" AND (o.state = 2 OR o.reason = ANY(%(shut)s))")
 _BOOKS = _EFFECT.format(" AND e.kind = 'create_booking'")
 _DOES = _EFFECT.format("")
+_LANE_PAUSED = _OF_OUTBOX.format(
+    " AND e.lane IN (SELECT p.name FROM pauses AS p WHERE p.tenant_id = %(tenant)s AND p.scope = 'lane')"
+)
 _DECIDED = f"s.state = 'processed' AND NOT {_DEAD}"
 _DONE = f"{_DECIDED} AND NOT {_WAITS}"
 _JOINED = "s.reason = 'duplicate_ask'"
-_STOPPED = f"({_PAUSED} OR {_IS_SHUT})"
+_STOPPED = f"({_PAUSED} OR {_LANE_PAUSED} OR {_IS_SHUT})"
 
 # The same words as `status.status_of`, kept equal by a test that asks both about every combination.
 _OUTCOME = {

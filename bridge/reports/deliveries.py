@@ -175,7 +175,7 @@ _STUCK = frozenset({Status.FAILED, Status.HELD, Status.RETRYING})
 
 def _line(row: dict[str, Any], effects: Sequence[EffectState], pauses: Sequence[tuple[str, str]]) -> DeliveryRow:
     """Return a line; where an effect is stuck, its reason says more than the decision's."""
-    is_paused = any(is_open(pauses, one) for one in effects)
+    is_paused = any(is_open(pauses, one) for one in effects if one.waits)
     status = status_of(row["state"] or "", row["reason"], effects, is_paused=is_paused)
     stuck = next((one.reason for one in effects if one.reason and one.state != "done"), "") if status in _STUCK else ""
     if not stuck and is_paused and status is Status.HELD:

@@ -47,6 +47,11 @@ class EffectState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     sends: int = 0
     due_at: datetime | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether it is still to be sent."""
+        return self.state in {"ready", "in_doubt", "held"}
+
 
 def status_of(state: str, reason: str, effects: Sequence[EffectState], *, is_paused: bool = False) -> Status:
     """Return the word for a delivery from its state (empty for not yet decided) and those of its effects."""
@@ -55,7 +60,7 @@ def status_of(state: str, reason: str, effects: Sequence[EffectState], *, is_pau
     states = {effect.state for effect in effects}
     if "dead" in states:
         return Status.FAILED
-    waiting = [effect for effect in effects if effect.state in {"ready", "in_doubt", "held"}]
+    waiting = [effect for effect in effects if effect.waits]
     if waiting:
         if is_paused or any(effect.state == "held" or effect.reason in SHUT for effect in waiting):
             return Status.HELD
@@ -85,11 +90,7 @@ ORDER BY e.id
 """
 
 
-def is_open(pauses: Collection[tuple[str, str]], effect: EffectState | None = None, source_id: str = "") -> bool:
-    """Tell whether an operator's pause (scope, name) covers a source, or an effect's source or lane."""
-    source = effect.source_id if effect else source_id
-    lane = effect.lane if effect else ""
-    return any(
-        scope == "tenant" or (scope == "source" and name == source) or (scope == "lane" and name == lane)
-        for scope, name in pauses
-    )
+def is_open(pauses: Collection[tuple[str, str]], effect: EffectState) -> bool:
+    """Tell whether an operator's pause (scope, name) covers an effect's source or lane."""
+    covering = {("tenant", ""), ("source", effect.source_id), ("lane", effect.lane)}
+    return not covering.isdisjoint(pauses)

@@ -30,14 +30,15 @@ _COMMANDS = {
     "deliveries": "deliveries:deliveries",
     "retry": "replay:retry",
     "replay": "replay:replay",
-    "hold": "outbox:hold",
-    "resume": "outbox:resume",
+    "hold": "replay:hold",
+    "resume": "replay:resume",
     "review": "review:review",
     "outbox": "outbox:outbox",
     "sources": "sources:sources",
     "users": "users:users",
     "tokens": "tokens:tokens",
     "pii": "pii:pii",
+    "completion": "completing:completion",
 }
 """Command → module of this package and the function in it, in the order of the help page."""
 
@@ -50,7 +51,7 @@ click.rich_click.COMMAND_GROUPS = {
             "name": "Operate it",
             "commands": ["deliveries", "review", "retry", "replay", "hold", "resume", "outbox", "sources"],
         },
-        {"name": "Administer it", "commands": ["users", "tokens", "pii", "st"]},
+        {"name": "Administer it", "commands": ["users", "tokens", "pii", "st", "completion"]},
     ]
 }
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from bridge.entrypoints.cli import completing
 from bridge.entrypoints.cli.desk import JSON, TENANT, Desk, at_desk, show
 from bridge.entrypoints.cli.exits import Exit, Stop
 
@@ -19,7 +20,7 @@ def deliveries() -> None:
 
 
 @deliveries.command("list")
-@click.argument("query", required=False, default="")
+@click.argument("query", required=False, default="", shell_complete=completing.searches)
 @click.option("--limit", default=50, show_default=True)
 @TENANT
 @JSON
@@ -27,22 +28,21 @@ def list_(query: str, limit: int, tenant: str | None, as_json: bool) -> None:
     """List deliveries, the newest first: `14:05`, `0142`, `maria`, `source:website outcome:failed after:yesterday`."""
     page = at_desk(lambda desk: _find(desk, query, limit), tenant=tenant)
     show(page.items, as_json=as_json, line=_row)
+    if page.next and not as_json:
+        click.echo(f"there are older ones: --limit {limit * 2}, or add before:2026-11-23", err=True)
 
 
-@deliveries.command()
-@click.argument("delivery", type=int)
+@deliveries.command("show")
+@click.argument("delivery", type=int, shell_complete=completing.deliveries)
 @TENANT
 @JSON
 def show_(delivery: int, tenant: str | None, as_json: bool) -> None:
     """Show everything known about a delivery, its people hidden."""
-    show(_story(delivery, tenant), as_json=as_json or True, line=str)
-
-
-show_.name = "show"
+    show(_story(delivery, tenant), as_json=as_json, line=_facts)
 
 
 @deliveries.command()
-@click.argument("delivery", type=int)
+@click.argument("delivery", type=int, shell_complete=completing.deliveries)
 @TENANT
 @JSON
 def why(delivery: int, tenant: str | None, as_json: bool) -> None:
@@ -61,7 +61,7 @@ def why(delivery: int, tenant: str | None, as_json: bool) -> None:
 
 
 @deliveries.command()
-@click.argument("query", required=False, default="")
+@click.argument("query", required=False, default="", shell_complete=completing.searches)
 @click.option("--seconds", default=0.0, help="Stop after so long; runs until Ctrl-C by default.")
 @TENANT
 @JSON
@@ -69,13 +69,15 @@ def tail(query: str, seconds: float, tenant: str | None, as_json: bool) -> None:
     """Print deliveries as they come in."""
     import asyncio
 
+    import msgspec
+
     async def follow(desk: Desk) -> None:
         seen = max((row.id for row in (await _find(desk, query, 1)).items), default=0)
         until = time.monotonic() + seconds if seconds else float("inf")
         while time.monotonic() < until:
             fresh = [row for row in (await _find(desk, query, 50)).items if row.id > seen]
             for row in reversed(fresh):
-                show(row, as_json=as_json, line=_row)
+                click.echo(msgspec.json.encode(row).decode() if as_json else _row(row))
                 seen = row.id
             await asyncio.sleep(0.5)
 
@@ -83,11 +85,17 @@ def tail(query: str, seconds: float, tenant: str | None, as_json: bool) -> None:
 
 
 async def _find(desk: Desk, query: str, limit: int) -> "DeliveryPage":
+    import msgspec
+
     from bridge.reports import deliveries as report
+    from bridge.reports import masking
     from bridge.reports.search import parse
 
-    names = [str(name) for name, source in desk.settings.sources.items() if source.tenant_id == desk.tenant_id]
-    return await report.find(desk.database, desk.tenant_id, parse(query, desk.local), limit=limit, sources=names)
+    asked = parse(query, desk.local)
+    for note in asked.notes:
+        click.echo(note, err=True)
+    page = await report.find(desk.database, desk.tenant_id, asked, limit=limit, sources=desk.sources)
+    return msgspec.structs.replace(page, items=tuple(masking.row(row) for row in page.items))
 
 
 def _story(delivery: int, tenant: str | None) -> "Story":
@@ -103,6 +111,30 @@ def _story(delivery: int, tenant: str | None) -> "Story":
         raise Stop(Exit.PROBLEMS, f"there is no delivery {delivery}")
     hidden: Story = masked(found)
     return hidden
+
+
+def _facts(story: "Story") -> str:
+    """Return what is known about a delivery as lines of a name and a value."""
+    facts = {
+        "delivery": f"{story.id} · {story.status.value} · {story.reason}",
+        "what": story.sentence,
+        "to do": story.remedy,
+        "received": f"{story.received_at:%Y-%m-%d %H:%M:%S} UTC through {story.source_id} ({story.event_type})",
+        "proved by": story.verified_by,
+        "key": story.dedup_key,
+        "trace": story.trace_id,
+        "who": story.name,
+    }
+    facts |= {
+        f"effect {one.id}": f"{one.kind} · {one.state}"
+        + (f" · {one.reason}" if one.reason else "")
+        + "".join(
+            f" · {name or 'id'} {value}" for tried in one.attempts for name, value in (tried.created or {}).items()
+        )
+        for one in story.effects
+    }
+    facts |= {f"hold {one.id}": f"{one.reason} · {one.state}" for one in story.holds}
+    return "\n".join(f"{name:<12} {value}" for name, value in facts.items() if value)
 
 
 def _row(row: "DeliveryRow") -> str:

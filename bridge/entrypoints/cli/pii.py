@@ -1,11 +1,12 @@
 """`bridge pii`: find, export and erase a person by phone or e-mail."""
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from bridge.entrypoints.cli.desk import DRY_RUN, JSON, REASON, TENANT, YES, Desk, at_desk, show
+from bridge.entrypoints.cli.desk import JSON, TENANT, Desk, Manner, at_desk, show, writes
 from bridge.entrypoints.cli.exits import Exit, Stop
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def pii() -> None:
     """Find, export and erase a person's data."""
 
 
-def _find(phone: str, email: str, tenant: str | None) -> "list[Kept]":
+def _find(phone: str, email: str, tenant: str | None, *, rehearse: bool = False) -> "list[Kept]":
     from bridge.operations import privacy
 
     async def find(desk: Desk) -> "list[Kept]":
@@ -38,7 +39,7 @@ def _find(phone: str, email: str, tenant: str | None) -> "list[Kept]":
             desk.database, desk.act, tenant_id=desk.tenant_id, subject=_subject(desk, phone, email)
         )
 
-    return at_desk(find, tenant=tenant)
+    return at_desk(find, tenant=tenant, rehearse=rehearse)
 
 
 @pii.command("find")
@@ -59,8 +60,10 @@ def find_(phone: str, email: str, tenant: str | None, as_json: bool) -> None:
 @_PHONE
 @_EMAIL
 @TENANT
-def export(phone: str, email: str, tenant: str | None) -> None:
-    """Print everything kept about a person, in clear, as JSON; this is written down."""
+@JSON
+def export(phone: str, email: str, tenant: str | None, as_json: bool) -> None:
+    """Print everything kept about a person, in clear, always as JSON; this is written down."""
+    del as_json
     from bridge.operations import privacy
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
@@ -74,30 +77,19 @@ def export(phone: str, email: str, tenant: str | None) -> None:
 @pii.command()
 @_PHONE
 @_EMAIL
-@TENANT
-@REASON
-@DRY_RUN
-@YES
-@JSON
-def erase(phone: str, email: str, tenant: str | None, reason: str, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Take a person out of everything kept. Needs --reason."""
+@writes
+def erase(phone: str, email: str, manner: Manner) -> None:
+    """Take a person out of everything kept, for good. Needs --reason."""
     from bridge.operations import privacy
 
-    found = _find(phone, email, tenant)
-    if dry_run:
-        show(found, as_json=as_json, line=lambda one: f"would erase from {one.delivery_id}")
-        return
-    if not reason.strip():
+    if not manner.reason.strip() and not manner.dry_run:
         raise Stop(Exit.USAGE, "say why: --reason")
-    if not yes:
-        click.confirm(f"Erase this person from {len(found)} deliveries for good?", abort=True)
+    found = _find(phone, email, manner.tenant, rehearse=manner.dry_run)
 
     async def work(desk: Desk) -> "Done":
         return await privacy.erase(
             desk.database, desk.act, tenant_id=desk.tenant_id, subject=_subject(desk, phone, email)
         )
 
-    done = at_desk(work, tenant=tenant, reason=reason)
-    click.echo(json.dumps({"text": done.text, "refusal": done.refusal, "count": done.count}) if as_json else done.text)
-    if not done.is_done:
-        raise Stop(Exit.REFUSED)
+    reason = manner.reason if manner.reason.strip() else "rehearsal"
+    dataclasses.replace(manner, reason=reason).do(work, ask=f"Erase this person from {len(found)} deliveries for good?")

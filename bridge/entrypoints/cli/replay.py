@@ -1,76 +1,143 @@
-"""`bridge retry` and `bridge replay`: the same messages again, or the stored delivery through today's config."""
+"""`bridge retry`, `replay`, `hold` and `resume`: on one delivery, or on every one that a search finds."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from bridge.entrypoints.cli.deliveries import _find
-from bridge.entrypoints.cli.desk import DRY_RUN, JSON, REASON, TENANT, YES, Desk, at_desk, sure, tell
+from bridge.entrypoints.cli import completing
+from bridge.entrypoints.cli.desk import Desk, Manner, at_desk, writes
 from bridge.entrypoints.cli.exits import Exit, Stop
 
+if TYPE_CHECKING:
+    from bridge.operations.audit import Done
+
+_WHAT = click.argument("what", shell_complete=completing.searches)
+_MAYBE = click.argument("what", required=False, default="", shell_complete=completing.searches)
+_SOURCE = click.option("--source", default="", shell_complete=completing.sources, help="Everything of this source.")
+
 
 @click.command()
-@click.argument("what")
-@TENANT
-@REASON
-@YES
-@DRY_RUN
-@JSON
-def retry(what: str, tenant: str | None, reason: str, yes: bool, dry_run: bool, as_json: bool) -> None:
+@_WHAT
+@writes
+def retry(what: str, manner: Manner) -> None:
     """Send again what failed of a delivery (its number) or of every delivery a search finds; decisions stay as they are."""
-    _each(what, tenant, reason, yes=yes, dry_run=dry_run, as_json=as_json, verb="retry", force=False)
+    from bridge.operations import deliveries
+
+    _each(what, manner, "Retry", deliveries.retry)
 
 
 @click.command()
-@click.argument("what")
+@_WHAT
 @click.option(
     "--force", is_flag=True, help="Make effects anew although they were made: under a nonce, with a --reason."
 )
-@TENANT
-@REASON
-@YES
-@DRY_RUN
-@JSON
-def replay(what: str, force: bool, tenant: str | None, reason: str, yes: bool, dry_run: bool, as_json: bool) -> None:
-    """Run a stored delivery (its number), or every one a search finds, through today's config; done work is a no-op."""
-    if force and not reason:
-        raise Stop(Exit.REFUSED, "--force makes effects a second time: say --reason")
-    _each(what, tenant, reason, yes=yes, dry_run=dry_run, as_json=as_json, verb="replay", force=force)
+@writes
+def replay(what: str, force: bool, manner: Manner) -> None:
+    """Run a stored delivery (its number), or every one a search finds, through today's config; done work is a no-op.
 
+    With --dry-run of one delivery it says first what would be different.
+    """
+    import functools
 
-def _each(
-    what: str, tenant: str | None, reason: str, *, yes: bool, dry_run: bool, as_json: bool, verb: str, force: bool
-) -> None:
-    from bridge.domain.ids import DeliveryId
     from bridge.operations import deliveries
+
+    if force and not manner.reason.strip():
+        raise Stop(Exit.REFUSED, "--force makes effects a second time: say --reason")
+    if manner.dry_run and what.isdecimal() and not manner.as_json:
+        _foretell(int(what), manner)
+    _each(what, manner, "Replay", functools.partial(deliveries.replay, force=force))
+
+
+@click.command()
+@_MAYBE
+@_SOURCE
+@writes
+def hold(what: str, source: str, manner: Manner) -> None:
+    """Hold back what deliveries still want sent: one (its number), all that a search finds, or a source's, or everything.
+
+    Nothing is lost; `bridge resume` lets it go on. Without WHAT it is the same as `bridge outbox pause` and wants a --reason.
+    """
+    from bridge.entrypoints.cli.outbox import pause_all
+    from bridge.operations import deliveries
+
+    if what:
+        _each(what, manner, "Hold", deliveries.hold)
+    else:
+        pause_all(source, manner)
+
+
+@click.command()
+@_MAYBE
+@_SOURCE
+@writes
+def resume(what: str, source: str, manner: Manner) -> None:
+    """Let go on what was held; without WHAT it is the same as `bridge outbox resume`."""
+    from bridge.entrypoints.cli.outbox import resume_all
+    from bridge.operations import deliveries
+
+    if what:
+        _each(what, manner, "Resume", deliveries.resume)
+    else:
+        resume_all(source, manner)
+
+
+def _each(what: str, manner: Manner, verb: str, action: Callable[..., Awaitable["Done"]]) -> None:
+    """Act on the delivery of a number, or on all that a search finds now; many are asked about first."""
+    from bridge.domain.ids import DeliveryId
     from bridge.operations.audit import Done
 
-    async def ids(desk: Desk) -> list[int]:
-        if what.isdigit():
-            return [int(what)]
-        return [row.id for row in (await _find(desk, what, 1000)).items]
-
-    found = at_desk(ids, tenant=tenant)
-    if dry_run:
-        tell(
-            Done(text=f"{len(found)} would be touched: {', '.join(map(str, found[:20]))}", count=len(found)),
-            as_json=as_json,
-        )
-        return
-    if len(found) != 1:
-        sure(f"{verb.capitalize()} {len(found)} deliveries?", yes=yes)
+    found = [int(what)] if what.isdecimal() else at_desk(lambda desk: _matching(desk, what), tenant=manner.tenant)
 
     async def act(desk: Desk) -> Done:
-        done = Done(text="nothing matches", refusal="unknown")
-        count = 0
+        outcomes: list[Done] = []
         for number in found:
-            if verb == "retry":
-                done = await deliveries.retry(
-                    desk.database, desk.act, tenant_id=desk.tenant_id, delivery_id=DeliveryId(number)
-                )
-            else:
-                done = await deliveries.replay(
-                    desk.database, desk.act, tenant_id=desk.tenant_id, delivery_id=DeliveryId(number), force=force
-                )
-            count += done.is_done
-        return done if len(found) <= 1 else Done(text=f"{count} of {len(found)}", count=count)
+            here: dict[str, Any] = {"tenant_id": desk.tenant_id, "delivery_id": DeliveryId(number)}
+            outcomes.append(await action(desk.database, desk.act, **here))
+        if len(outcomes) == 1:
+            return outcomes[0]
+        done = sum(outcome.is_done for outcome in outcomes)
+        if not outcomes:
+            return Done(text="Nothing matches.", refusal="nothing_matches")
+        return Done(text=f"{verb}: {done} of {len(outcomes)} deliveries.", count=done)
 
-    tell(at_desk(act, tenant=tenant, reason=reason), as_json=as_json)
+    many = len(found) > 1
+    manner.do(act, ask=f"{verb} {len(found)} deliveries?" if many else "")
+
+
+async def _matching(desk: Desk, what: str) -> list[int]:
+    from bridge.reports import deliveries as report
+    from bridge.reports.search import parse
+
+    query = parse(what, desk.local)
+    if query.notes:
+        raise Stop(Exit.USAGE, " ".join(query.notes))
+    return await report.matching_ids(desk.database, desk.tenant_id, query, sources=desk.sources)
+
+
+def _foretell(number: int, manner: Manner) -> None:
+    """Say what a replay would decide differently."""
+    import asyncio
+
+    from bridge.domain.ids import DeliveryId
+    from bridge.entrypoints import preview
+    from bridge.entrypoints.context import AppContext
+    from bridge.reports import story
+
+    async def tell(desk: Desk) -> "preview.Change | None":
+        found = await story.tell(desk.database, desk.tenant_id, DeliveryId(number))
+        if found is None:
+            return None
+        context = AppContext(desk.database, desk.settings, {}, lambda: desk.now, asyncio.Event())
+        return preview.masked(await preview.of_delivery(context, found, now=desk.now), found)
+
+    change = at_desk(tell, tenant=manner.tenant)
+    if change is None:
+        return
+    for line in (*change.differences, change.fault):
+        if line:
+            click.echo(line)
+    if not change.differences and not change.fault:
+        click.echo("It would be decided as before.")
+    for one in change.effects:
+        click.echo(f"  {one.kind.replace('_', ' ')}: {one.verdict}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from bridge.entrypoints.cli import completing
 from bridge.entrypoints.cli.desk import JSON, TENANT, Desk, at_desk, show
 from bridge.entrypoints.cli.exits import Exit, Stop
 
@@ -38,14 +39,18 @@ def list_(tenant: str | None, as_json: bool) -> None:
     show(
         at_desk(find, tenant=tenant),
         as_json=as_json,
-        line=lambda one: (
-            f"{one.source_id:<20} {one.today:>5} today  {one.expected:>6.1f} usual  last {one.last_at or 'never'}{'  QUIET' if one.is_quiet else ''}"
-        ),
+        line=_line,
     )
 
 
+def _line(one: "SourceSeen") -> str:
+    last = f"{one.last_at:%m-%d %H:%M}" if one.last_at else "never"
+    quiet = "  QUIET" if one.is_quiet else ""
+    return f"{one.source_id:<20} {one.today:>5} today  {one.expected:>6.1f} usual by now  last {last}{quiet}"
+
+
 @sources.command()
-@click.argument("source")
+@click.argument("source", shell_complete=completing.sources)
 @JSON
 def ping(source: str, as_json: bool) -> None:
     """Post an empty, unsigned request to the source's own address: it must be reached and must refuse it."""
