@@ -36,6 +36,11 @@ class _Rehearsed(ServiceTitan):
 
     written: list[Request]
 
+    def within(self, seconds: float) -> "_Rehearsed":
+        """Return itself: nothing is sent, so nothing takes time."""
+        del seconds
+        return self
+
     async def call(
         self,
         operation: Operation,

@@ -161,7 +161,10 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         ownership=ownership,
         clock=bootstrap.wall_clock,
         execute=(
-            performer := Performer(lambda tenant: reloader.settings.tenants[tenant].external_data_guid or "")
+            performer := Performer(
+                lambda tenant: reloader.settings.tenants[tenant].external_data_guid or "",
+                http_timeout=worker.http_seconds,
+            )
         ).execute,
         look_up=performer.look_up,
         settings=SendingSettings(

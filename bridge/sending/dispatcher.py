@@ -310,7 +310,11 @@ class Dispatcher:
                     return
                 rows = await store.tenants_of(tx, gained)
                 await store.recover(
-                    tx, tenants=[row.tenant_id for row in rows], reason=Reason.WORKER_CRASHED.value, now=now
+                    tx,
+                    tenants=[row.tenant_id for row in rows],
+                    flown=2 * self._patience,
+                    reason=Reason.WORKER_CRASHED.value,
+                    now=now,
                 )
             self._epochs |= gained
             self._horizon = Horizon()  # new tenants are read from the start

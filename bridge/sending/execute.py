@@ -28,6 +28,7 @@ from bridge.domain.outcome import Outcome, Rejected
 from bridge.domain.reasons import Reason
 from bridge.sending import bookings, leads, parties
 from bridge.sending.landing import Finding, Unknowable
+from bridge.sending.settings import SendingSettings
 from bridge.sending.store import Loaded
 from bridge.sending.wire import ReferenceMissingError
 from bridge.servicetitan.client import ServiceTitan
@@ -36,16 +37,23 @@ Refs = Mapping[EffectKey, Mapping[str, int]]
 
 
 class Performer:
-    """Performs commands and looks them up. `guid_of` gives a tenant's External Data Application GUID, empty if none."""
+    """Performs commands and looks them up. `guid_of` gives a tenant's External Data Application GUID, empty if none.
 
-    def __init__(self, guid_of: Callable[[TenantId], str] = lambda _: "") -> None:
+    `http_timeout` bounds all requests of one command together: a lease and what is in doubt are reckoned by it.
+    """
+
+    def __init__(
+        self, guid_of: Callable[[TenantId], str] = lambda _: "", *, http_timeout: float = SendingSettings.http_timeout
+    ) -> None:
         self._guid_of = guid_of
+        self._http_timeout = http_timeout
 
     async def execute(  # noqa: PLR0911  a table
         self, client: ServiceTitan, loaded: Loaded, refs: Refs, *, now: datetime
     ) -> Outcome:
         """Perform a command and return what came of it; the body of a success is the ids it created, by part."""
         del now
+        client = client.within(self._http_timeout)
         command, key = loaded.command, loaded.key
         guid = self._guid_of(TenantId(client.credentials.tenant_id))
         try:
@@ -95,6 +103,7 @@ class Performer:
         self, client: ServiceTitan, loaded: Loaded, refs: Refs, *, sent_at: datetime
     ) -> Finding:
         """Tell whether the effect of a command exists."""
+        client = client.within(self._http_timeout)
         command, key = loaded.command, loaded.key
         guid = self._guid_of(TenantId(client.credentials.tenant_id))
         try:

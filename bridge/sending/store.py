@@ -4,7 +4,7 @@ All hot statements walk `(tenant_id, id)` for arrays of keys, so their plans do 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -156,14 +156,14 @@ SELECT tenant, id, %s, sends + 1, outcome, 0, true, epoch, sent_at, milliseconds
 """
 
 # What an owner that is gone had begun and not recorded. A message whose `sends` moved on since was recorded. Its last byte
-# may have left a minute after the intent: as long as a flight may wait and two requests may take.
+# may have left when both times were over: the one a flight may wait and the one its requests may take together.
 _RECOVER = """
 WITH flown AS MATERIALIZED (
   SELECT i.tenant_id AS tenant, u.id, u.sends, i.sent_at, i.epoch
   FROM intents AS i CROSS JOIN LATERAL unnest(i.effect_ids, i.sends) AS u (id, sends)
   WHERE i.tenant_id = ANY(%(tenants)s)
 ), moved AS (
-  UPDATE outbox AS o SET state = 1, sends = o.sends + 1, sent_at = least(%(now)s, f.sent_at + interval '1 minute'),
+  UPDATE outbox AS o SET state = 1, sends = o.sends + 1, sent_at = least(%(now)s, f.sent_at + %(flown)s),
     due_at = %(now)s, reason = %(reason)s
   FROM flown AS f WHERE o.tenant_id = f.tenant AND o.id = f.id AND o.sends = f.sends AND o.state = 0
   RETURNING f.*
@@ -327,11 +327,14 @@ def _columns(records: Sequence[Record], count: int) -> list[list[object]]:
     return [list(column) for column in list(zip(*records, strict=True))[:count]]
 
 
-async def recover(tx: Tx, *, tenants: Sequence[TenantId], reason: str, now: datetime) -> int:
-    """Put into doubt what earlier owners of the tenants had begun and not recorded; return how many."""
+async def recover(tx: Tx, *, tenants: Sequence[TenantId], flown: timedelta, reason: str, now: datetime) -> int:
+    """Put into doubt what earlier owners of the tenants had begun and not recorded; return how many.
+
+    `flown` is how long after its intent the last byte of a flight may leave.
+    """
     if not tenants:
         return 0
-    moved = await tx.execute(_RECOVER, {"tenants": list(tenants), "now": now, "reason": reason})
+    moved = await tx.execute(_RECOVER, {"tenants": list(tenants), "now": now, "flown": flown, "reason": reason})
     await tx.execute("DELETE FROM intents WHERE tenant_id = ANY(%s)", [list(tenants)])
     return moved.rowcount
 

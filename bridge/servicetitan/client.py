@@ -1,5 +1,6 @@
 """The client of one tenant: authorize, send once, and say what came of it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from multidict import CIMultiDict
 from bridge.domain.outcome import Deferred, Outcome, Rejected
 from bridge.domain.reasons import Reason
 from bridge.servicetitan import operations
-from bridge.servicetitan.classify import Answered, classify
+from bridge.servicetitan.classify import Answered, classify, classify_token
 from bridge.servicetitan.credentials import Credentials
 from bridge.servicetitan.operation import Body, Operation, Parameter, RequestInvalidError
 from bridge.servicetitan.tokens import Token, Tokens
@@ -24,14 +25,24 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 class ServiceTitan:
     """ServiceTitan as one tenant sees it. It sends each request once, again only after a 401, and never retries.
 
-    `http` is bounded and this tenant's own (`transport.open_http`); `clock` gives the time in UTC.
+    `http` is bounded and this tenant's own (`transport.open_http`); `clock` gives the time in UTC. `tokens` are shared with
+    another client of the tenant; `ends_at` is the time of the event loop when every request is over.
     """
 
-    def __init__(self, credentials: Credentials, http: httpx.AsyncClient, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        http: httpx.AsyncClient,
+        clock: Callable[[], datetime],
+        *,
+        tokens: Tokens | None = None,
+        ends_at: float | None = None,
+    ) -> None:
         self.credentials = credentials
         self._http = http
         self._clock = clock
-        self._tokens = Tokens(credentials, http, clock)
+        self._ends_at = ends_at
+        self._tokens = tokens or Tokens(credentials, http, clock)
         self._headers_of: Token | None = None
         self._bare = self._with_body = CIMultiDict[str]()
         self._defaults: dict[str, int | str] = {"tenant": credentials.tenant_id}
@@ -57,6 +68,11 @@ class ServiceTitan:
         self.attributions = operations.Attributions(self.call)
         self.exports = operations.Exports(self.call)
 
+    def within(self, seconds: float) -> "ServiceTitan":
+        """Return this client with one deadline over all its requests together: what comes too late is not even sent."""
+        ends_at = asyncio.get_running_loop().time() + seconds
+        return ServiceTitan(self.credentials, self._http, self._clock, tokens=self._tokens, ends_at=ends_at)
+
     async def call(
         self,
         operation: Operation,
@@ -74,26 +90,36 @@ class ServiceTitan:
             content = operation.render_body(body)
         except RequestInvalidError as error:
             return Rejected(reason=Reason.REQUEST_INVALID, detail=str(error))
-        token = await self._tokens.get()
+        token = await self._token()
         if isinstance(token, Deferred):
             return token
         outcome = await self._send(operation, url, content, token)
         if outcome.reason != Reason.UNAUTHORIZED:
             return outcome
         # A 401 did nothing, so this second send is no retry of an effect. The token may have been revoked early.
-        token = await self._tokens.get(refused=token)
+        token = await self._token(refused=token)
         if isinstance(token, Deferred):
             return token
         return await self._send(operation, url, content, token)
 
+    async def _token(self, *, refused: Token | None = None) -> Token | Deferred:
+        try:
+            async with asyncio.timeout_at(self._ends_at):
+                return await self._tokens.get(refused=refused)
+        except TimeoutError as error:
+            return classify_token(error, now=self._clock())
+
     async def _send(self, operation: Operation, url: str, content: bytes | None, token: Token) -> Outcome:
+        if self._ends_at is not None and asyncio.get_running_loop().time() >= self._ends_at:
+            return Deferred(reason=Reason.ANSWER_TIMEOUT, detail="the time for all requests together was over before")
         headers = self._headers(token, has_body=content is not None)
         answer: Answered | Exception
         try:
-            if isinstance(self._http, TenantHttp):
-                answer = await self._http.exchange(operation.method, url, headers=headers, content=content)
-            else:
-                answer = await self._http.request(operation.method, url, headers=headers, content=content)
+            async with asyncio.timeout_at(self._ends_at):
+                if isinstance(self._http, TenantHttp):
+                    answer = await self._http.exchange(operation.method, url, headers=headers, content=content)
+                else:
+                    answer = await self._http.request(operation.method, url, headers=headers, content=content)
         except (httpx.HTTPError, TimeoutError) as error:
             answer = error
         return classify(answer, operation=operation, now=self._clock())

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from world import TENANT, World, booking, effect
 
-from bridge.domain.command import AddNote, CreatedBy
-from bridge.domain.outcome import Outcome
+from bridge.domain.command import AddNote, ChangeTags, CreatedBy, PartyKind
+from bridge.domain.outcome import Outcome, Succeeded
 from bridge.sending.execute import Performer
 from bridge.sending.landing import Finding
 from bridge.sending.retry import FAR_SIDE_TIMEOUT, READ_LAG
@@ -119,3 +119,35 @@ async def test_absence_is_as_old_as_the_question(world: World) -> None:
     assert await world.history(wanted.key) == ["in_doubt"]
     await worker.drain()
     assert await world.history(wanted.key) == ["in_doubt", "absent", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("slow", "history"), [("POST", ["in_doubt", "absent", "succeeded"]), ("GET", ["deferred", "succeeded"])]
+)
+async def test_all_requests_of_an_effect_end_together(world: World, slow: str, history: list[str]) -> None:
+    """Each answers within its own time, and all together take too long: what is under way then is in doubt, what is not is later."""
+    address = {"street": "1 Main St", "city": "Austin", "state": "TX", "zip": "78701", "country": "USA"}
+    made = await world.client(TENANT).customers.create(
+        body={"name": "Ada Example", "address": address, "locations": [{"name": "Home", "address": address}]}
+    )
+    assert isinstance(made, Succeeded)
+    tags = tuple(one["id"] for one in world.simulator.accounts[TENANT].tag_types.rows.values())[:5]
+    assert len(tags) == 5
+    wanted = effect(ChangeTags(party=PartyKind.CUSTOMER, target=made.body.id, added=tags), "tags")
+    world.fault(
+        "delay", method=slow, path=f"/customers/{made.body.id}", times=None, seconds=0.5 if slow == "POST" else 5.0
+    )
+    world.takes_real_time = True
+    await world.put(wanted)
+    worker = await world.worker(execute=Performer(http_timeout=1.2).execute).own(TENANT)
+    await worker.dispatcher.claim()
+    world.advance(1)
+    await worker.turn()
+    assert await world.history(wanted.key) == history[:1]
+    world.simulator.clear_faults()
+    world.takes_real_time = False
+    await worker.drain()
+    assert await world.history(wanted.key) == history
+    row = world.simulator.accounts[TENANT].customers.get(made.body.id)
+    assert row is not None
+    assert sorted(row["tagTypeIds"]) == sorted(tags)

@@ -114,12 +114,15 @@ class World:
 
     def __init__(self, database: Database, *, seed: int = 0, switches: Any = None) -> None:
         self.database = database
+        self.takes_real_time = False
         self.time = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
         self.simulator = Simulator(seed=seed, now=self.now, switches=switches)
         self.simulator.add_tenant(
             OTHER, client_id="cid.other", client_secret="cs1.other", app_key="ak1.demo", booking_provider=502
         )
-        self.http = httpx.AsyncClient(transport=SimulatorTransport(create_app(self.simulator)), timeout=20.0)
+        self.http = httpx.AsyncClient(
+            transport=SimulatorTransport(create_app(self.simulator), sleep=self.sleep), timeout=20.0
+        )
         self._clients: dict[TenantId, ServiceTitan] = {}
         self._numbers = count(1)
 
@@ -129,6 +132,11 @@ class World:
     def advance(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)
         self.simulator.settle()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let a slow answer take real time where the test is about that, else none."""
+        if self.takes_real_time:
+            await asyncio.sleep(seconds)
 
     def client(self, tenant_id: TenantId) -> ServiceTitan:
         if tenant_id not in self._clients:

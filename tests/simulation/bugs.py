@@ -121,7 +121,7 @@ async def _no_fence(tx: Tx, epochs: dict[int, int]) -> None:
     return None
 
 
-async def _forget_intents(tx: Tx, *, tenants: list[int], reason: str, now: Any) -> int:
+async def _forget_intents(tx: Tx, *, tenants: list[int], **_: Any) -> int:
     await tx.execute("DELETE FROM intents WHERE tenant_id = ANY(%s)", [tenants])
     return 0
 
