@@ -20,12 +20,13 @@ test: $(VENV)/.dev browser ## Run every check and every test
 pure: $(VENV)/.dev ## Run the tests that need no PostgreSQL: seconds, for while you write
 	$(BIN)/pytest -n 2 -m pure -q $(addprefix tests/,connectors domain intake matching planning sending settings)
 
-check: $(VENV)/.dev ## Run lint, types, import contracts and the config check
+check: $(VENV)/.dev ## Run lint, types, import contracts, and the config's check and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	$(BIN)/bridge check config
+	$(BIN)/bridge test config
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .

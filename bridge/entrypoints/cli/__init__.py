@@ -25,6 +25,7 @@ _COMMANDS = {
     "vectors": "vectors:vectors",
     "explain": "plan:explain",
     "plan": "plan:plan",
+    "test": "testing:test",
     "match": "match:match",
     "st": "st:st",
     "deliveries": "deliveries:deliveries",
@@ -46,7 +47,7 @@ click.rich_click.COMMAND_GROUPS = {
     "bridge": [
         {"name": "Try it", "commands": ["demo", "send", "explain", "simulator"]},
         {"name": "Run it", "commands": ["up", "serve", "work", "sync", "migrate", "doctor", "ping"]},
-        {"name": "Configure it", "commands": ["check", "schema", "plan", "match", "vectors"]},
+        {"name": "Configure it", "commands": ["check", "schema", "test", "plan", "match", "vectors"]},
         {
             "name": "Operate it",
             "commands": ["deliveries", "review", "retry", "replay", "hold", "resume", "outbox", "sources"],

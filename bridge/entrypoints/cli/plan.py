@@ -30,7 +30,7 @@ def explain(what: str, source: str, content_type: str, place: Path | None, tenan
     It is a file, or a stored delivery by its number. The signature of a file is not looked at: it has none. Exit code 1
     where the payload cannot be read.
     """
-    settings = _config_at(place) if place else None
+    settings = config_at(place) if place else None
     body = Path(what).read_bytes() if Path(what).is_file() else None
     if body is None and not what.isdecimal():
         raise Stop(Exit.USAGE, f"{what} is neither a file nor the number of a delivery")
@@ -53,7 +53,8 @@ def explain(what: str, source: str, content_type: str, place: Path | None, tenan
         raise Stop(Exit.PROBLEMS)
 
 
-def _config_at(place: Path) -> "Settings":
+def config_at(place: Path) -> "Settings":
+    """Return the config of a place without its secrets; one with faults ends the command with all of them."""
     import os
 
     from bridge import connectors
@@ -196,7 +197,7 @@ def plan(new: Path, since: str, fail_on_change: bool, tenant: str | None, as_jso
     """
     from bridge.entrypoints import whatif
 
-    found = _config_at(new)
+    found = config_at(new)
 
     async def compare(desk: Desk) -> whatif.WhatIf:
         began = _since(since, desk.now, desk.local.time_zone)
