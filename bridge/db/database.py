@@ -63,7 +63,7 @@ class Database:
         if wait:
             probe = await psycopg.AsyncConnection.connect(self.dsn, connect_timeout=_CONNECT_SECONDS)
             await probe.close()
-        await self._pool.open()
+        await self._pool.open(wait=wait)
 
     async def open_before(self, stop: asyncio.Event) -> bool:
         """Open the pool as soon as the database answers; returns false where `stop` is set before that."""
