@@ -2,8 +2,18 @@
 
 from datetime import datetime, timedelta
 
-RATE = 55.0  # requests/s; with the burst it stays within the 60 of (app, tenant) in any second
+LIMIT = 60.0
+"""Requests a second that ServiceTitan takes from one (app, tenant). Two share them, often in two processes that know nothing
+of each other, so each keeps to its own part whether or not the other needs its own:
+
+- sending: RATE + BURST, and 5 more at the most for a command of several requests that goes into debt;
+- the mirror's feeds and lists: MIRROR_RATE + MIRROR_BURST. Pages are large and few: 5 a second load 25,000 rows.
+"""
+
+RATE = 40.0
 BURST = 5.0
+MIRROR_RATE = 5.0
+MIRROR_BURST = 5.0
 RESERVE = 0.1  # the share that only looking after effects in doubt may use
 
 

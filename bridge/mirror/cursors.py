@@ -19,7 +19,10 @@ LISTS = "lists"
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """One feed of one tenant; `place` is empty before the first page. A stopped one waits for a person."""
+    """One feed of one tenant; `place` is empty before the first page. A stopped one waits for a person.
+
+    `skipped` counts records that could not be read or kept, `skipped_detail` says what was wrong with the last.
+    """
 
     feed: str
     place: str = ""
@@ -34,6 +37,8 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     detail: str = ""
     stopped: bool = False
+    skipped: int = 0
+    skipped_detail: str = ""
 
 
 _COLUMNS = ", ".join(Cursor.__struct_fields__)
@@ -70,6 +75,13 @@ async def move(tx: Tx, tenant_id: TenantId, before: Cursor, after: Cursor) -> No
     )
     if done.rowcount != 1:
         raise CursorMoved(f"feed {before.feed} of tenant {tenant_id} moved on")
+
+
+async def count_skipped(tx: Tx, tenant_id: TenantId, cursor: Cursor, count: int, *, last: str) -> Cursor:
+    """Count records of the page just moved past that could not be kept, and return the cursor."""
+    counted = msgspec.structs.replace(cursor, skipped=cursor.skipped + count, skipped_detail=last[:500])
+    await move(tx, tenant_id, cursor, counted)
+    return counted
 
 
 async def fail(

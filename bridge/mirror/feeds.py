@@ -16,12 +16,13 @@ from bridge.domain.ids import TenantId
 from bridge.domain.keys import KEYS_VERSION
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.mirror import cursors, keys, rows
+from bridge.mirror import cursors, keys, rows, skipping
 from bridge.mirror.cursors import Cursor
 from bridge.mirror.shapes import FEEDS, Row
-from bridge.servicetitan.classify import UNREADABLE
+from bridge.mirror.skipping import Garbage, Skipped
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.exports import export_page, unread
+from bridge.servicetitan.operation import BoundOperation
 from bridge.servicetitan.wire import Export
 
 log = logging.getLogger(__name__)
@@ -40,10 +41,6 @@ CUSTOMERS_AT_ONCE = 5000
 """Customers whose keys are made in one transaction after a first load: half a second of work."""
 
 
-STRETCH = 250
-"""Records read before the database's answers are looked at again: 1 ms of work."""
-
-
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a first load came: rows of one feed so far."""
 
@@ -57,11 +54,20 @@ Source = Callable[[str, str, bool], Awaitable[Outcome]]
 """Gives one page: of a feed, past a place (empty for the beginning), with recent changes or without."""
 
 
-def of_client(client: ServiceTitan) -> Source:
+Paced = Callable[[BoundOperation], BoundOperation]
+"""Gives the requests of an operation their turns."""
+
+
+def at_once(call: BoundOperation) -> BoundOperation:
+    """Return the operation as it is: its requests wait for nothing."""
+    return call
+
+
+def of_client(client: ServiceTitan, *, paced: Paced = at_once) -> Source:
     """Return the feeds as a tenant's client reads them."""
 
     async def read(feed: str, place: str, recent: bool) -> Outcome:  # noqa: FBT001  the shape of a Source
-        call = unread(getattr(client.exports, feed))
+        call = paced(unread(getattr(client.exports, feed)))
         return await export_page(call, continue_from=place or None, include_recent_changes=recent)
 
     return read
@@ -71,7 +77,8 @@ def of_client(client: ServiceTitan) -> Source:
 class Syncing:
     """One session that syncs one tenant: its connection holds the tenant's lock and makes every write.
 
-    `clock` gives the database's time, `region` reads phones, `stop` ends the work after the page under way.
+    `clock` gives the database's time, `region` reads phones, `stop` ends the work after the page under way, `paced` gives
+    the lists' requests their turns (the feeds' have theirs in `source`).
     """
 
     session: Tx
@@ -81,6 +88,7 @@ class Syncing:
     clock: Callable[[], Awaitable[datetime]]
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     report: Callable[[Progress], None] = lambda _progress: None
+    paced: Paced = at_once
 
 
 async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcome:
@@ -96,83 +104,89 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
     ahead = asyncio.ensure_future(_ask(sync, feed, place, recent=recent, is_first=is_first))
     try:
         while True:
-            outcome, found, asked_at = await ahead
-            page = outcome.body if isinstance(outcome, Succeeded) else None
+            asked = await ahead
+            page = asked.outcome.body if isinstance(asked.outcome, Succeeded) else None
             if not isinstance(page, Export):
-                return await _failed(sync, feed, outcome)
+                return await _failed(sync, feed, asked.outcome)
             if page.has_more:
                 ahead = asyncio.ensure_future(_ask(sync, feed, page.continue_from, recent=recent, is_first=is_first))
-            after = _moved(cursor, page, recent=recent, now=asked_at)
+            after = _moved(cursor, page, recent=recent, now=asked.at)
             try:
-                await _keep(sync, cursor, after, found, with_keys=with_keys, now=asked_at)
-            except (*rows.Unfit, *UNREADABLE) as error:
+                cursor = await _keep(sync, cursor, after, asked, with_keys=with_keys, recent=recent)
+            except Garbage as error:
                 return await _failed(sync, feed, Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error)))
-            cursor = after
             if cursor.page_count in ANALYZED_AFTER:
                 await sync.session.execute(f"ANALYZE {FEEDS[feed].table} ({', '.join(FEEDS[feed].looked_up_by)})")
             sync.report(Progress(tenant_id=sync.tenant_id, feed=feed, rows=cursor.row_count, is_done=not page.has_more))
             if not page.has_more or sync.stop.is_set():
-                return outcome
+                return asked.outcome
     finally:
         ahead.cancel()
         with suppress(asyncio.CancelledError):
             await ahead
 
 
-async def _ask(
-    sync: Syncing, feed: str, place: str, *, recent: bool, is_first: bool
-) -> tuple[Outcome, list[Row], datetime]:
-    """Ask for a page and read its records, whole for a first load; tell when it was asked for too.
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """One page as it came: what can be read of it, what cannot, and when it was asked for."""
 
-    It is read in stretches, while the database writes the page before.
-    """
-    asked_at = await sync.clock()
+    outcome: Outcome
+    at: datetime
+    found: list[Row] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+async def _ask(sync: Syncing, feed: str, place: str, *, recent: bool, is_first: bool) -> _Asked:
+    """Ask for a page and read its records, whole for a first load, in stretches while the page before is written."""
+    at = await sync.clock()
     outcome = await sync.source(feed, place, recent)
-    found: list[Row] = []
-    if isinstance(outcome, Succeeded) and isinstance(outcome.body, Export):
-        records = outcome.body.data
-        read = FEEDS[feed].read if is_first else FEEDS[feed].head
-        try:
-            for start in range(0, len(records), STRETCH):
-                found += [read(record) for record in records[start : start + STRETCH]]
-                await asyncio.sleep(0)
-        except UNREADABLE as error:
-            outcome = Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error))
-    return outcome, found, asked_at
+    if not (isinstance(outcome, Succeeded) and isinstance(outcome.body, Export)):
+        return _Asked(outcome=outcome, at=at)
+    try:
+        found, skipped = await skipping.read_each(outcome.body.data, FEEDS[feed].read if is_first else FEEDS[feed].head)
+    except Garbage as error:
+        return _Asked(outcome=Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error)), at=at)
+    return _Asked(outcome=outcome, at=at, found=found, skipped=skipped)
 
 
 async def _keep(
-    sync: Syncing, before: Cursor, after: Cursor, found: list[Row], *, with_keys: bool, now: datetime
-) -> None:
-    """Write one page with the cursor that covers it, in one transaction."""
-    read = rows.itself if before.loaded_at is None else FEEDS[before.feed].rest
-    try:
-        await _write(sync, before, after, found, with_keys=with_keys, now=now, whole=read)
-    except rows.Unfit:
-        await _write(
-            sync, before, after, found, with_keys=with_keys, now=now, whole=lambda row: rows.without_nul(read(row))
-        )
+    sync: Syncing, before: Cursor, after: Cursor, asked: _Asked, *, with_keys: bool, recent: bool
+) -> Cursor:
+    """Write one page with the cursor that covers it in one transaction, and return the cursor. Raises Garbage.
 
-
-async def _write(
-    sync: Syncing,
-    before: Cursor,
-    after: Cursor,
-    found: list[Row],
-    *,
-    with_keys: bool,
-    now: datetime,
-    whole: Callable[[Row], Row],
-) -> None:
+    What is skipped is counted where the full feed brings it: recent changes come again and again.
+    """
     tx, tenant_id, shape = sync.session, sync.tenant_id, FEEDS[before.feed]
+    is_first = before.loaded_at is None
     async with tx.transaction():
         await cursors.move(tx, tenant_id, before, after)
-        applied = await rows.apply(
-            tx, tenant_id, shape, found, asked_at=now, whole=whole, expect_new=before.loaded_at is None
+        applied, unfit = await skipping.apply(
+            tx,
+            tenant_id,
+            shape,
+            asked.found,
+            asked_at=asked.at,
+            whole=rows.itself if is_first else shape.rest,
+            expect_new=is_first,
         )
+        skipped = [*asked.skipped, *unfit]
+        if skipped and not recent:
+            after = await cursors.count_skipped(tx, tenant_id, after, len(skipped), last=skipped[-1].detail)
         if with_keys and applied.changed:
             touched = await keys.touched(tx, tenant_id, shape.kind, applied.changed, left=applied.left)
             await match_keys.renew(tx, tenant_id, touched, region=sync.region)
+    for one in skipped:
+        log.error(
+            "record.skipped",
+            extra={
+                "tenant": tenant_id,
+                "feed": before.feed,
+                "record": one.record_id,
+                "reason": Reason.ANSWER_UNREADABLE,
+                "detail": one.detail[:500],
+            },
+        )
+    return after
 
 
 def _moved(before: Cursor, page: Export[msgspec.Raw], *, recent: bool, now: datetime) -> Cursor:

@@ -68,4 +68,5 @@ async def replace(tx: Tx, tenant_id: TenantId, kind: str, outcome: Succeeded) ->
 
 
 def _name(record: Any) -> str:
-    return getattr(record, "name", None) or getattr(record, "tag_name", None) or ""
+    name = getattr(record, "name", None) or getattr(record, "tag_name", None) or ""
+    return str(name).replace("\x00", "")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
-import psycopg
 from psycopg import errors
 
 from bridge.db.database import Tx
@@ -195,10 +195,16 @@ async def _upsert(
     return frozenset(found[0] for found in await cursor.fetchall())
 
 
-Unfit = (psycopg.DataError, OverflowError)
-"""What is raised for values that no column takes."""
-
-
 def without_nul(row: Row) -> Row:
     """Return a row without the one character that PostgreSQL's text cannot hold."""
-    return tuple(value.replace("\x00", "") if isinstance(value, str) else value for value in row)
+    return tuple(_cleaned(value) for value in row)
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\x00", "")
+        case list():
+            return [_cleaned(item) for item in value]
+        case _:
+            return value

@@ -13,10 +13,13 @@ import psycopg
 from bridge.db.database import UNREACHABLE, Database
 from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
+from bridge.domain.reasons import Reason
 from bridge.mirror import cursors, feeds, lists
 from bridge.mirror.cursors import Cursor, CursorMoved
 from bridge.mirror.feeds import Progress, Syncing
+from bridge.mirror.pacing import Pace
 from bridge.mirror.shapes import FEEDS
+from bridge.mirror.skipping import BAD
 from bridge.servicetitan.client import ServiceTitan
 from bridge.settings import Settings
 
@@ -24,6 +27,9 @@ log = logging.getLogger(__name__)
 
 AWAY_SECONDS = 5.0
 """How long a replica waits before it looks again whether a tenant is free, or the database there."""
+
+BROKEN_SECONDS = 60.0
+"""How long a tenant rests whose syncing broke in a way nobody foresaw."""
 
 LONGEST_WAIT = timedelta(minutes=15)
 """The most that a failing feed waits between two tries."""
@@ -63,26 +69,49 @@ async def _keep_tenant(
     stop: asyncio.Event,
     report: Callable[[Progress], None],
 ) -> None:
+    pace = Pace()
     while not stop.is_set():
         try:
             session = await open_session(database.dsn)
             try:
                 if await cursors.take(session, tenant_id):
-                    sync = Syncing(
-                        session=session,
-                        tenant_id=tenant_id,
-                        region=settings.tenants[tenant_id].phone_region,
-                        source=feeds.of_client(client),
-                        clock=database.now,
-                        stop=stop,
-                        report=report,
+                    sync = syncing_of(
+                        session, database, client, settings, tenant_id, stop=stop, report=report, paced=pace.of
                     )
                     await _keep(sync, client, settings)
             finally:
                 await session.close()
         except (*UNREACHABLE, psycopg.InterfaceError, CursorMoved) as error:
             log.warning("sync.interrupted", extra={"tenant": tenant_id, "error": error})
+        except Exception:
+            # What breaks in one tenant stops it alone, for a while.
+            log.exception("sync.broken", extra={"tenant": tenant_id})
+            await pause(stop, BROKEN_SECONDS)
         await pause(stop, AWAY_SECONDS)
+
+
+def syncing_of(
+    session: psycopg.AsyncConnection,
+    database: Database,
+    client: ServiceTitan,
+    settings: Settings,
+    tenant_id: TenantId,
+    *,
+    stop: asyncio.Event,
+    report: Callable[[Progress], None],
+    paced: feeds.Paced,
+) -> Syncing:
+    """Return what syncs a tenant on the session that holds its lock."""
+    return Syncing(
+        session=session,
+        tenant_id=tenant_id,
+        region=settings.tenants[tenant_id].phone_region,
+        source=feeds.of_client(client, paced=paced),
+        clock=database.now,
+        stop=stop,
+        report=report,
+        paced=paced,
+    )
 
 
 async def open_session(dsn: str) -> psycopg.AsyncConnection:
@@ -153,11 +182,15 @@ async def sync_lists(sync: Syncing, client: ServiceTitan) -> dict[str, str]:
     refused: dict[str, str] = {}
     tx, tenant_id = sync.session, sync.tenant_id
     for kind, (call, filters) in lists.sources(client).items():
-        outcome: Outcome = await lists.read(call, filters)
+        outcome: Outcome = await lists.read(sync.paced(call), filters)
         match outcome:
             case Succeeded():
-                async with tx.transaction():
-                    await lists.replace(tx, tenant_id, kind, outcome)
+                try:
+                    async with tx.transaction():
+                        await lists.replace(tx, tenant_id, kind, outcome)
+                except BAD as error:
+                    refused[kind] = Reason.ANSWER_UNREADABLE
+                    log.warning("list.refused", extra={"tenant": tenant_id, "feed": kind, "error": error})
             case Rejected(reason=reason) | Deferred(reason=reason) | InDoubt(reason=reason):
                 refused[kind] = reason
                 log.warning("list.delayed", extra={"tenant": tenant_id, "feed": kind, "reason": reason})

@@ -38,7 +38,7 @@ async def checks(database: Database, tenant_id: TenantId, *, now: datetime) -> l
         )
         feeds = await rows_of(
             tx,
-            "SELECT feed, row_count, coalesce(recent_at, synced_at) AS at, reason, stopped FROM cursors WHERE tenant_id = %s ORDER BY feed",
+            "SELECT feed, row_count, coalesce(recent_at, synced_at) AS at, reason, stopped, skipped FROM cursors WHERE tenant_id = %s ORDER BY feed",
             [tenant_id],
         )
         breakers = await rows_of(
@@ -78,7 +78,8 @@ async def checks(database: Database, tenant_id: TenantId, *, now: datetime) -> l
                     f", looked at {int(age.total_seconds() // 60)} min ago"
                     if age is not None
                     else ", never read to its end"
-                ),
+                )
+                + (f", {row['skipped']:,} left out as unreadable" if row["skipped"] else ""),
                 remedy=row["reason"] or "Run: bridge sync.",
             )
         )

@@ -35,6 +35,24 @@ class Reader:
         except msgspec.ValidationError:
             data = msgspec.json.decode(content)
             return msgspec.convert(mend(data, self._type), self._answer)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            legible = legible_text(bytes(content))
+            if legible == content:
+                raise
+            return self.read(legible)
+
+
+_ESCAPE = re.compile(
+    rb"\\(?:u(?P<alone>[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|[c-fC-F][0-9a-fA-F]{2}))"
+    rb"|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|.)",
+    re.DOTALL,
+)
+
+
+def legible_text(content: bytes) -> bytes:
+    """Return JSON with the replacement character for what is no letter: bytes that are no UTF-8, half a surrogate pair."""
+    text = content.decode(errors="replace").encode()
+    return _ESCAPE.sub(lambda hit: rb"\ufffd" if hit["alone"] else hit[0], text)
 
 
 def mend(value: Any, wanted: inspect.Type) -> Any:  # noqa: PLR0911 - one return per kind of JSON value

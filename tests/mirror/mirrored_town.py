@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -24,6 +24,14 @@ from bridge.simulator.switches import Switches
 from bridge.simulator.transport import SimulatorTransport
 
 TENANT = TenantId(1000001)
+BOOKING = {
+    "source": "Website",
+    "name": "Pat Example",
+    "summary": "No cooling upstairs",
+    "isFirstTimeClient": True,
+    "externalId": "web-1",
+    "contacts": [{"type": "Phone", "value": "512-555-0123"}],
+}
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 
 
@@ -37,7 +45,8 @@ class Town:
         self.account = self.simulator.accounts[TENANT]
         if customers:
             generator.attach(self.account, generator.Town(seed=seed, customers=customers))
-        self.http = httpx.AsyncClient(transport=SimulatorTransport(create_app(self.simulator)))
+        self.tamper: Callable[[str, bytes], bytes] = lambda _path, content: content
+        self.http = httpx.AsyncClient(transport=_Wire(self))
         credentials = Credentials.for_environment(
             "http://simulator",
             tenant_id=TENANT,
@@ -55,6 +64,22 @@ class Town:
         assert row is not None
         stamp = self.simulator.now().strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
         rows.put({**row, **fields, "modifiedOn": stamp})
+
+
+class _Wire(SimulatorTransport):
+    """The way to the simulator, where a test may change the bytes that come back."""
+
+    def __init__(self, town: Town) -> None:
+        super().__init__(create_app(town.simulator))
+        self._town = town
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Serve one request."""
+        answer = await super().handle_async_request(request)
+        content = self._town.tamper(request.url.path, await answer.aread())
+        return httpx.Response(
+            answer.status_code, headers={"content-type": "application/json"}, content=content, request=request
+        )
 
 
 async def session(dsn: str) -> psycopg.AsyncConnection:
@@ -83,6 +108,14 @@ async def syncing(dsn: str, source: Source, *, now: datetime = NOW, stop: asynci
         clock=fixed(now),
         stop=stop or asyncio.Event(),
     )
+
+
+class Opened(Protocol):
+    """Opens a session of a town's mirror, closed when the test ends."""
+
+    async def __call__(self, town: Town, *, now: datetime = NOW) -> Syncing:
+        """Return the session."""
+        ...
 
 
 async def load(sync: Syncing, *, recent: bool = True) -> None:

@@ -196,4 +196,6 @@ cursors = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
     Column("stopped", Boolean, nullable=False, server_default="false"),  # until a person resumes it
+    Column("skipped", BigInteger, nullable=False, server_default="0"),  # records that could not be read or kept
+    Column("skipped_detail", Text, nullable=False, server_default=""),  # what was wrong with the last of them
 )

@@ -121,8 +121,9 @@ def once(tenant_id: int | None) -> None:
 
     async def work(settings: "Settings", database: "Database") -> None:
         from bridge.bootstrap import Clients
-        from bridge.mirror import cursors, feeds
+        from bridge.mirror import cursors
         from bridge.mirror import sync as mirror
+        from bridge.mirror.pacing import Pace
 
         clients = Clients(settings)
         try:
@@ -131,13 +132,15 @@ def once(tenant_id: int | None) -> None:
                 try:
                     if not await cursors.take(session, tenant):
                         raise Stop(Exit.REFUSED, f"another process syncs tenant {tenant} just now")
-                    syncing = feeds.Syncing(
-                        session=session,
-                        tenant_id=tenant,
-                        region=settings.tenants[tenant].phone_region,
-                        source=feeds.of_client(clients(tenant)),
-                        clock=database.now,
+                    syncing = mirror.syncing_of(
+                        session,
+                        database,
+                        clients(tenant),
+                        settings,
+                        tenant,
+                        stop=asyncio.Event(),
                         report=mirror.log_progress,
+                        paced=Pace().of,
                     )
                     await mirror.sync_once(syncing, clients(tenant), settings)
                 finally:
@@ -180,6 +183,8 @@ async def _print_status(settings: "Settings", database: "Database", tenant_id: i
                 state = f"stopped: {cursor.reason}" if cursor.stopped else cursor.reason or "fine"
                 when = f"{seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never"
                 click.echo(f"{tenant}  {cursor.feed:<18} {cursor.row_count:>10,} rows  read {when}  {state}")
+                if cursor.skipped:
+                    click.echo(f"    {cursor.skipped:,} records were left out; the last: {cursor.skipped_detail}")
                 if cursor.reason:
                     click.echo(f"    {cursor.detail}\n    {advice_for(cursor.reason).remedy}")
     if as_json:
