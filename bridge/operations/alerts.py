@@ -60,6 +60,10 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 Post = Callable[[str, bytes, dict[str, str]], Awaitable[int]]
 """Posts bytes with headers to a URL and returns the status; raises OSError where nobody answers."""
 
+KEPT = timedelta(days=30)
+"""How long a message is kept after its end; an address's cooldown is shorter."""
+
+# What is tried again and again has a due time that moves on: how old it is tells then. What a person paused is not late.
 _LOOK = """
 SELECT 'tenant_held', reason, 'ServiceTitan: ' || replace(reason, '_', ' ') || '; ' || count(*) || ' messages wait, none lost.' FROM outbox
 WHERE tenant_id = %(t)s AND reason IN ('credentials_refused', 'unauthorized', 'forbidden') GROUP BY reason
@@ -67,11 +71,16 @@ UNION ALL SELECT 'effect_dead', reason || ':' || kind, count(*) || ' × ' || rep
 FROM dead_messages WHERE tenant_id = %(t)s AND died_at > %(now)s - interval '1 day' GROUP BY reason, kind
 UNION ALL SELECT 'review_late', 'review', count(*) || ' decisions wait for a person, the oldest since ' || to_char(min(opened_at), 'YYYY-MM-DD HH24:MI') || ' UTC.'
 FROM holds WHERE tenant_id = %(t)s AND state = 'open' AND opened_at < %(now)s - %(review)s HAVING count(*) > 0
-UNION ALL SELECT 'work_late', 'queue', count(*) || ' deliveries are not processed yet, the oldest since ' || to_char(min(due_at), 'HH24:MI') || ' UTC.'
-FROM delivery_queue WHERE tenant_id = %(t)s AND due_at < %(now)s - %(work)s HAVING count(*) > 0
-UNION ALL SELECT 'work_late', 'outbox', count(*) || ' messages are due and not sent, the oldest since ' || to_char(min(due_at), 'HH24:MI') || ' UTC.'
-FROM outbox o WHERE tenant_id = %(t)s AND state = 0 AND due_at < %(now)s - %(work)s
-  AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.tenant_id = o.tenant_id AND p.scope = 'tenant') HAVING count(*) > 0
+UNION ALL SELECT 'work_late', 'queue', count(*) || ' deliveries are not processed yet, the oldest since '
+  || to_char(min(CASE WHEN q.attempts = 0 THEN q.due_at ELSE d.received_at END), 'YYYY-MM-DD HH24:MI') || ' UTC.'
+FROM delivery_queue q JOIN deliveries d ON d.tenant_id = q.tenant_id AND d.id = q.id
+WHERE q.tenant_id = %(t)s AND (q.due_at < %(now)s - %(work)s OR q.attempts > 0 AND d.received_at < %(now)s - %(work)s) HAVING count(*) > 0
+UNION ALL SELECT 'work_late', 'outbox', count(*) || ' messages are not sent yet, the oldest since '
+  || to_char(min(CASE WHEN state = 0 AND sends = 0 THEN due_at ELSE created_at END), 'YYYY-MM-DD HH24:MI') || ' UTC.'
+FROM outbox o WHERE tenant_id = %(t)s AND reason NOT IN ('credentials_refused', 'unauthorized', 'forbidden')
+  AND (state = 0 AND due_at < %(now)s - %(work)s OR (state = 1 OR state = 0 AND sends > 0) AND created_at < %(now)s - %(work)s)
+  AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.tenant_id = o.tenant_id
+    AND (p.scope = 'tenant' OR p.scope = 'source' AND p.name = o.source_id OR p.scope = 'lane' AND p.name = o.lane)) HAVING count(*) > 0
 """
 
 
@@ -86,59 +95,69 @@ async def look(
         rows = await tx.execute(_LOOK, {"t": tenant_id, "now": now, "review": limits.review, "work": limits.work})
         found = [Found(kind=row[0], subject=row[1], text=row[2]) for row in await rows.fetchall()]
         found += [Found(kind="source_quiet", subject=source, text=text) for source, text in limits.quiet]
-        cooldown = min((target.cooldown for target in targets), default=timedelta(hours=1))
         for one in found:
-            if await _open(tx, tenant_id, one, cooldown=cooldown, now=now):
-                await _tell(tx, tenant_id, one, targets, now=now)
+            if await _keep(tx, tenant_id, one, now=now) and await _tell(tx, tenant_id, one, targets, now=now):
+                await tx.execute(
+                    "UPDATE alerts SET told_at = %s WHERE tenant_id = %s AND kind = %s AND subject = %s",
+                    [now, tenant_id, one.kind, one.subject],
+                )
         closed = await tx.execute(
-            "UPDATE alerts SET closed_at = %s WHERE tenant_id = %s AND closed_at IS NULL AND NOT (kind || ':' || subject = ANY(%s)) RETURNING kind, subject",
+            "UPDATE alerts SET closed_at = %s WHERE tenant_id = %s AND closed_at IS NULL AND NOT (kind || ':' || subject = ANY(%s))"
+            " RETURNING kind, subject, opened_at",
             [now, tenant_id, [f"{one.kind}:{one.subject}" for one in found]],
         )
-        for kind, subject in await closed.fetchall():
-            await _tell(tx, tenant_id, Found(kind=kind, subject=subject, text="This is over."), targets, now=now)
+        for kind, subject, opened_at in await closed.fetchall():
+            over = Found(kind=kind, subject=subject, text="This is over.")
+            await _tell(tx, tenant_id, over, targets, now=now, opened_at=opened_at)
     return found
 
 
-async def _open(tx: Tx, tenant_id: TenantId, one: Found, *, cooldown: timedelta, now: datetime) -> bool:
-    """Keep an alert and return whether people are told now: it is new, came back, or the cooldown is over."""
+async def _keep(tx: Tx, tenant_id: TenantId, one: Found, *, now: datetime) -> bool:
+    """Keep an alert and return whether people may be told: nobody muted it."""
     row = await (
         await tx.execute(
-            "SELECT told_at, closed_at, muted_until FROM alerts WHERE tenant_id = %s AND kind = %s AND subject = %s FOR UPDATE",
-            [tenant_id, one.kind, one.subject],
+            "INSERT INTO alerts (tenant_id, kind, subject, opened_at, seen_at, text) VALUES (%(t)s, %(k)s, %(s)s, %(now)s, %(now)s, %(text)s)"
+            " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET seen_at = excluded.seen_at, text = excluded.text,"
+            " opened_at = CASE WHEN alerts.closed_at IS NULL THEN alerts.opened_at ELSE excluded.opened_at END, closed_at = NULL"
+            " RETURNING muted_until IS NULL OR muted_until <= %(now)s",
+            {"t": tenant_id, "k": one.kind, "s": one.subject, "now": now, "text": one.text},
         )
     ).fetchone()
-    is_muted = row is not None and row[2] is not None and row[2] > now
-    is_due = not is_muted and (row is None or row[0] is None or now - row[0] >= cooldown)
-    await tx.execute(
-        "INSERT INTO alerts (tenant_id, kind, subject, opened_at, seen_at, told_at, text) VALUES (%(t)s, %(k)s, %(s)s, %(now)s, %(now)s, %(told)s, %(text)s)"
-        " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET seen_at = excluded.seen_at, text = excluded.text,"
-        " opened_at = CASE WHEN alerts.closed_at IS NULL THEN alerts.opened_at ELSE excluded.opened_at END,"
-        " told_at = coalesce(excluded.told_at, alerts.told_at), closed_at = NULL",
-        {
-            "t": tenant_id,
-            "k": one.kind,
-            "s": one.subject,
-            "now": now,
-            "told": now if is_due else None,
-            "text": one.text,
-        },
-    )
-    return is_due
+    return row is not None and bool(row[0])
 
 
-async def _tell(tx: Tx, tenant_id: TenantId, one: Found, targets: Sequence[Target], *, now: datetime) -> None:
+async def _tell(
+    tx: Tx,
+    tenant_id: TenantId,
+    one: Found,
+    targets: Sequence[Target],
+    *,
+    now: datetime,
+    opened_at: datetime | None = None,
+) -> int:
+    """Tell each address that did not hear of it within its cooldown; that it is over, each that heard since it opened."""
     body = {
         "type": f"bridge.alert.{one.kind}",
+        "state": "over" if opened_at else "open",
         "tenant": int(tenant_id),
         "subject": one.subject,
         "text": one.text,
         "timestamp": now.isoformat(),
     }
+    told = 0
     for target in targets:
-        await tx.execute(
-            "INSERT INTO alert_messages (tenant_id, address, body, created_at, due_at) VALUES (%s, %s, %s::text::jsonb, %s, %s)",
-            [tenant_id, target.name, json.dumps(body), now, now],
-        )
+        put = await tx.execute(
+            "INSERT INTO alert_messages (tenant_id, address, body, created_at, due_at)"
+            " SELECT %(t)s, %(address)s, %(body)s::text::jsonb, %(now)s, %(now)s WHERE %(heard)s = EXISTS (SELECT 1 FROM alert_messages"
+            " WHERE tenant_id = %(t)s AND address = %(address)s AND body @> %(same)s::text::jsonb AND created_at > %(since)s)",
+            {
+                "t": tenant_id, "address": target.name, "body": json.dumps(body), "now": now, "heard": opened_at is not None,
+                "same": json.dumps({"type": body["type"], "subject": one.subject, "state": "open"}),
+                "since": opened_at - timedelta.resolution if opened_at else now - target.cooldown,
+            },
+        )  # fmt: skip
+        told += put.rowcount
+    return told
 
 
 async def send_due(database: Database, post: Post, *, targets: Sequence[Target], now: datetime, limit: int = 20) -> int:
@@ -148,6 +167,9 @@ async def send_due(database: Database, post: Post, *, targets: Sequence[Target],
     """
     known = {target.name: target for target in targets}
     async with database.begin() as tx:
+        await tx.execute(
+            "DELETE FROM alert_messages WHERE created_at < %s AND (sent_at IS NOT NULL OR is_dead)", [now - KEPT]
+        )
         rows = await tx.execute(
             "UPDATE alert_messages SET due_at = %s, attempts = attempts + 1 WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM alert_messages"
             " WHERE sent_at IS NULL AND NOT is_dead AND due_at <= %s ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"

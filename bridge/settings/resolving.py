@@ -1,5 +1,6 @@
 """Joins the names of a config and reads its secrets; what cannot be had is a fault, and the program does not start."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -130,6 +131,10 @@ class Resolver:
         for name, target in config.alerts.targets.items():
             path = ("alerts", "targets", name)
             secret = None if target.secret is None else self._secret(target.secret, (*path, "secret"))
+            if target.style == "standard-webhooks" and secret is None:
+                self._fault(path, "standard-webhooks signs each message: name a secret")
+            elif secret and secret.value.startswith("whsec_") and not _is_base64(secret.value.removeprefix("whsec_")):
+                self._fault((*path, "secret"), "the secret is not base64 after whsec_")
             found.append(
                 AlertTargetSettings(
                     name=name,
@@ -169,6 +174,13 @@ class Resolver:
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         found, walked = self._tree.at(path)
         self.faults.append(Fault(place=found.place, path=dotted(walked), message=message))
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(b64decode(text, validate=True))
+    except ValueError:
+        return False
 
 
 def _file_text(path: Path) -> tuple[str | None, str]:

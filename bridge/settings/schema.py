@@ -89,7 +89,7 @@ class AlertTarget(Block):
     url: SecretReference
     style: Literal["slack", "standard-webhooks"] = "slack"
     secret: SecretReference | None = None
-    cooldown_minutes: int = Field(60, gt=0)
+    cooldown_minutes: int = Field(60, gt=0, le=7 * 24 * 60)
 
 
 class Alerts(Block):

@@ -6,6 +6,9 @@ import hmac
 import json
 from datetime import timedelta
 
+import msgspec
+import pytest
+
 from bridge.operations import alerts
 from bridge.operations.alerts import Limits, Target
 from bridge.reports import sources
@@ -50,6 +53,64 @@ async def test_a_held_tenant_and_an_old_review_are_told(database) -> None:
     await deliver(database, 1, "review", at=NOW - timedelta(hours=30))
     found = await alerts.look(database, tenant_id=TENANT, targets=[], limits=Limits(), now=NOW + timedelta(minutes=1))
     assert {one.kind for one in found} == {"tenant_held", "review_late"}
+
+
+async def told(database, receiver: Receiver, targets: list[Target], now) -> list[str]:
+    """Look and send once; return who was told what, in the order of the targets."""
+    before = len(receiver.got)
+    await alerts.look(database, tenant_id=TENANT, targets=targets, limits=Limits(), now=now)
+    await alerts.send_due(database, receiver, targets=targets, now=now)
+    return sorted(url.split("//")[1].split(".")[0] for url, _, _ in receiver.got[before:])
+
+
+async def test_each_address_has_its_own_cooldown_and_a_flicker_is_told_once(database) -> None:
+    await deliver(database, 2, "failed", at=NOW)
+    receiver, targets = Receiver(), [SLACK, msgspec.structs.replace(SIGNED, cooldown=timedelta(hours=4))]
+    assert await told(database, receiver, targets, NOW) == ["chat", "ops"]
+    assert await told(database, receiver, targets, NOW + timedelta(hours=2)) == ["chat"]
+    async with database.begin() as tx:
+        await tx.execute("UPDATE dead_messages SET tenant_id = tenant_id + 1")
+    assert await told(database, receiver, targets, NOW + timedelta(hours=2, minutes=1)) == ["chat", "ops"]
+    for minute in (2, 4):
+        async with database.begin() as tx:
+            await tx.execute("UPDATE dead_messages SET tenant_id = %s", [TENANT])
+        assert await told(database, receiver, targets, NOW + timedelta(hours=2, minutes=minute)) == []
+        async with database.begin() as tx:
+            await tx.execute("UPDATE dead_messages SET tenant_id = tenant_id + 1")
+        assert await told(database, receiver, targets, NOW + timedelta(hours=2, minutes=minute + 1)) == []
+
+
+async def late(database, now) -> list[str]:
+    found = await alerts.look(database, tenant_id=TENANT, targets=[], limits=Limits(), now=now)
+    return [one.subject for one in found if one.kind == "work_late"]
+
+
+async def test_work_is_late_by_its_age_though_it_is_tried_again_and_again(database) -> None:
+    delivery_id = await deliver(database, 3, "working", at=NOW)
+    assert await late(database, NOW + timedelta(minutes=10)) == []
+    assert await late(database, NOW + timedelta(minutes=20)) == ["outbox"]
+    now = NOW + timedelta(minutes=30)
+    for change in ("state = 0, sends = 3, reason = 'server_error'", "state = 1, reason = ''"):
+        async with database.begin() as tx:
+            await tx.execute(f"UPDATE outbox SET due_at = %s, {change}", [now + timedelta(minutes=9)])
+        assert await late(database, now) == ["outbox"], change
+    async with database.begin() as tx:
+        await tx.execute(
+            "INSERT INTO delivery_queue (tenant_id, id, due_at, attempts) VALUES (%s, %s, %s, 2)",
+            [TENANT, delivery_id, now + timedelta(minutes=5)],
+        )
+    assert await late(database, now) == ["queue", "outbox"]
+
+
+@pytest.mark.parametrize(("scope", "name"), [("tenant", ""), ("source", "website"), ("lane", "party:7003")])
+async def test_what_a_person_paused_is_not_late(database, scope: str, name: str) -> None:
+    await deliver(database, 3, "working", at=NOW)
+    async with database.begin() as tx:
+        await tx.execute(
+            "INSERT INTO pauses (tenant_id, scope, name, paused_at, by, reason) VALUES (%s, %s, %s, %s, 'a', 'b')",
+            [TENANT, scope, name, NOW],
+        )
+    assert await late(database, NOW + timedelta(hours=2)) == []
 
 
 async def test_a_failing_receiver_is_tried_again_with_the_same_id_and_a_true_signature(database) -> None:
