@@ -25,9 +25,13 @@ async def id_of(world: World, key: str) -> EffectId:
 
 async def test_01_a_kill_between_commit_and_wake_up_loses_nothing(world: World) -> None:
     wanted = booking()
-    await world.put(wanted)  # and nobody is told
     worker = await world.worker().own(TENANT)
-    await worker.drain()
+    await worker.dispatcher.step()  # from here on it sleeps until it is told something, or until its next poll
+    await world.put(wanted)  # and nobody is told
+    for _ in range(3):
+        world.advance(1)
+        await worker.dispatcher.step()
+        await worker.send_all()
     assert world.simulator.count("booking.created", external_id=wanted.key) == 1
 
 
@@ -76,6 +80,8 @@ async def test_03_a_handler_slower_than_any_lock_still_makes_one(world: World) -
     assert list(again.known) == [wanted.key]
     await worker.dispatcher.claim()
     assert await worker.dispatcher.commit_intents() == 0
+    another = await world.worker().own(TENANT)  # the slow one's lease is long over
+    await another.drain()
     answered.set()
     await sending
     await worker.dispatcher.record_outcomes()
