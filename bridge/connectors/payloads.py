@@ -7,7 +7,7 @@ never another exception.
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
 import msgspec
@@ -114,11 +114,15 @@ def read_form(request: HookRequest) -> dict[str, Any]:
 
 def form_pairs(request: HookRequest) -> list[tuple[str, str]]:
     """Return the pairs of an urlencoded body in order, blanks kept."""
-    try:
-        text = request.body.decode("utf-8", "replace").strip("\r\n")
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        raise PayloadMalformed("too many fields") from error
+    pairs = request.body.decode("utf-8", "replace").strip("\r\n").replace("+", " ").split("&", MAX_FIELDS)
+    if len(pairs) > MAX_FIELDS:
+        raise PayloadMalformed("too many fields")
+    split = (pair.partition("=") for pair in pairs if pair)
+    return [(_unquoted(name), _unquoted(said)) for name, _, said in split]
+
+
+def _unquoted(part: str) -> str:
+    return unquote_to_bytes(part).decode("utf-8", "replace") if "%" in part else part
 
 
 _KEY = re.compile(r"\[([^\[\]]*)\]")
@@ -127,7 +131,11 @@ _KEY = re.compile(r"\[([^\[\]]*)\]")
 def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return pairs with PHP's bracket keys as nested data: `a[b][]=1` is {"a": {"b": ["1"]}}; a repeated name is a list."""
     root: dict[str, Any] = {}
-    for name, value in ((name.replace("\x00", ""), value.replace("\x00", "")) for name, value in pairs):
+    for name, value in pairs:
+        name, value = name.replace("\x00", ""), value.replace("\x00", "")  # noqa: PLW2901 - PostgreSQL stores no NUL
+        if "[" not in name and name not in root:
+            root[name] = value
+            continue
         head, bracket, _ = name.partition("[")
         keys = _KEY.findall(name, len(head)) if bracket and head and name.endswith("]") else []
         if not keys or len(keys) > 8:
@@ -141,7 +149,7 @@ def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
                 place[key] = inner
             place = inner
         _put(place, keys[-1], value)
-    return {key: _lists(value) for key, value in root.items()}
+    return {key: _lists(value) if isinstance(value, dict) else value for key, value in root.items()}
 
 
 def unfolded(data: Any) -> Any:
@@ -283,21 +291,20 @@ MAX_TEXT = 20_000
 
 def text(value: Any) -> str:
     """Return a scalar as clean text: no control letters (PostgreSQL takes no NUL), no surrounding blanks, bounded."""
+    if isinstance(value, str):
+        raw = value[:MAX_TEXT].strip()
+        return raw if raw.isprintable() else _CONTROL.sub("", raw).strip()
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
-        case str():
-            raw = value
         case float() if value.is_integer():
-            raw = str(int(value))
+            return str(int(value))
         case int() | float():
-            raw = str(value)
+            return str(value)
         case _:
             return ""
-    raw = raw[:MAX_TEXT].strip()
-    return raw if raw.isprintable() else _CONTROL.sub("", raw).strip()
 
 
 def items(value: Any) -> list[Any]:

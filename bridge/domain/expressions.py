@@ -52,6 +52,13 @@ class ExpressionFault(ValueError):
         self.column = column
 
 
+class PlainContext(dict[str, Any]):
+    """A context already made of plain data, so that many expressions over it copy it once."""
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        super().__init__((name, plain(value)) for name, value in context.items())
+
+
 def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
     """Return what an expression comes to over plain data, None for what is missing; raise ExpressionFault."""
     if refused := _refused(expression):
@@ -178,7 +185,7 @@ def _refusal(expression: str, at: int, what: str) -> ExpressionFault:
 
 def _given(expression: str, context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data an expression sees; what joins many parts sees no text that is huge."""
-    given = {name: plain(value) for name, value in context.items()}
+    given = context if isinstance(context, PlainContext) else PlainContext(context)
     if expression.count(",") > _MANY_PARTS and _longest(given) > _LONG_TEXT:
         raise ExpressionFault("joins too much text")
     return given

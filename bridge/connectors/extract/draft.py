@@ -16,7 +16,7 @@ from bridge.connectors.base import SourceOptions
 from bridge.connectors.extract.fields import Field
 from bridge.connectors.extract.labels import ADDRESS, ATTRIBUTION, BY_TYPE, exact_slot, loose_slot, normal_label
 from bridge.connectors.payloads import text
-from bridge.domain.expressions import ExpressionFault, as_text, evaluate
+from bridge.domain.expressions import ExpressionFault, PlainContext, as_text, evaluate
 from bridge.domain.inquiry import (
     Activity,
     ActivityKind,
@@ -152,8 +152,8 @@ class Draft:
         return bool(found)
 
     def _place_phone(self, field: Field, value: str, *, sure: bool) -> bool:
-        several = [part for part in _SEVERAL.split(value) if looks_like_phone(part)] if len(value) <= 200 else []
-        if len(several) > 1:
+        parts = _SEVERAL.split(value) if len(value) <= 200 else []
+        if len(parts) > 1 and len(several := [part for part in parts if looks_like_phone(part)]) > 1:
             return all(self._place_phone(field, part, sure=sure) for part in several)
         value = value.partition(":")[2] if value.startswith(_URI_SCHEMES) else value
         if not (looks_like_phone(value) or (sure and 7 <= len(digits_of(value)) <= 20 and len(value) <= 40)):
@@ -184,9 +184,9 @@ class Draft:
     def answer(self, label: str, value: Any) -> None:
         """Keep a question with its answer for the summary; empty ones say nothing."""
         said = text_of(value)
-        if said.startswith("data:"):
-            said = f"({said[5:60].partition(';')[0]})"
         if said and len(self.answers) < MAX_ANSWERS:
+            if said.startswith("data:"):
+                said = f"({said[5:60].partition(';')[0]})"
             self.answers.append(Answer(text(label) or "Answer", said))
 
     def put(self, slot: str, value: Any, origin: str) -> None:
@@ -211,6 +211,7 @@ class Draft:
 
     def apply_config(self, context: Mapping[str, Any]) -> None:
         """Let the config's `map:` override and its `defaults:` fill; a mapping that fails is told in the origins."""
+        context = PlainContext(context) if self.options.map else context
         for target, expression in self.options.map.items():
             slot = _slot(target)
             try:
@@ -355,13 +356,14 @@ def _by_value(draft: Draft, field: Field) -> bool:
     if draft.phones or len(value) > 25 or value[:1] not in "+(0123456789":
         return False
     value = text(value)
-    has_form = bool(re.search(r"[()+.\s-]", value)) and len(digits_of(value)) >= 10
+    has_form = bool(_WRITTEN_PHONE.search(value)) and len(digits_of(value)) >= 10
     if has_form and looks_like_phone(value) and moment(value) is None:
         return draft.place("phone", field, sure=False)
     return False
 
 
 _UNTITLED = re.compile(r"(?:no label|your answer|field|question|answer|input|untitled|text|[ \d])*")
+_WRITTEN_PHONE = re.compile(r"[()+.\s-]")
 _BARE_PHONE = re.compile(r"(?:\+?1)?[2-9]\d{2}[2-9]\d{6}")
 
 
@@ -372,6 +374,8 @@ def _last_digits(phone: str) -> str:
 
 def text_of(value: Any) -> str:
     """Return any answer as text: lists joined, objects as `key: value` pairs."""
+    if isinstance(value, str):
+        return text(value)
     if isinstance(value, list):
         return ", ".join(filter(None, (text_of(item) for item in value[:100])))
     if isinstance(value, dict):

@@ -1,6 +1,5 @@
 """Fields: every question and value of a payload with the place it stands at."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -31,8 +30,9 @@ def fields_of(data: Any, *, path: str = "", slots: dict[str, str] | None = None)
 
     `slots` names what the value at a path (relative to `data`) is known to hold; `meta` leaves it out.
     """
-    known = slots or {}
-    return [field for field, _ in zip(_walk(data, path, "", known), range(MAX_FIELDS), strict=False)]
+    found: list[Field] = []
+    _walk(found, data, path, "", slots or {})
+    return found
 
 
 _COMPOUND = frozenset(
@@ -53,19 +53,19 @@ _COMPOUND = frozenset(
 )
 
 
-def _walk(data: Any, path: str, inner: str, known: dict[str, str], label: str = "") -> Iterator[Field]:
+def _walk(found: list[Field], data: Any, path: str, inner: str, known: dict[str, str], label: str = "") -> None:
     slot = known.get(inner, "")
-    if slot == "meta":
+    if slot == "meta" or len(found) >= MAX_FIELDS:
         return
     if isinstance(data, dict) and not (inner and _is_compound(data)):
         prefix = _prefix(label)
         for key, value in data.items():
-            yield from _walk(value, _join(path, key), _join(inner, key), known, prefix + key)
+            _walk(found, value, _join(path, key), _join(inner, key), known, prefix + key)
     elif isinstance(data, list) and any(isinstance(item, dict | list) for item in data):
         for place, value in enumerate(data):
-            yield from _walk(value, _join(path, str(place)), _join(inner, str(place)), known, label)
+            _walk(found, value, _join(path, str(place)), _join(inner, str(place)), known, label)
     else:
-        yield Field(path, label, data, slot or ("answer" if _is_of_another(label) else ""))
+        found.append(Field(path, label, data, slot or ("answer" if _is_of_another(label) else "")))
 
 
 _NAMING = frozenset({"utm", "company", "organization", "campaign", "form", "page"})
