@@ -17,10 +17,17 @@ from bridge.db import migrations
 from bridge.db.database import Database, Tx
 from bridge.db.embedded import EmbeddedPostgres
 
-PURE = frozenset({"connectors", "domain", "intake", "matching", "planning", "sending", "settings"})
+PURE = frozenset({"connectors", "domain", "intake", "matching", "planning", "settings"})
 """Folders of tests of what decides: where such a test asks for no database, it needs nothing but the code."""
-SHARED = Path(__file__).parents[2] / "shared"
+HERE = Path(__file__).parent
+SHARED = HERE.parents[1] / "shared"
 TEMPLATE = "bridge_template"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where the pure tests alone are asked for, import no others: `make pure` is for while you write."""
+    is_left_out = collection_path.parent == HERE and collection_path.is_dir() and collection_path.name not in PURE
+    return True if is_left_out and config.option.markexpr == "pure" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,60 +1,76 @@
-"""Brings the schema to its newest version, and tells whether it is there."""
+"""Brings the schema to its newest version, and tells whether it is there.
+
+Alembic and SQLAlchemy are imported by what migrates alone: who serves asks for the head, and starts without them.
+"""
+
+from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine
+import psycopg
+from psycopg import sql
 
-_ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_FOLDER = Path(__file__).parents[2] / "alembic"
+_NAMED = re.compile(r'^(down_revision|revision) = (?:"(\w+)"|None)$', re.MULTILINE)
 _VERSION_TABLE = "schema_version"
 
 
-def _config() -> Config:
-    config = Config(stdout=io.StringIO())
-    config.set_main_option("script_location", str(_ROOT / "alembic"))
-    return config
-
-
 def _engine(dsn: str) -> Engine:
+    from sqlalchemy import create_engine  # noqa: PLC0415
+
     return create_engine(dsn.replace("postgresql://", "postgresql+psycopg://", 1))
 
 
 def upgrade(dsn: str) -> None:
     """Apply every migration that is missing; several replicas may call this at once."""
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
     engine = _engine(dsn)
     try:
         with engine.connect() as connection:
-            config = _config()
+            config = Config(stdout=io.StringIO())
+            config.set_main_option("script_location", str(_FOLDER))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
+    except OperationalError as error:
+        raise error.orig or error from None  # callers know psycopg's errors alone
     finally:
         engine.dispose()
 
 
 def head() -> str:
-    """Return the newest version that this program knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    """Return the newest version that this program knows: the one migration that no other follows."""
+    named: list[dict[str, str]] = [
+        dict(_NAMED.findall(file.read_text("utf-8"))) for file in (_FOLDER / "versions").glob("*.py")
+    ]
+    (newest,) = {each["revision"] for each in named} - {each["down_revision"] for each in named}
+    return newest
 
 
 def current(dsn: str) -> str:
     """Return the version the database is at, empty for none."""
-    engine = _engine(dsn)
-    try:
-        with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
-            return context.get_current_revision() or ""
-    finally:
-        engine.dispose()
+    with psycopg.connect(dsn) as connection:
+        try:
+            asked = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(_VERSION_TABLE))
+            row = connection.execute(asked).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return ""
+    return str(row[0]) if row else ""
 
 
 def differences(dsn: str) -> list[object]:
     """Return what the tables of the code and of a migrated database do not agree on."""
-    from alembic.autogenerate import compare_metadata  # noqa: PLC0415  only the check needs it
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415
+    from alembic.migration import MigrationContext  # noqa: PLC0415
 
     from bridge.db.tables import metadata  # noqa: PLC0415
 

@@ -4,6 +4,7 @@ import psycopg
 
 from bridge.db import migrations
 from bridge.db.database import Database, Tx
+from tests.conftest import copy_of
 
 
 def test_migrations_and_tables_agree(database_dsn: str) -> None:
@@ -12,6 +13,11 @@ def test_migrations_and_tables_agree(database_dsn: str) -> None:
 
 def test_a_migrated_database_is_at_head(database_dsn: str) -> None:
     assert migrations.current(database_dsn) == migrations.head()
+
+
+def test_a_database_that_was_never_migrated_is_at_nothing(postgres_dsn: str) -> None:
+    with copy_of(postgres_dsn, "template1") as empty:
+        assert migrations.current(empty) == ""
 
 
 def test_only_the_language_every_postgres_has_is_installed(database_dsn: str) -> None:

@@ -1,6 +1,7 @@
 """What the planning tests plan with: one tenant, one source, its lists, and parties."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from bridge import connectors
@@ -91,6 +92,7 @@ PARTY = PartyRecord(
 )
 
 
+@cache
 def settings(rules: str = "", more: str = "") -> Settings:
     """The config with rules, and with more lines of the source."""
     found = load_texts({"c.yaml": CONFIG + more + rules}, {}, kinds=connectors.kinds())

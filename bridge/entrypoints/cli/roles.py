@@ -50,20 +50,12 @@ def database_server(settings: "Settings") -> Iterator[str]:
 @contextlib.contextmanager
 def reachable() -> Iterator[None]:
     """End the command with exit code 3 and the server's own words where PostgreSQL cannot be reached."""
-    import psycopg
-    from sqlalchemy.exc import OperationalError
-
     from bridge.db.database import UNREACHABLE
 
     try:
         yield
-    except (*UNREACHABLE, OperationalError) as error:
-        cause = error.orig if isinstance(error, OperationalError) else error
-        said = (
-            str(cause).strip().splitlines()[0]
-            if isinstance(cause, psycopg.Error) and str(cause).strip()
-            else "no answer"
-        )
+    except UNREACHABLE as error:
+        said = next(iter(str(error).strip().splitlines()), "no answer")
         raise Stop(Exit.UNREACHABLE, f"the database does not answer: {said}") from None
 
 
