@@ -24,7 +24,7 @@ import mirror
 import psycopg
 import uvloop
 
-from bridge.db import migrations
+from bridge.db import match_keys, migrations
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
 from bridge.domain.match import Ambiguous, Match, Matched, MatchSettings, Unmatched
@@ -32,7 +32,6 @@ from bridge.matching import candidates
 from bridge.matching.bounds import upper_bound
 from bridge.matching.decide import decide
 from bridge.matching.weights import shipped
-from bridge.mirror import keys
 from bridge.mirror.sync import open_session
 
 LOCATIONS_PER_CUSTOMER = 1.45
@@ -120,7 +119,7 @@ async def write_records(dsn: str, stop: asyncio.Event) -> int:
                 "UPDATE mirrored_customers SET modified_on = now() WHERE tenant_id = %s AND id = ANY(%s)",
                 [mirror.TENANT, ids],
             )
-            await keys.renew(session, mirror.TENANT, ids, region="US")
+            await match_keys.renew(session, mirror.TENANT, ids, region="US")
         written += len(ids)
         await asyncio.sleep(0.1)
     await session.close()
