@@ -26,14 +26,6 @@ WHERE pair_decisions.decided_at <= excluded.decided_at
 _ONLY_ONE = """
 DELETE FROM pair_decisions WHERE tenant_id = %s AND party_key = ANY(%s) AND customer_id <> %s AND same AND decided_at <= %s
 """
-_FOLLOW = """
-UPDATE links SET customer_id = c.merged_to_id FROM mirrored_customers c
-WHERE links.tenant_id = %s AND c.tenant_id = links.tenant_id AND c.id = links.customer_id AND c.merged_to_id IS NOT NULL
-"""
-_FOLLOW_LOCATIONS = """
-UPDATE links SET location_id = l.merged_to_id FROM mirrored_locations l
-WHERE links.tenant_id = %s AND l.tenant_id = links.tenant_id AND l.id = links.location_id AND l.merged_to_id IS NOT NULL
-"""
 
 
 async def remember(
@@ -93,16 +85,3 @@ async def link_effect(
 ) -> None:
     """Keep that a sender's record is the customer that an effect of ours created or wrote to."""
     await tx.execute(_LINK, [tenant_id, source_id, record_id[:500], customer_id, location_id, "effect", now])
-
-
-async def follow_merges(tx: Tx, tenant_id: TenantId) -> int:
-    """Return how many links were moved on to what their customers and locations were merged into, chains to their end."""
-    moved = 0
-    for _ in range(8):  # a chain is as long as the merges made between two syncs
-        customers = await tx.execute(_FOLLOW, [tenant_id])
-        locations = await tx.execute(_FOLLOW_LOCATIONS, [tenant_id])
-        step = customers.rowcount + locations.rowcount
-        moved += step
-        if step == 0:
-            break
-    return moved

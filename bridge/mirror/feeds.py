@@ -10,7 +10,7 @@ from typing import assert_never
 
 import msgspec
 
-from bridge.db import match_keys
+from bridge.db import links, match_keys
 from bridge.db.database import Tx
 from bridge.domain.ids import TenantId
 from bridge.domain.keys import KEYS_VERSION
@@ -172,6 +172,8 @@ async def _keep(
         skipped = [*asked.skipped, *unfit]
         if skipped and not recent:
             after = await cursors.count_skipped(tx, tenant_id, after, len(skipped), last=skipped[-1].detail)
+        if shape.kind in ("customer", "location") and applied.changed:
+            await links.follow_merges(tx, tenant_id, shape.table, applied.changed)
         if with_keys and applied.changed:
             touched = await keys.touched(tx, tenant_id, shape.kind, applied.changed, left=applied.left)
             await match_keys.renew(tx, tenant_id, touched, region=sync.region)
