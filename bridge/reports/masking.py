@@ -8,12 +8,12 @@ import msgspec
 
 from bridge.reports.deliveries import DeliveryRow
 
-_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
-_PHONE = re.compile(r"(?<![\w.-])\+?\(?\d{1,4}[\s().-]*\d{2,4}(?:[\s().-]*\d{2,4}){1,3}(?![\w-])")
-_SAFE = re.compile(
+EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
+PHONE = re.compile(r"(?<![\w.-])\+?\(?\d{1,4}[\s().-]*\d{2,4}(?:[\s().-]*\d{2,4}){1,3}(?![\w-])")
+SAFE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ][\d:.+Z-]+)?|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|https?://[\w.-]+/?|[a-z][a-z0-9]*(?:[_.][a-z0-9]+)+|true|false|"
 )
-_KINDS = frozenset(
+KINDS = frozenset(
     {
         "type",
         "event",
@@ -61,9 +61,9 @@ def email(text: str) -> str:
 
 def shape(text: str) -> str:
     """Return the shape of a text: first letters of words and lengths, long texts as their length alone."""
-    if _EMAIL.fullmatch(text.strip()):
+    if EMAIL.fullmatch(text.strip()):
         return email(text.strip())
-    if _PHONE.fullmatch(text.strip()) and len(re.sub(r"\D", "", text)) >= 7:
+    if PHONE.fullmatch(text.strip()) and len(re.sub(r"\D", "", text)) >= 7:
         return phone(text)
     if len(text) > 60:
         return f"••• ({len(text)} characters)"
@@ -76,8 +76,8 @@ def prose(text: str, known: Iterable[str] = ()) -> str:
     """Return a sentence of ours without the personal values known, and without anything that looks like a phone or e-mail."""
     for value in sorted({value for value in known if len(value) > 2}, key=len, reverse=True):
         text = re.sub(re.escape(value), lambda hit: shape(hit[0]), text, flags=re.IGNORECASE)
-    text = _EMAIL.sub(lambda hit: email(hit[0]), text)
-    return _PHONE.sub(lambda hit: phone(hit[0]) if 7 <= len(re.sub(r"\D", "", hit[0])) <= 15 else hit[0], text)
+    text = EMAIL.sub(lambda hit: email(hit[0]), text)
+    return PHONE.sub(lambda hit: phone(hit[0]) if 7 <= len(re.sub(r"\D", "", hit[0])) <= 15 else hit[0], text)
 
 
 def tree(value: Any, known: Iterable[str] = (), *, key: str = "") -> Any:
@@ -102,13 +102,13 @@ def struct(value: Thing, known: Iterable[str] = ()) -> Thing:
 def payload(value: Any, *, key: str = "") -> Any:
     """Return a stranger's payload with every text and long number hidden but times, ids and names of kinds."""
     if isinstance(value, str):
-        is_safe = _SAFE.fullmatch(value) is not None or (key.lower() in _KINDS and re.fullmatch(r"[\w.-]{0,64}", value))
+        is_safe = SAFE.fullmatch(value) is not None or (key.lower() in KINDS and re.fullmatch(r"[\w.-]{0,64}", value))
         return value if is_safe else shape(value)
     if isinstance(value, dict):
         return {name_: payload(item, key=str(name_)) for name_, item in value.items()}
     if isinstance(value, list):
         return [payload(item, key=key) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1_000_000 and key.lower() not in _KINDS:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1_000_000 and key.lower() not in KINDS:
         return shape(str(value))
     return value
 

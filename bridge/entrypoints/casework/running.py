@@ -235,6 +235,8 @@ def plain(value: Any, names: Mapping[int, str]) -> Any:
     """Return a value of ours as plain data with every field there, and what the config names by its name."""
     if isinstance(value, CreatedBy):
         return "what is made before" if value.effect_key != _EARLIER else "the earlier booking"
+    if isinstance(value, msgspec.Raw):
+        return msgspec.json.decode(value)
     if isinstance(value, msgspec.Struct):
         return {name: plain(getattr(value, name), names) for name in value.__struct_fields__}
     if isinstance(value, dict):

@@ -1,6 +1,7 @@
 """`bridge deliveries`: find what came in, and see why it became what it became."""
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -10,6 +11,7 @@ from bridge.entrypoints.cli.desk import JSON, TENANT, Desk, at_desk, show
 from bridge.entrypoints.cli.exits import Exit, Stop
 
 if TYPE_CHECKING:
+    from bridge.entrypoints.casework.saving import Saved
     from bridge.reports.deliveries import DeliveryPage, DeliveryRow
     from bridge.reports.story import Story
 
@@ -82,6 +84,61 @@ def tail(query: str, seconds: float, tenant: str | None, as_json: bool) -> None:
             await asyncio.sleep(0.5)
 
     at_desk(follow, tenant=tenant)
+
+
+@deliveries.command("save-test")
+@click.argument("delivery", type=int)
+@click.option(
+    "--to", "place", type=click.Path(dir_okay=False, path_type=Path), help="Write a new file instead of printing."
+)
+@TENANT
+def save_test(delivery: int, place: Path | None, tenant: str | None) -> None:
+    """Make a test case of a delivery, its people replaced by made-up ones, that passes with today's config.
+
+    Read it before you keep it: what nobody can tell from a code (a sender's ids, single words of a form) stays.
+    """
+    from bridge.entrypoints.casework.saving import Saved
+
+    async def made(desk: Desk) -> Saved:
+        return await _saved(desk, delivery)
+
+    try:
+        saved = at_desk(made, tenant=tenant)
+    except UnicodeDecodeError:
+        raise Stop(Exit.REFUSED, "its body is no text") from None
+    if saved.note:
+        click.echo(f"note: {saved.note}", err=True)
+    if place is None:
+        click.echo(saved.text, nl=False)
+        return
+    if place.exists():
+        raise Stop(Exit.REFUSED, f"{place} is there already")
+    place.write_text(saved.text, encoding="utf-8")
+    click.echo(f"saved in {place}")
+
+
+async def _saved(desk: Desk, number: int) -> "Saved":
+    from bridge.bootstrap import doors_of
+    from bridge.domain.match import Matched
+    from bridge.entrypoints.casework.saving import Known, case_of
+    from bridge.entrypoints.cli.plan import stored_delivery
+    from bridge.mirror import records
+    from bridge.reports import story as report
+    from bridge.reports.reading import reading
+
+    delivery = await stored_delivery(desk, number)
+    door = doors_of(desk.settings).get(delivery.source_id)
+    if door is None:
+        raise Stop(Exit.REFUSED, f'its source "{delivery.source_id}" is not configured any more')
+    story = await report.tell(desk.database, desk.tenant_id, delivery.id)
+    decided = story.latest[0] if story and story.latest else None
+    match, party = decided.match if decided else None, None
+    async with reading(desk.database) as tx:
+        lists = await records.lists(tx, desk.tenant_id)
+        if isinstance(match, Matched):
+            party = await records.party(tx, desk.tenant_id, match.customer_id, match.location_id)
+    joined = bool(decided and decided.plan and decided.plan.joins)
+    return case_of(desk.settings, door, delivery, Known(match=match, party=party, lists=lists, joined=joined))
 
 
 async def _find(desk: Desk, query: str, limit: int) -> "DeliveryPage":

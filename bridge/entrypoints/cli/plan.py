@@ -40,7 +40,7 @@ def explain(what: str, source: str, content_type: str, place: Path | None, tenan
     async def told_of(desk: Desk) -> dict[str, Any]:
         used = settings or desk.settings
         if body is None:
-            stored = await _stored(desk, int(what))
+            stored = await stored_delivery(desk, int(what))
             return await _explained(desk, used, stored.request.body, str(stored.source_id), "", stored=stored)
         return await _explained(desk, used, body, source, content_type)
 
@@ -66,7 +66,8 @@ def config_at(place: Path) -> "Settings":
     return found
 
 
-async def _stored(desk: Desk, number: int) -> "Delivery":
+async def stored_delivery(desk: Desk, number: int) -> "Delivery":
+    """Return a stored delivery; a number that is none ends the command."""
     from bridge.domain.ids import DeliveryId
     from bridge.intake import queue
     from bridge.reports.reading import reading
