@@ -58,7 +58,7 @@ WRITES = {
     "users add", "users link", "users change", "tokens make", "tokens revoke", "pii erase",
 }  # fmt: skip
 READS = {
-    "deliveries list", "deliveries show", "deliveries why", "deliveries tail", "review list", "outbox list", "sources list", "sources ping",
+    "deliveries list", "deliveries show", "deliveries why", "deliveries tail", "deliveries save-test", "review list", "outbox list", "sources list", "sources ping",
     "users list", "tokens list", "pii find", "pii export",
 }  # fmt: skip
 

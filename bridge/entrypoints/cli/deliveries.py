@@ -92,7 +92,8 @@ def tail(query: str, seconds: float, tenant: str | None, as_json: bool) -> None:
     "--to", "place", type=click.Path(dir_okay=False, path_type=Path), help="Write a new file instead of printing."
 )
 @TENANT
-def save_test(delivery: int, place: Path | None, tenant: str | None) -> None:
+@JSON
+def save_test(delivery: int, place: Path | None, tenant: str | None, as_json: bool) -> None:
     """Make a test case of a delivery, its people replaced by made-up ones, that passes with today's config.
 
     Read it before you keep it: what nobody can tell from a code (a sender's ids, single words of a form) stays.
@@ -106,6 +107,9 @@ def save_test(delivery: int, place: Path | None, tenant: str | None) -> None:
         saved = at_desk(made, tenant=tenant)
     except UnicodeDecodeError:
         raise Stop(Exit.REFUSED, "its body is no text") from None
+    if as_json and place is None:
+        show(saved, as_json=True, line=str)
+        return
     if saved.note:
         click.echo(f"note: {saved.note}", err=True)
     if place is None:

@@ -12,25 +12,42 @@ from bridge.entrypoints.cli.exits import Exit, Stop
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bridge.domain.delivery import Delivery
+    from bridge.domain.delivery import Delivery, HookRequest
     from bridge.entrypoints.whatif import WhatIf
+    from bridge.intake.gate import Door
     from bridge.settings import Settings
+
+
+_MASK = "***"
+"""Stands where a stored request held a secret itself."""
 
 
 @click.command()
 @click.argument("what", metavar="FILE|DELIVERY")
 @click.option("--source", default="", help="Read a file as if it came through this source.")
 @click.option("--content-type", default="application/json", show_default=True)
+@click.option(
+    "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header a file came with; repeatable."
+)
 @click.option("--config", "place", default=None, type=click.Path(exists=True, path_type=Path), help="Another config.")
 @TENANT
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def explain(what: str, source: str, content_type: str, place: Path | None, tenant: str | None, as_json: bool) -> None:
-    """Say what a payload would become: normalized, matched against the mirror, planned by which rule.
+def explain(
+    what: str,
+    source: str,
+    content_type: str,
+    headers: tuple[str, ...],
+    place: Path | None,
+    tenant: str | None,
+    as_json: bool,
+) -> None:
+    """Say what a payload would become: verified how, normalized, matched against the mirror, planned by which rule.
 
-    It is a file, or a stored delivery by its number. The signature of a file is not looked at: it has none. Exit code 1
-    where the payload cannot be read.
+    It is a file, or a stored delivery by its number. A delivery is verified as of its receipt, a file now and only with the
+    headers it came with. Exit code 1 where the payload cannot be read.
     """
     settings = config_at(place) if place else None
+    given = _headers(headers, content_type)
     body = Path(what).read_bytes() if Path(what).is_file() else None
     if body is None and not what.isdecimal():
         raise Stop(Exit.USAGE, f"{what} is neither a file nor the number of a delivery")
@@ -41,8 +58,8 @@ def explain(what: str, source: str, content_type: str, place: Path | None, tenan
         used = settings or desk.settings
         if body is None:
             stored = await stored_delivery(desk, int(what))
-            return await _explained(desk, used, stored.request.body, str(stored.source_id), "", stored=stored)
-        return await _explained(desk, used, body, source, content_type)
+            return await _explained(desk, used, stored.request.body, str(stored.source_id), (), stored=stored)
+        return await _explained(desk, used, body, source, given)
 
     told = at_desk(told_of, tenant=tenant)
     if as_json:
@@ -84,7 +101,7 @@ async def _explained(
     settings: "Settings",
     body: bytes,
     source: str,
-    content_type: str,
+    headers: tuple[tuple[str, str], ...],
     *,
     stored: "Delivery | None" = None,
 ) -> dict[str, Any]:
@@ -102,11 +119,20 @@ async def _explained(
     door = doors.get(SourceId(source))
     if door is None:
         raise Stop(Exit.USAGE, f'no source is called "{source}"; there are {", ".join(doors)}')
-    headers = (("content-type", content_type),)
     request = (
         stored.request if stored else HookRequest(method="POST", url=f"/hooks/{source}", headers=headers, body=body)
     )
-    told: dict[str, Any] = {"source": source, "fault": "", "event_type": "", "inquiries": [], "skipped": []}
+    verified = _verified(door, request, now=stored.received_at if stored else desk.now)
+    if stored and _MASK in f"{request.url} {request.headers}":
+        verified = f"not verified again: the secret it came with was not kept; when it came: {stored.verified_by}"
+    told: dict[str, Any] = {
+        "source": source,
+        "verified": verified,
+        "fault": "",
+        "event_type": "",
+        "inquiries": [],
+        "skipped": [],
+    }
     try:
         identity = door.connector.identify(request, options=door.options)
         delivery = stored or Delivery(
@@ -149,7 +175,36 @@ async def _explained(
     return told
 
 
+def _headers(lines: tuple[str, ...], content_type: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers of the command line as a request has them."""
+    pairs = [line.partition(":") for line in lines]
+    if wrong := [name for name, colon, _ in pairs if not colon]:
+        raise Stop(Exit.USAGE, f'--header wants "Name: value", not {wrong[0]!r}')
+    given = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
+    return given if any(name == "content-type" for name, _ in given) else (("content-type", content_type), *given)
+
+
+def _verified(door: "Door", request: "HookRequest", *, now: "datetime") -> str:
+    """Say how a request proves who sent it, or why it does not."""
+    from bridge.connectors.base import SignatureInvalid
+
+    if (
+        not door.options.unsigned
+        and {name for name, _ in request.headers} <= {"content-type"}
+        and "?" not in request.url
+    ):
+        return "not verified: no headers given"
+    if door.connector.needs_secret and not door.secrets and not door.options.unsigned:
+        return "not verified: the secret of its source is not set here"
+    try:
+        proof = door.connector.verify(request, secrets=door.secrets, options=door.options, now=now)
+    except SignatureInvalid as no:
+        return f"not verified: {no.reason.value}: {no.detail or no.reason.advice.text}"
+    return f"{proof.strength.value} by {proof}"
+
+
 def _print(told: dict[str, Any]) -> None:
+    click.echo(f"verification: {told['verified']}")
     if told["fault"]:
         click.echo(f"✗ {told['fault']}")
         return
