@@ -121,6 +121,9 @@ def test_a_replay_says_first_what_would_change(terminal: Terminal) -> None:
     code, text = terminal("replay", terminal.made["booked"], "--dry-run")
     assert code == 0
     assert "create booking: " in text
+    asked = terminal.json("replay", terminal.made["booked"], "--dry-run")
+    assert [one["kind"] for one in asked["change"]["effects"]] == ["create_booking"]
+    assert "Whitfield" not in json.dumps(asked)
 
 
 def test_many_are_asked_about_and_a_reason_is_kept(terminal: Terminal) -> None:

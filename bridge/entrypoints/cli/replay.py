@@ -1,6 +1,6 @@
 """`bridge retry`, `replay`, `hold` and `resume`: on one delivery, or on every one that a search finds."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -44,9 +44,8 @@ def replay(what: str, force: bool, manner: Manner) -> None:
 
     if force and not manner.reason.strip():
         raise Stop(Exit.REFUSED, "--force makes effects a second time: say --reason")
-    if manner.dry_run and what.isdecimal() and not manner.as_json:
-        _foretell(int(what), manner)
-    _each(what, manner, "Replay", functools.partial(deliveries.replay, force=force))
+    change = _foretell(int(what), manner) if manner.dry_run and what.isdecimal() else None
+    _each(what, manner, "Replay", functools.partial(deliveries.replay, force=force), shown=change)
 
 
 @click.command()
@@ -82,7 +81,14 @@ def resume(what: str, source: str, manner: Manner) -> None:
         resume_all(source, manner)
 
 
-def _each(what: str, manner: Manner, verb: str, action: Callable[..., Awaitable["Done"]]) -> None:
+def _each(
+    what: str,
+    manner: Manner,
+    verb: str,
+    action: Callable[..., Awaitable["Done"]],
+    *,
+    shown: Mapping[str, Any] | None = None,
+) -> None:
     """Act on the delivery of a number, or on all that a search finds now; many are asked about first."""
     from bridge.domain.ids import DeliveryId
     from bridge.operations.audit import Done
@@ -102,7 +108,7 @@ def _each(what: str, manner: Manner, verb: str, action: Callable[..., Awaitable[
         return Done(text=f"{verb}: {done} of {len(outcomes)} deliveries.", count=done)
 
     many = len(found) > 1
-    manner.do(act, ask=f"{verb} {len(found)} deliveries?" if many else "")
+    manner.do(act, ask=f"{verb} {len(found)} deliveries?" if many else "", shown=shown)
 
 
 async def _matching(desk: Desk, what: str) -> list[int]:
@@ -115,9 +121,11 @@ async def _matching(desk: Desk, what: str) -> list[int]:
     return await report.matching_ids(desk.database, desk.tenant_id, query, sources=desk.sources)
 
 
-def _foretell(number: int, manner: Manner) -> None:
-    """Say what a replay would decide differently."""
+def _foretell(number: int, manner: Manner) -> dict[str, Any] | None:
+    """Say what a replay would decide differently, or return it for JSON."""
     import asyncio
+
+    import msgspec
 
     from bridge.domain.ids import DeliveryId
     from bridge.entrypoints import preview
@@ -133,7 +141,9 @@ def _foretell(number: int, manner: Manner) -> None:
 
     change = at_desk(tell, tenant=manner.tenant)
     if change is None:
-        return
+        return None
+    if manner.as_json:
+        return {"change": msgspec.to_builtins(change)}
     for line in (*change.differences, change.fault):
         if line:
             click.echo(line)
@@ -141,3 +151,4 @@ def _foretell(number: int, manner: Manner) -> None:
         click.echo("It would be decided as before.")
     for one in change.effects:
         click.echo(f"  {one.kind.replace('_', ' ')}: {one.verdict}")
+    return None
