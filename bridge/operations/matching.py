@@ -5,8 +5,10 @@ import msgspec
 from bridge.db.database import Database
 from bridge.domain.ids import SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
-from bridge.matching import certifying, links, weights_store
+from bridge.domain.match import MatchSettings
+from bridge.matching import certifying, links, training, weights_store
 from bridge.matching.certifying import MOST_WRONG, Certificate
+from bridge.matching.training import Training
 from bridge.operations import audit
 from bridge.operations.audit import Act, Done
 
@@ -79,3 +81,19 @@ async def use_weights(database: Database, act: Act, *, tenant_id: TenantId, vers
             return Done(text=f"No weights {version} are stored; `bridge match train` makes some.", refusal="unknown")
         await audit.write(tx, act, "match_weights.used", f"weights:{version}", tenant_id=tenant_id)
     return Done(text=f"Weights {version} are in force within a minute.", count=1)
+
+
+async def train(database: Database, act: Act, *, tenant_id: TenantId, settings: MatchSettings) -> Training | Done:
+    """Fit weights to the tenant's mirror and recent inquiries, and store them without using them."""
+    async with database.begin() as tx:
+        before = await weights_store.in_force(tx, tenant_id)
+        found = await training.train(tx, tenant_id, before, settings, now=act.now)
+        if found is None:
+            return Done(
+                text="The mirror holds no customers yet: nothing to learn from. The weights in force stay.",
+                refusal="unknown",
+            )
+        weights, told = found
+        await weights_store.keep(tx, tenant_id, weights, now=act.now)
+        await audit.write(tx, act, "match_weights.trained", f"weights:{weights.version}", tenant_id=tenant_id)
+    return told

@@ -13,7 +13,7 @@ import rich_click as click
 
 from bridge.entrypoints.cli.exits import Exit
 from bridge.entrypoints.cli.match_files import evaluate
-from bridge.entrypoints.cli.match_people import certify, judge, samples, use
+from bridge.entrypoints.cli.match_people import certify, judge, samples, train, use
 
 if TYPE_CHECKING:
     from bridge.db.database import Database
@@ -115,5 +115,5 @@ def _print_cases(results: list["CaseResult"]) -> None:
     click.echo("  ".join(f"{grade} {number}" for grade, number in counts.items()))
 
 
-for _command in (evaluate, samples, judge, certify, use):
+for _command in (evaluate, samples, judge, certify, train, use):
     match.add_command(_command)

@@ -1,4 +1,4 @@
-"""`bridge match samples|judge|certify|use`: people's judgement of matches, and what it allows."""
+"""`bridge match samples|judge|certify|train|use`: people's judgement of matches, and what it allows."""
 
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from bridge.entrypoints.cli.exits import Exit, Stop
 
 if TYPE_CHECKING:
     from bridge.matching.certifying import Certificate, Sample
+    from bridge.matching.training import Training
     from bridge.operations.audit import Done
 
 
@@ -118,3 +119,47 @@ def use(version: str, tenant: str | None, reason: str, as_json: bool) -> None:
         return await operation.use_weights(desk.database, desk.act, tenant_id=desk.tenant_id, version=version)
 
     tell(at_desk(act, tenant=tenant, reason=reason), as_json=as_json)
+
+
+@click.command()
+@TENANT
+@REASON
+@JSON
+def train(tenant: str | None, reason: str, as_json: bool) -> None:
+    """Fit weights to the tenant's mirror and recent inquiries, store them, and show what they would change.
+
+    Nothing is used until `bridge match use VERSION`.
+    """
+    from bridge.domain.match import MatchSettings
+    from bridge.matching.training import Training
+    from bridge.operations import matching as operation
+
+    async def act(desk: Desk) -> "Training | Done":
+        one = desk.settings.tenants[desk.tenant_id]
+        settings = MatchSettings(
+            auto=one.thresholds.auto,
+            new=1 - one.thresholds.review,
+            is_shadow=one.thresholds.shadow,
+            region=one.phone_region,
+            trusts_fictional=one.is_simulator,
+        )
+        return await operation.train(desk.database, desk.act, tenant_id=desk.tenant_id, settings=settings)
+
+    found = at_desk(act, tenant=tenant, reason=reason)
+    if isinstance(found, Training):
+        show(found, as_json=as_json, line=_training)
+    else:
+        tell(found, as_json=as_json)
+
+
+def _training(found: "Training") -> str:
+    """Return what a fit would change, a line for each."""
+    lines = [
+        f"{found.version}: learnt from {found.customers:,} customers and {found.inquiries:,} recent inquiries",
+        f"{len(found.weights)} weights would change by half a bit or more against {found.compared_with}:",
+        *(f"  {one.field} {one.level}: {one.before:+.1f} to {one.after:+.1f} bits" for one in found.weights),
+        f"{found.verdicts_changed:,} of {found.inquiries:,} recorded verdicts would change",
+        *(f"  {number:,}  {change}" for change, number in found.transitions.items()),
+        f"Stored, not used; `bridge match use {found.version}` puts it in force.",
+    ]
+    return "\n".join(lines)
