@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import httpx
@@ -70,8 +71,8 @@ async def _quiet(
     return tuple(found)
 
 
-async def run(database: Database, settings: Settings, stop: asyncio.Event) -> None:
-    """Look every half minute until `stop` is set."""
+async def run(database: Database, settings: Callable[[], Settings], stop: asyncio.Event) -> None:
+    """Look every half minute, by the settings in force, until `stop` is set."""
     async with httpx.AsyncClient(timeout=_HTTP_SECONDS, follow_redirects=False) as client:
 
         async def post(url: str, body: bytes, headers: dict[str, str]) -> int:
@@ -82,7 +83,7 @@ async def run(database: Database, settings: Settings, stop: asyncio.Event) -> No
 
         while not stop.is_set():
             with contextlib.suppress(*UNREACHABLE):
-                await once(database, settings, post, now=await database.now())
+                await once(database, settings(), post, now=await database.now())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SECONDS):
                     await stop.wait()

@@ -22,6 +22,8 @@ class AppContext:
     connectors: Mapping[str, Connector]
     clock: Callable[[], datetime]
     draining: asyncio.Event
+    config_faults: Callable[[], tuple[str, ...]] = tuple
+    """Why the config that lies there now was refused; empty where it is the one in force."""
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Return itself: Litestar copies what routes carry, and connections cannot be copied."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -35,15 +36,15 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 0 LIMIT 100000)
 """
 
 
-async def run(database: Database, settings: Settings, stop: asyncio.Event) -> None:
-    """Keep house until `stop` is set; an outage of the database only delays it."""
+async def run(database: Database, settings: Callable[[], Settings], stop: asyncio.Event) -> None:
+    """Keep house by the settings in force until `stop` is set; an outage of the database only delays it."""
     next_round = datetime.now(UTC)
     while not stop.is_set():
         try:
             await _set_gauges(database)
             now = await database.now()
             if now >= next_round:
-                await tidy(database, settings, now=now)
+                await tidy(database, settings(), now=now)
                 next_round = now + timedelta(seconds=_HOUSE_SECONDS)
         except UNREACHABLE:
             _log.warning("database.away", role="janitor")

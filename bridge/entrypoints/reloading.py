@@ -14,7 +14,7 @@ from bridge.settings import ConfigInvalid, Settings
 
 _log = structlog.get_logger()
 _LOOK_SECONDS = 2.0
-_RESTART = ("server", "worker", "mirror", "retention", "alerts", "database_url", "data_dir")
+_RESTART = ("server", "worker", "mirror", "database_url", "data_dir")
 """What a running program keeps until it is started anew."""
 
 Fingerprint = tuple[tuple[str, int, int], ...]

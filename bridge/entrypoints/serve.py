@@ -91,6 +91,7 @@ class Application:
             connectors=self._connectors(),
             clock=bootstrap.wall_clock,
             draining=self.draining,
+            config_faults=lambda: self.reloader.faults,
         )
         return webhooks.HookedApp(
             hooks,

@@ -195,9 +195,9 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         asyncio.create_task(sending.run(dispatcher, stop, dsn=dsn), name="sending"),
         asyncio.create_task(_listen(dsn, processor), name="ear"),
         asyncio.create_task(reloader.run(), name="config.watch"),
-        asyncio.create_task(janitor.run(database, settings, stop), name="janitor"),
+        asyncio.create_task(janitor.run(database, lambda: reloader.settings, stop), name="janitor"),
         asyncio.create_task(janitor.run_bulk(database, stop), name="bulk"),
-        asyncio.create_task(alerting.run(database, settings, stop), name="alerting"),
+        asyncio.create_task(alerting.run(database, lambda: reloader.settings, stop), name="alerting"),
     ]
     _log.info("worker.started", name=name)
     try:

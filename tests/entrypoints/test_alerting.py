@@ -71,7 +71,7 @@ async def test_every_kind_is_told_once_to_both_addresses(database, tmp_path: Pat
     settings = load_settings(
         tmp_path, environ={"CHAT_URL": f"{here}/chat", "OPS_URL": f"{here}/ops", "OPS_SECRET": SECRET}
     )
-    running = asyncio.create_task(alerting.run(database, settings, stop))
+    running = asyncio.create_task(alerting.run(database, lambda: settings, stop))
     async with asyncio.timeout(40):
         while len(receiver.got) < 2 * len(KINDS):
             await asyncio.sleep(0.02)

@@ -136,7 +136,8 @@ def fragment(visit: Visit, template: str, **values: Any) -> str:
     ]
     return environment().get_template(template).render(
         visit=visit, person=visit.person, now=now, short=short, whole=whole, tenants=tenants, tenant_id=visit.tenant_id,
-        path=visit.request.url.path, may_act=visit.may(Role.OPERATOR), may_admin=visit.may(Role.ADMIN), **values,
+        path=visit.request.url.path, may_act=visit.may(Role.OPERATOR), may_admin=visit.may(Role.ADMIN),
+        config_faults=visit.context.config_faults(), **values,
     )  # fmt: skip
 
 
