@@ -3,7 +3,7 @@
 The far side is a bare HTTP/1.1 responder in a process of its own, so the figures are the client's: URL, contract check,
 token, httpx, aiohttp, answer read into its type.
 
-    python benchmarks/client.py --json
+    python benchmarks/client.py --json --seconds 8    # about 30 s in all
 """
 
 import argparse
@@ -11,6 +11,7 @@ import asyncio
 import gc
 import json
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
@@ -242,10 +243,14 @@ def main() -> None:
     parser.add_argument("--default-gc", action="store_true", help="leave Python's garbage collector as it is")
     arguments = parser.parse_args()
     tuned = not arguments.default_gc
+    load = round(os.getloadavg()[0], 2)  # figures count where this is near 0
     local = measure(0.0, 1, 20, arguments.seconds, 0.0, tuned)
     # Each tenant is paced to the 60/s ServiceTitan grants; 24 in the air leave room for answers that come late.
     far = measure(arguments.delay, arguments.tenants, 24, arguments.seconds, 60.0, tuned)
     result = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_before": load,
+        "seconds": arguments.seconds,
         "gc_tuned": tuned,
         "local": {**local, "target_requests_per_s_per_core": TARGET_PER_CORE},
         "tenants": {

@@ -1,6 +1,6 @@
 """Measure the mirror: first load with match keys, then the same again with 1 % changed.
 
-    python benchmarks/mirror.py --rows 1000000 --json
+    python benchmarks/mirror.py --rows 1000000 --json    # minutes; --rows 50000 takes 60 s even on a busy machine
     python benchmarks/mirror.py --rows 50000 --http
 
 `--rows` counts rows of all kinds (of 7: 2 customers, 2 to 3 locations, 3 contacts, near enough). The simulator's generator
@@ -174,11 +174,13 @@ def main() -> None:
     if given.write_pages:
         write_pages(given.write_pages, customers=customers, seed=given.seed)
         return
+    load = round(os.getloadavg()[0], 2)  # figures count where this is near 0
     say: Callable[[str], None] = (lambda _text: None) if given.json else print
     with tempfile.TemporaryDirectory(prefix="bridge-mirror-") as folder:
         result = measured(given, Path(folder), customers=customers, say=say)
+    result = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "load_before": load, **result}
     if given.json:
-        print(json.dumps(result))
+        print(json.dumps(result, indent=2))
     else:
         for name, value in result.items():
             print(f"{name:28} {value}")
