@@ -44,20 +44,30 @@ async def fence(tx: Tx, *, shard: int, epoch: int) -> None:
 
 # FOR KEY SHARE lets renewals pass (they lock FOR NO KEY UPDATE) and stops takers (FOR UPDATE). Rows are locked in one
 # order, so two commits never wait for each other in a circle.
-_FENCE = """
+HELD = """
 SELECT shard FROM shard_leases
-WHERE shard = ANY(%s) AND epoch = (%s::bigint[])[array_position(%s::smallint[], shard)] AND worker_id IS NOT NULL
+WHERE shard = ANY(%(shards)s::smallint[]) AND worker_id IS NOT NULL
+  AND epoch = (%(epochs)s::bigint[])[array_position(%(shards)s::smallint[], shard)]
 ORDER BY shard FOR KEY SHARE
 """
 
 
+def fences(epochs: Mapping[int, int]) -> dict[str, object]:
+    """Return the parameters of HELD, for a statement that brings its own fence: it counts what is held, `fenced` in all."""
+    shards = sorted(epochs)
+    return {
+        "shards": "{" + ",".join(map(str, shards)) + "}",
+        "epochs": "{" + ",".join([str(epochs[shard]) for shard in shards]) + "}",
+        "fenced": len(shards),
+    }
+
+
 async def fence_all(tx: Tx, epochs: Mapping[int, int]) -> None:
     """Do what `fence` does for several shards in one statement; raises LeaseLost if any of them moved on."""
-    shards = sorted(epochs)
-    held = await tx.execute(_FENCE, [shards, [epochs[shard] for shard in shards], shards])
-    if held.rowcount != len(shards):
+    held = await tx.execute(HELD, fences(epochs), prepare=True)
+    if held.rowcount != len(epochs):
         kept = {row[0] for row in await held.fetchall()}
-        raise LeaseLost(f"shards {[shard for shard in shards if shard not in kept]} belong to another worker now")
+        raise LeaseLost(f"shards {sorted(epochs.keys() - kept)} belong to another worker now")
 
 
 async def join(tx: Tx, *, name: str, now: datetime) -> int:

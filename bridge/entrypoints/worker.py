@@ -25,8 +25,8 @@ from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.sending import run as sending
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
+from bridge.sending.records import Record
 from bridge.sending.settings import SendingSettings
-from bridge.sending.store import Record
 from bridge.settings import Settings
 
 _log = structlog.get_logger()

@@ -7,6 +7,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def integers(values: Iterable[int]) -> str:
+    """Return a literal of integers, none of which is NULL."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
 def numbers(values: Iterable[int | None]) -> str:
     """Return a literal of integers; None is NULL."""
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"

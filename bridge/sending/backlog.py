@@ -6,6 +6,8 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+import msgspec
+
 from bridge.domain.ids import EffectId, TenantId
 from bridge.sending.outbox import HELD, IN_DOUBT
 from bridge.sending.retry import POLICIES, UNKNOWN, Policy
@@ -13,7 +15,7 @@ from bridge.sending.retry import POLICIES, UNKNOWN, Policy
 LANE_DEPTH = 1_000  # messages held behind one head; beyond it they are read again when their turn comes
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A row of the hot table, in the order the claim selects it."""
 
     tenant_id: TenantId
@@ -128,14 +130,14 @@ class Backlog:
         self.wake(now=now)
         left = dict.fromkeys(self._ready, limit) if families is None else dict(families)
         for _ in range(limit):
-            best = None
+            first: list[tuple[int, int]] | None = None
             for family, heap in self._ready.items():
-                if heap and left.get(family, 0) > 0 and (best is None or heap[0] < self._ready[best][0]):
-                    best = family
-            if best is None:
+                if heap and left.get(family, 0) > 0 and (first is None or heap[0] < first[0]):
+                    first, best = heap, family
+            if first is None:
                 return
             left[best] -= 1
-            _, id_ = heappop(self._ready[best])
+            _, id_ = heappop(first)
             message = self._held.pop(id_)
             self.in_flight[id_] = message
             yield message
@@ -188,7 +190,7 @@ class Backlog:
         doubt = self.doubts.pop(message.id, None)
         if doubt is not None and message.id not in self._holding:
             # Its lane went on without it; it goes out beside whatever runs there now.
-            self._held[message.id] = message._replace(lane=f"\x00{message.id}")
+            self._held[message.id] = msgspec.structs.replace(message, lane=f"\x00{message.id}")
             self._lanes[f"\x00{message.id}"] = None
         elif was_flying or doubt is not None:
             self._held[message.id] = message
@@ -209,6 +211,14 @@ class Backlog:
     def due_doubts(self, *, now: datetime) -> list[Doubt]:
         """Return the messages to look up now, longest due first."""
         return sorted((d for d in self.doubts.values() if d.due_at <= now), key=lambda d: d.due_at)
+
+    def reach_back(self, low: int) -> None:
+        """Read again from `low` on: a transaction that committed late may show rows there."""
+        self.position = min(self.position, low)
+
+    def read_again(self, message: Message) -> None:
+        """Forget a message that stands otherwise in the table than it was known, and read it anew."""
+        self.position = min(self.position, message.id - 1)
 
     def await_effects(self, message: Message, effects: Iterable[int]) -> None:
         """Let an unresolved message wait until one of the effects ends."""
@@ -273,6 +283,8 @@ class Backlog:
     def _forget(self, id_: int) -> None:
         if self._finished is not None:
             self._finished.add(id_)
+        if not self._waiters:
+            return
         for waiter in self._waiters.pop(id_, ()):
             message = self._held.get(waiter)
             if message is not None:

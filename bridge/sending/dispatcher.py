@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import psycopg
+from msgspec.structs import replace
 
 from bridge.db.database import UNREACHABLE, Database
 from bridge.db.ownership import LeaseLost, fence_all
 from bridge.domain.ids import EffectId, EffectKey, TenantId
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected
 from bridge.domain.reasons import Reason
-from bridge.sending import store
+from bridge.sending import records, standing, store
 from bridge.sending.backlog import Message
 from bridge.sending.horizon import Horizon
 from bridge.sending.landing import (
@@ -35,8 +36,10 @@ from bridge.sending.landing import (
     record_of_look,
 )
 from bridge.sending.outbox import HELD, IN_DOUBT, READY, references
+from bridge.sending.records import DEAD, DONE, Record
 from bridge.sending.settings import SendingSettings
-from bridge.sending.store import DEAD, DONE, Loaded, Record
+from bridge.sending.standing import BreakerRow
+from bridge.sending.store import Loaded
 from bridge.sending.tenant import Tenant
 from bridge.servicetitan.client import ServiceTitan
 
@@ -122,7 +125,7 @@ class Dispatcher:
         self.has_landed = asyncio.Event()
 
     def wake(self) -> None:
-        """Say that there may be something new: the next poll comes at once."""
+        """Say that there may be something new: it is read at once."""
         self._is_stale = True
         self._awake.set()
 
@@ -130,7 +133,6 @@ class Dispatcher:
         """Read if there may be something to read, commit intents, and tell whether to go on at once."""
         now = self._clock()
         self._awake.clear()
-        rows = 0
         if self._is_stale or now >= self._read_again_at or self._runs_low():
             self._is_stale = False
             rows = await self.claim()
@@ -158,10 +160,11 @@ class Dispatcher:
             return 0
         async with self._database.connection() as connection:
             snapshot = await store.look(connection)
-            rows = await store.tenants_of(connection, self._epochs)
-            await self._follow_tenants(connection, rows, now=now)
+            await self._follow_tenants(connection, await store.tenants_of(connection, self._epochs), now=now)
             low = self._horizon.advance(snapshot)
-            reading = [tenant for tenant in self.tenants.values() if tenant.may_read(low)]
+            for tenant in self.tenants.values():
+                tenant.backlog.reach_back(low)
+            reading = [tenant for tenant in self.tenants.values() if tenant.may_read()]
             for tenant in reading:
                 tenant.backlog.begin_read()
             try:
@@ -184,42 +187,52 @@ class Dispatcher:
         by_tenant: dict[TenantId, list[Message]] = {}
         for message in chosen:
             by_tenant.setdefault(message.tenant_id, []).append(message)
-        intents = {tenant_id: self._next_intent(tenant_id, messages) for tenant_id, messages in by_tenant.items()}
+        intents = {tenant_id: self._next_intent(tenant_id) for tenant_id in by_tenant}
+        parts = [
+            store.Part(tenant_id, self.tenants[tenant_id].backlog.version, intent.id, intent.shard, intent.epoch, going)
+            for (tenant_id, going), intent in zip(by_tenant.items(), intents.values(), strict=True)
+        ]
         try:
-            async with self._database.begin() as tx:
-                await fence_all(tx, {intent.shard: intent.epoch for intent in intents.values()})
-                versions = await store.lock_versions(tx, by_tenant)
-                current = [
-                    message
-                    for message in chosen
-                    if versions.get(message.tenant_id) == self.tenants[message.tenant_id].backlog.version
-                ]
-                loaded = await store.load_ready(tx, current)
-                refs = await self._refs(tx, current, loaded)
-                parts = []
-                for tenant_id, intent in intents.items():
-                    going = [m for m in by_tenant[tenant_id] if m.id in loaded]
-                    if going:
-                        intent.left = len(going)
-                        parts.append(store.Intended(tenant_id, intent.id, intent.shard, intent.epoch, going))
-                await store.intend(tx, parts, now=now)
-        except LeaseLost:
-            self._put_back(chosen, now=now)
-            return 0
+            async with self._database.connection() as connection:
+                intended = await store.intend(connection, parts, now=now)
+                refs = await self._refs(connection, chosen, intended.loaded)
         except DATABASE_AWAY:
             # The commit may have happened: the intents are forgotten with the next record, the messages go again.
             self._stale += [(tenant_id, intent.id) for tenant_id, intent in intents.items()]
             self._put_back(chosen, now=now)
             raise
-        for message in chosen:
-            if message.id in loaded:
-                self.outbound.append(Flight(message, loaded[message.id], refs, intents[message.tenant_id], now))
-            elif versions.get(message.tenant_id) == self.tenants[message.tenant_id].backlog.version:
-                self.tenants[message.tenant_id].unsend(message)  # it ended or moved under an operator's hand
-                self.tenants[message.tenant_id].backlog.end(message.id, now=now)
-            else:
-                self._put_back([message], now=now)
+        if not intended.is_fenced:
+            self._put_back(chosen, now=now)
+            return 0
+        for tenant_id, going in by_tenant.items():
+            if tenant_id not in intended.current:
+                self._put_back(going, now=now)
+                self.wake()  # an operator changed something
+                continue
+            self._launch(intents[tenant_id], going, intended.loaded, refs, now=now)
         return len(self.outbound)
+
+    def _launch(
+        self,
+        intent: Intent,
+        going: list[Message],
+        loaded: Mapping[EffectId, Loaded],
+        refs: dict[EffectKey, dict[str, int]],
+        *,
+        now: datetime,
+    ) -> None:
+        """Make flights of what was loaded; what was not ended or moved under another's hand."""
+        for message in going:
+            found = loaded.get(message.id)
+            if found is not None:
+                intent.left += 1
+                self.outbound.append(Flight(message, found, refs, intent, now))
+            else:
+                tenant = self.tenants[message.tenant_id]
+                tenant.unsend(message)
+                tenant.backlog.end(message.id, now=now)
+        if not intent.left:
+            self._stale.append((TenantId(intent.tenant_id), intent.id))
 
     async def send(self, flight: Flight) -> None:
         """Perform one committed intent and keep what came of it for the next record."""
@@ -253,16 +266,16 @@ class Dispatcher:
         if not landed:
             return 0
         now = self._clock()
-        records = [record_of(one, now=now) for one in landed]
+        written = [record_of(one, now=now) for one in landed]
         try:
-            await self._write(landed, records, now=now)
+            await self._write(landed, written, now=now)
         except LeaseLost:
             await self._separate(landed, now=now)
             return 0
         except DATABASE_AWAY:
             self.landed = landed + self.landed  # what is written already is left alone by the second try
             raise
-        await self._follow_records(landed, records, now=now)
+        await self._follow_records(landed, written, now=now)
         return len(landed)
 
     async def reconcile_due(self) -> int:
@@ -283,7 +296,7 @@ class Dispatcher:
             async with self._database.connection() as connection:
                 loaded = await store.load(connection, messages)
                 refs = await self._refs(connection, messages, loaded)
-                evidence = await store.late_evidence(connection, messages)
+                evidence = await standing.late_evidence(connection, messages)
             findings = await asyncio.gather(
                 *(self._find(message, loaded.get(message.id), refs, evidence) for message in messages)
             )
@@ -296,11 +309,12 @@ class Dispatcher:
     # How ownership and operators reach the backlogs.
 
     async def _follow_ownership(self, *, now: datetime) -> None:
-        owned = dict(self._ownership.owned)
+        owned = self._ownership.owned
         lost = {shard for shard, epoch in self._epochs.items() if owned.get(shard) != epoch}
         for shard in lost:
             del self._epochs[shard]
-        self.tenants = {key: tenant for key, tenant in self.tenants.items() if tenant.shard not in lost}
+        if lost:
+            self.tenants = {key: tenant for key, tenant in self.tenants.items() if tenant.shard not in lost}
         gained = {shard: epoch for shard, epoch in owned.items() if shard not in self._epochs}
         if gained:
             async with self._database.begin() as tx:
@@ -335,8 +349,8 @@ class Dispatcher:
         if not changed:
             return
         ids = [row.tenant_id for row in changed]
-        pauses = await store.paused(connection, ids)
-        for breaker in await store.breakers_of(connection, ids):
+        pauses = await standing.paused(connection, ids)
+        for breaker in await standing.breakers_of(connection, ids):
             self.tenants[breaker.tenant_id].restore(breaker)
         for row in changed:
             self.tenants[row.tenant_id].change(row, pauses.get(row.tenant_id, {}))
@@ -352,12 +366,12 @@ class Dispatcher:
         if not waiting:
             return
         effects = {(t.id, effect) for t, m in waiting for effect in m.waits_for or ()}
-        standing = await store.standing(connection, sorted(effects))
+        stands = await standing.standing(connection, sorted(effects))
         for tenant, message in waiting:
             needed = message.waits_for or []
-            if any(standing[effect] is False for effect in needed):
+            if any(stands[effect] is False for effect in needed):
                 await self._hold(tenant, message, now=now)
-            elif open_effects := [effect for effect in needed if standing[effect] is None]:
+            elif open_effects := [effect for effect in needed if stands[effect] is None]:
                 tenant.backlog.await_effects(message, open_effects)
             else:
                 tenant.backlog.resolve(message, now=now)
@@ -367,11 +381,12 @@ class Dispatcher:
         epoch = self._epochs[tenant.shard]
         record = Record(
             tenant.id, message.id, message.sends, "held", 0, epoch, None, None, None, reason, "", None, None
-        )._replace(state=HELD, spent=message.spent, due_at=now)
+        )
+        record = replace(record, state=HELD, spent=message.spent, due_at=now)
         try:
             async with self._database.begin() as tx:
                 await fence_all(tx, {tenant.shard: epoch})
-                await store.move(tx, [record], now=now)
+                await records.move(tx, [record], now=now)
         except LeaseLost:
             return
         tenant.backlog.end(message.id, now=now)
@@ -400,13 +415,11 @@ class Dispatcher:
                 tenant.unsend(message)
                 tenant.backlog.give_back(message, now=now)
 
-    def _next_intent(self, tenant_id: TenantId, messages: list[Message]) -> Intent:
+    def _next_intent(self, tenant_id: TenantId) -> Intent:
         shard = self.tenants[tenant_id].shard
         epoch = self._epochs[shard]
         self._intents += 1
-        return Intent(
-            tenant_id=tenant_id, id=(epoch << 32) + self._intents, shard=shard, epoch=epoch, left=len(messages)
-        )
+        return Intent(tenant_id=tenant_id, id=(epoch << 32) + self._intents, shard=shard, epoch=epoch)
 
     async def _refs(
         self, tx: psycopg.AsyncConnection, messages: list[Message], loaded: Mapping[EffectId, Loaded]
@@ -420,24 +433,26 @@ class Dispatcher:
         if not keys:
             return {}
         # An effect key is unique over all tenants: the tenant is part of what it is made of.
-        return {key: ids for (_, key), ids in (await store.created_by(tx, keys)).items()}
+        return {key: ids for (_, key), ids in (await standing.created_by(tx, keys)).items()}
 
-    async def _write(self, landed: list[Landed], records: list[Record], *, now: datetime) -> None:
+    async def _write(self, landed: list[Landed], written: list[Record], *, now: datetime) -> None:
         epochs: dict[int, int] = {}
         last: dict[Intent, int] = {}
         for one in landed:
             intent = one.flight.intent
+            last[intent] = last.get(intent, 0) + 1
+        for intent in last:
             if epochs.setdefault(intent.shard, intent.epoch) != intent.epoch:
                 raise LeaseLost("one of two epochs of a shard is over")
-            last[intent] = last.get(intent, 0) + 1
-        over = [(TenantId(i.tenant_id), i.id) for i, count in last.items() if i.left == count]
+        over = [(TenantId(intent.tenant_id), intent.id) for intent, count in last.items() if intent.left == count]
         stale, self._stale = self._stale, []
+        plain = [record for record in written if record.made is not None]
+        other = [record for record in written if record.made is None]
         try:
-            async with self._database.begin() as tx:
-                await fence_all(tx, epochs)
-                await store.end(tx, [r for r in records if r.settles], now=now)
-                await store.move(tx, [r for r in records if not r.settles], now=now)
-                await store.forget_intents(tx, over + stale)
+            async with self._database.begin() if other else self._database.connection() as tx:
+                await records.done(tx, plain, epochs=epochs, over=over + stale, now=now)
+                await records.end(tx, [record for record in other if record.settles], now=now)
+                await records.move(tx, [record for record in other if not record.settles], now=now)
         except BaseException:
             self._stale += stale
             raise
@@ -448,22 +463,22 @@ class Dispatcher:
         for one in landed:
             shards.setdefault((one.flight.intent.shard, one.flight.intent.epoch), []).append(one)
         for (shard, epoch), group in shards.items():
-            records = [record_of(one, now=now) for one in group]
+            written = [record_of(one, now=now) for one in group]
             try:
-                await self._write(group, records, now=now)
+                await self._write(group, written, now=now)
             except LeaseLost:
                 async with self._database.begin() as tx:
-                    await store.keep_late(tx, records, now=now)
+                    await records.keep_late(tx, written, now=now)
                 log.warning("attempt.late", extra={"shard": shard, "epoch": epoch, "count": len(group)})
                 for one in group:
                     one.flight.intent.left -= 1
                 continue
-            await self._follow_records(group, records, now=now)
+            await self._follow_records(group, written, now=now)
 
-    async def _follow_records(self, landed: list[Landed], records: list[Record], *, now: datetime) -> None:
+    async def _follow_records(self, landed: list[Landed], written: list[Record], *, now: datetime) -> None:
         """Let memory follow what was committed; breakers that changed are written down."""
-        changed: list[store.BreakerRow] = []
-        for one, record in zip(landed, records, strict=True):
+        changed: list[BreakerRow] = []
+        for one, record in zip(landed, written, strict=True):
             intent, message = one.flight.intent, one.flight.message
             intent.left -= 1
             tenant = self.tenants.get(message.tenant_id)
@@ -477,7 +492,7 @@ class Dispatcher:
             try:
                 async with self._database.begin() as tx:
                     for row in changed:
-                        await store.keep_breaker(tx, row)
+                        await standing.keep_breaker(tx, row)
             except DATABASE_AWAY:
                 log.warning("breaker.unseen")  # it works from memory; the next change writes it down
 
@@ -523,7 +538,7 @@ class Dispatcher:
         try:
             async with self._database.begin() as tx:
                 await fence_all(tx, {tenant.shard: epoch})
-                stood = await (store.end if record.settles else store.move)(tx, [record], now=now)
+                stood = await (records.end if record.settles else records.move)(tx, [record], now=now)
         except LeaseLost:
             return
         if message.id not in tenant.backlog.doubts:
@@ -532,6 +547,8 @@ class Dispatcher:
             tenant.backlog.sleep(moved(message, record), now=now)
         else:
             tenant.backlog.end(message.id, now=now)
+            if not stood:
+                tenant.backlog.read_again(message)
         if self._on_record is not None:
             self._on_record(record)
         self.wake()

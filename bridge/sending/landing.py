@@ -1,17 +1,19 @@
 """From what came of a send to what is written down (pure)."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.sending.backlog import Message
 from bridge.sending.outbox import HELD, IN_DOUBT, READY
+from bridge.sending.records import DEAD, DONE, NOT_SETTLED, Record
 from bridge.sending.retry import Again, Dead, Done, LookFirst, look_first, next_step
-from bridge.sending.store import DEAD, DONE, NOT_SETTLED, Loaded, Record
+from bridge.sending.store import Loaded
 
 DETAIL_MAX = 500
 
@@ -26,15 +28,15 @@ class Intent:
 
     __slots__ = ("epoch", "id", "left", "shard", "tenant_id")
 
-    def __init__(self, *, tenant_id: int, id: int, shard: int, epoch: int, left: int) -> None:  # noqa: A002  its name
+    def __init__(self, *, tenant_id: int, id: int, shard: int, epoch: int) -> None:  # noqa: A002  its name
         self.tenant_id = tenant_id
         self.id = id
         self.shard = shard
         self.epoch = epoch
-        self.left = left
+        self.left = 0
 
 
-class Flight(NamedTuple):
+class Flight(msgspec.Struct, frozen=True, gc=False):
     """A message whose intent is committed: it may be sent once."""
 
     message: Message
@@ -44,7 +46,7 @@ class Flight(NamedTuple):
     sent_at: datetime
 
 
-class Landed(NamedTuple):
+class Landed(msgspec.Struct, frozen=True, gc=False):
     """A flight and what came of it."""
 
     flight: Flight
@@ -71,15 +73,15 @@ def record_of(landed: Landed, *, now: datetime) -> Record:
     record = _evidence(landed)
     match step:
         case Done():
-            return record._replace(settles=DONE)
+            return replace(record, settles=DONE)
         case Dead(reason=reason) if reason in HOLDS:
-            return record._replace(state=HELD, spent=message.spent, due_at=now)
+            return replace(record, state=HELD, spent=message.spent, due_at=now)
         case Dead():
-            return record._replace(settles=DEAD)
+            return replace(record, settles=DEAD)
         case Again(due_at=due_at, spends=spends):
-            return record._replace(state=READY, spent=message.spent + spends, due_at=due_at)
+            return replace(record, state=READY, spent=message.spent + spends, due_at=due_at)
         case LookFirst(due_at=due_at):
-            return record._replace(state=IN_DOUBT, spent=message.spent, due_at=due_at)
+            return replace(record, state=IN_DOUBT, spent=message.spent, due_at=due_at)
         case _:
             assert_never(step)
 
@@ -130,8 +132,8 @@ def _evidence(landed: Landed) -> Record:
     )
     match outcome:
         case Succeeded(body=body):
-            return record._replace(
-                outcome="succeeded", created=_encode(body).decode() if isinstance(body, dict) and body else None
+            return replace(
+                record, outcome="succeeded", created=_encode(body).decode() if isinstance(body, dict) and body else None
             )
         case Rejected(detail=detail, problem=problem):
             name = "rejected"
@@ -141,7 +143,8 @@ def _evidence(landed: Landed) -> Record:
             name = "in_doubt"
         case _:
             assert_never(outcome)
-    return record._replace(
+    return replace(
+        record,
         outcome=name,
         detail=detail[:DETAIL_MAX].replace("\x00", "\ufffd"),
         problem=None if problem is None else _encode(problem).decode().replace("\\u0000", "\ufffd"),
@@ -153,7 +156,8 @@ def moved(message: Message, record: Record) -> Message:
     sent_at = record.sent_at
     if sent_at is not None and record.milliseconds is not None:
         sent_at += timedelta(milliseconds=record.milliseconds)  # its last byte may have left as late as that
-    return message._replace(
+    return replace(
+        message,
         state=record.state,
         sends=message.sends + 1,
         spent=record.spent,
@@ -201,7 +205,7 @@ def record_of_look(
     match finding:
         case Found(ids=ids):
             created = _encode(ids).decode() if ids else None
-            return record._replace(outcome="found", settles=DONE, reason=Reason.FOUND_DONE.value, created=created)
+            return replace(record, outcome="found", settles=DONE, reason=Reason.FOUND_DONE.value, created=created)
         case Absent() if asked_at < plan.settles_at:
             return plan
         case Absent():
@@ -209,14 +213,14 @@ def record_of_look(
             spent = message.spent + 1
             reason = Reason.FOUND_ABSENT.value
             if spent >= policy.attempts and now - message.created_at >= policy.window:
-                return record._replace(outcome="absent", settles=DEAD, reason=reason)
-            return record._replace(outcome="absent", state=READY, spent=spent, due_at=now, reason=reason)
+                return replace(record, outcome="absent", settles=DEAD, reason=reason)
+            return replace(record, outcome="absent", state=READY, spent=spent, due_at=now, reason=reason)
         case Unknowable(detail=detail):
             if asked_at < plan.settles_at:
                 return plan  # a late answer may still tell
             reason = Reason.UNPROVABLE.value
-            return record._replace(
-                outcome="unknowable", state=HELD, spent=message.spent, due_at=now, reason=reason, detail=detail
+            return replace(
+                record, outcome="unknowable", state=HELD, spent=message.spent, due_at=now, reason=reason, detail=detail
             )
         case LookFailed(outcome=outcome):
             if isinstance(outcome, Deferred) and outcome.retry_after:

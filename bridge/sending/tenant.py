@@ -10,7 +10,8 @@ from bridge.domain.reasons import Reason
 from bridge.sending.backlog import Backlog, Message
 from bridge.sending.breaker import Breakers, error_class
 from bridge.sending.settings import SendingSettings
-from bridge.sending.store import BreakerRow, TenantRow
+from bridge.sending.standing import BreakerRow
+from bridge.sending.store import TenantRow
 
 
 class Tenant:
@@ -26,9 +27,8 @@ class Tenant:
         self.breakers = Breakers()
         self._settings = settings
 
-    def may_read(self, low: int) -> bool:
-        """Tell whether there is room to read on; `low` is where a transaction that committed late may show rows."""
-        self.backlog.position = min(self.backlog.position, low)
+    def may_read(self) -> bool:
+        """Tell whether there is room to read on."""
         if self.backlog.paused:
             return False
         held = len(self.backlog)

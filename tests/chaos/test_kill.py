@@ -21,7 +21,7 @@ from bridge.sending import outbox
 ROOT = Path(__file__).parents[2]
 TENANT = TenantId(1000001)
 POINTS = (
-    "before_intent_commit",
+    "during_intent_commit",
     "after_intent_commit",
     "before_send",
     "after_bytes_sent",

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import sys
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from bridge.db.database import Database
 from bridge.db.ownership import Ownership
 from bridge.domain.ids import TenantId
 from bridge.sending import dispatcher as dispatching
-from bridge.sending import store
+from bridge.sending import records, store
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
 from bridge.sending.run import run
@@ -59,20 +60,23 @@ class Killing(Dispatcher):
 
 
 def patch(killing: Killing) -> None:
-    """Put points inside the transactions."""
-    intend, end = store.intend, store.end
+    """Put points where a statement that commits by itself is on its way: its commit may happen or not."""
+    intend, done = store.intend, records.done
 
-    async def intend_or_die(*arguments: Any, **parts: Any) -> None:
-        await intend(*arguments, **parts)
-        killing.at("before_intent_commit")
+    async def intend_or_die(*arguments: Any, **parts: Any) -> Any:
+        under_way = asyncio.ensure_future(intend(*arguments, **parts))
+        await asyncio.wait([under_way], timeout=random.random() / 500)
+        killing.at("during_intent_commit")
+        return await under_way
 
-    async def end_or_die(*arguments: Any, **parts: Any) -> int:
-        count = await end(*arguments, **parts)
+    async def done_or_die(*arguments: Any, **parts: Any) -> int:
+        under_way = asyncio.ensure_future(done(*arguments, **parts))
+        await asyncio.wait([under_way], timeout=random.random() / 500)
         killing.at("during_outcome_commit")
-        return count
+        return await under_way
 
     dispatching.store.intend = intend_or_die  # type: ignore[assignment]
-    dispatching.store.end = end_or_die  # type: ignore[assignment]
+    dispatching.records.done = done_or_die  # type: ignore[assignment]
 
 
 class Cutting(httpx.AsyncHTTPTransport):

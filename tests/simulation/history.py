@@ -471,13 +471,17 @@ class History:
     async def do_pause(self, step: Step) -> None:
         tenant = self.tenant(step.a)
         scope, name = await self._scope(tenant, step.b)
+        if step.b % 2:  # owners know everything up to now
+            for number in (0, 1):
+                await self.do_process(Step("process", number, 3))
+                await self.do_claim(Step("claim", number))
         async with self.scene.database.begin() as tx:
             await control.pause(
                 tx, tenant_id=tenant, scope=scope, name=name, by="sim", reason="a look", now=self.scene.time
             )
         self.paused.add((tenant, scope, name))
         self.story.counts[f"operator.pause_{scope.value}"] += 1
-        if step.b % 2:  # nobody has read anything since
+        if step.b % 2:  # and nothing since
             await self.do_intend(Step("intend", 0))
             await self.do_intend(Step("intend", 1))
 

@@ -18,7 +18,7 @@ FOUND_BY = {
     "notify_only": 2,
     "skipped_late_commit": 12,
     "no_settle_time": 68,
-    "pause_unseen": 1200,
+    "pause_unseen": 79,
     "partial_patch": 6,
     "no_order": 22,
     "no_join": 16,
