@@ -22,7 +22,7 @@ from bridge.settings.resolved import (
 from bridge.settings.schema import Config, SecretReference, Source, Tenant
 
 _PLACEHOLDERS = frozenset({"", "n/a", "none", "null", "changeme", "change-me", "no-secret-provided", "todo", "secret"})
-_SIMULATOR_KEYS = ("cid.demo", "cs1.demo", "ak1.demo")
+_DEMO_TENANT = 1000001
 
 
 class Resolver:
@@ -68,7 +68,9 @@ class Resolver:
 
     def _tenant(self, name: str, tenant: Tenant) -> TenantSettings:
         path = ("tenants", name)
-        keys = _SIMULATOR_KEYS
+        # As the simulator names them where it is told no others; its demo tenant's go by a name.
+        mark = "demo" if tenant.tenant_id == _DEMO_TENANT else str(tenant.tenant_id)
+        keys = (f"cid.{mark}", f"cs1.{mark}", "ak1.demo")
         if tenant.credentials is not None:
             given = tenant.credentials
             keys = (

@@ -118,7 +118,10 @@ def up() -> None:
         simulated = [tenant for tenant in settings.tenants.values() if tenant.is_simulator]
         if simulated:
             port = simulated[0].environment.rpartition(":")[2].strip("/")
-            known = [f"{one.tenant_id}:cid.demo:cs1.demo:ak1.demo:{one.booking_provider or 0}" for one in simulated]
+            known = [
+                f"{one.tenant_id}:{one.client_id}:{one.client_secret}:{one.app_key}:{one.booking_provider or 0}"
+                for one in simulated
+            ]
             added = [word for text in known for word in ("--tenant", text)]
             roles.insert(0, ["simulator", "--port", port, *added])
         children = [Child(arguments, environ=environ) for arguments in roles]
