@@ -9,6 +9,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from bridge.simulator.app import EXTENSION, Wire, create_app
 from bridge.simulator.state import Simulator
 
+KEEPALIVE = (
+    75  # seconds, as gateways have it; with uvicorn's 5 a client that waits longer meets connections being closed
+)
+
 
 class _SocketWire(Wire):
     """The wire of one connection."""
@@ -57,4 +61,5 @@ def configure(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0) -
         lifespan="on",
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=KEEPALIVE,
     )
