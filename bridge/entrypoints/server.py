@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-import signal
 
 import uvicorn
 from litestar import Litestar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bridge.entrypoints.signals import stop_on_signals
 
 DRAIN_SECONDS = 3
 
@@ -101,10 +102,3 @@ async def serve(app: Litestar, *, host: str, port: int, draining: asyncio.Event,
         watcher.cancel()
     if not server.started:
         raise OSError(f"cannot listen on {host}:{port}")
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """Set the event at SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)

@@ -16,7 +16,7 @@ from bridge.db.ownership import LeaseLost, Ownership, shard_of
 from bridge.domain.ids import SourceId, TenantId
 from bridge.entrypoints import alerting, janitor, metrics
 from bridge.entrypoints.reloading import Reloader
-from bridge.entrypoints.server import stop_on_signals
+from bridge.entrypoints.signals import stop_on_signals
 from bridge.hydration.fetcher import Got
 from bridge.intake import queue
 from bridge.intake.queue import Queued

@@ -54,7 +54,7 @@ def _with_database(work: Callable[["Settings", "Database"], Awaitable[None]], *,
 
 async def _keep_fresh(settings: "Settings", database: "Database") -> None:
     from bridge.bootstrap import Clients
-    from bridge.entrypoints.server import stop_on_signals
+    from bridge.entrypoints.signals import stop_on_signals
     from bridge.mirror import sync as mirror
 
     stop = asyncio.Event()
