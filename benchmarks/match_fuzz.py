@@ -1,0 +1,179 @@
+"""Look up and decide made-up inquiries of every kind of nastiness: each gets a verdict, without an exception, in bounded time.
+
+    python benchmarks/match_fuzz.py --inquiries 100000 --seconds 170 --report docs/matching/fuzz.json
+
+Every inquiry goes the real way, keys, look-up in PostgreSQL and decision, beside the townspeople that are mirrored
+first. The report holds the number that was run, which is what fits the seconds. CPU time is this process's alone.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import tempfile
+import time
+import traceback
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bridge.db import match_keys, migrations
+from bridge.db.database import Database, Tx
+from bridge.db.embedded import EmbeddedPostgres
+from bridge.domain.ids import TenantId
+from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
+from bridge.domain.match import MatchSettings
+from bridge.matching import candidates
+from bridge.matching.decide import decide
+from bridge.matching.weights import shipped
+
+TENANT = TenantId(7)
+TOWNSPEOPLE = 500
+NASTY = (
+    "x" * 10_000, "😀" * 400, "محمد عبد الله", "\u202eevil\u202c", "'; DROP TABLE links; --", "{{ 7*7 }}", "%s %(x)s", "\0", "\ud7ff", "",
+    " " * 600, "\n" * 599 + "x", "1\n2\n3\n4\n5 Elm St", "<script>alert(1)</script>", "A" * 300 + " Jr.", "- & , . ; |" * 40,
+    "9 Rue de Paris, 75001 Paris, France", "東京都千代田区1-1", ", ".join(f"512444{n:04}" for n in range(50)), "0" * 400, "a@" * 200,
+)  # fmt: skip
+GIVEN = ("Ada", "Bert", "Cleo", "José", "Mary Ann", "O'Neil", "Zoë", "Wm.")
+SURNAMES = ("Lane", "Smith", "García-López", "van der Berg", "St. John", "Smith Jr.", "Ng")
+STREETS = ("Oak St", "N Main Street", "County Road 12", "Harbor Ln Apt 4", "5th Ave SW")
+
+
+def townsman(number: int) -> tuple[str, str, str, str]:
+    """Return name, street, phone and e-mail of one mirrored customer."""
+    chance = random.Random(number)
+    name = f"{chance.choice(GIVEN)} {chance.choice(SURNAMES)}"
+    phone, mail = f"512444{chance.randint(2000, 9999)}", f"{chance.choice(GIVEN).lower()[:3]}{number}@example.org"
+    return name, f"{chance.randint(1, 900)} {chance.choice(STREETS)}", phone, mail
+
+
+async def fill(tx: Tx) -> None:
+    """Mirror the townspeople."""
+    now = datetime.now(UTC)
+    for number in range(1, TOWNSPEOPLE + 1):
+        name, street, phone, mail = townsman(number)
+        place = [street, "Austin", "TX", "78701"]
+        await tx.execute(
+            "INSERT INTO mirrored_customers (tenant_id, id, active, modified_on, name, type, street, city, state, zip)"
+            " VALUES (%s, %s, true, %s, %s, 'Residential', %s, %s, %s, %s)",
+            [TENANT, number, now, name, *place],
+        )
+        await tx.execute(
+            "INSERT INTO mirrored_locations (tenant_id, id, active, modified_on, customer_id, name, street, city, state, zip)"
+            " VALUES (%s, %s, true, %s, %s, %s, %s, %s, %s, %s)",
+            [TENANT, number + 10_000, now, number, name, *place],
+        )
+        for id_, kind, value in ((number * 2, "Phone", phone), (number * 2 + 1, "Email", mail)):
+            await tx.execute(
+                "INSERT INTO mirrored_contacts (tenant_id, party, id, active, modified_on, owner_id, type, value)"
+                " VALUES (%s, 'customer', %s, true, %s, %s, %s, %s)",
+                [TENANT, id_, now, number, kind, value],
+            )
+    await match_keys.renew(tx, TENANT, range(1, TOWNSPEOPLE + 1), region="US")
+
+
+def garbled(text: str, chance: random.Random) -> str:
+    """Return a text as it is, with slips, or another one altogether."""
+    kind = chance.random()
+    if kind < 0.4 or not text:
+        return text
+    at = chance.randrange(len(text))
+    if kind < 0.55:
+        return text[:at] + text[at + 1 :]
+    if kind < 0.65:
+        return text[:at] + chr(chance.choice((chance.randint(1, 0x2FF), chance.randint(0x1F300, 0x1F6FF)))) + text[at:]
+    if kind < 0.75:
+        return chance.choice((text.upper(), text.lower(), f"  {text}\t", text[::-1], f"{text} {text}"))
+    return chance.choice(NASTY) if kind < 0.9 else ""
+
+
+def made_up(number: int, seed: int) -> BookingInquiry:
+    """Return one inquiry: a townsman's with slips, mixed with another's, or garbage."""
+    chance = random.Random(f"{seed}/{number}")
+    name, street, phone, mail = townsman(chance.randint(1, TOWNSPEOPLE))
+    if chance.random() < 0.3:
+        name = townsman(chance.randint(1, TOWNSPEOPLE))[0]
+    phones = tuple(garbled(phone, chance) for _ in range(chance.choice((0, 1, 1, 1, 2, 50))))
+    address = PostalAddress(
+        street=garbled(street, chance), unit=garbled("Apt 4", chance) if chance.random() < 0.3 else "",
+        city=garbled("Austin", chance), state=garbled("TX", chance), zip=garbled("78701", chance),
+    )  # fmt: skip
+    mails = tuple(garbled(mail, chance) for _ in range(chance.choice((0, 1, 2))))
+    record = garbled(f"lead-{number}", chance)
+    person = Person(name=garbled(name, chance), phones=phones, emails=mails, address=address)
+    return BookingInquiry(key=str(number), record_id=record, person=person)
+
+
+async def fuzz(dsn: str, *, inquiries: int, seconds: float, seed: int) -> dict[str, Any]:
+    """Return what came of the inquiries that fit the time."""
+    database, settings = Database(dsn), MatchSettings()
+    await database.open()
+    verdicts: Counter[str] = Counter()
+    failures: list[dict[str, Any]] = []
+    failed, took = 0, []
+    async with database.begin() as tx:
+        await fill(tx)
+    begun = time.monotonic()
+    for number in range(inquiries):
+        if time.monotonic() - begun > seconds:
+            break
+        inquiry = made_up(number, seed)
+        started = time.process_time()
+        try:
+            async with database.begin() as tx:
+                (found,) = await candidates.find_many(tx, TENANT, [inquiry], settings)
+            verdicts[type(decide(inquiry, found, shipped(), settings)).__name__] += 1
+        except Exception:
+            failed += 1
+            if len(failures) < 10:
+                failures.append({"number": number, "error": traceback.format_exc(limit=-3)})
+        took.append((time.process_time() - started) * 1000)
+    await database.close()
+    ordered = sorted(took)
+    return {
+        "asked_for": inquiries,
+        "run": len(took),
+        "seed": seed,
+        "exceptions": failed,
+        "verdicts": dict(verdicts),
+        "cpu_ms": {
+            "p50": round(ordered[len(ordered) // 2], 3),
+            "p99": round(ordered[int(len(ordered) * 0.99)], 3),
+            "max": round(ordered[-1], 3),
+        },
+        "over_20_cpu_ms": sum(one > 20 for one in took),
+        "seconds": round(time.monotonic() - begun, 1),
+        "load_average": [round(one, 1) for one in os.getloadavg()],
+        "failures": failures,
+    }
+
+
+def main() -> None:
+    """Fuzz, print, keep the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inquiries", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=3600.0, help="stop after so long, and say how many were run")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bridge-fuzz-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        dsn = server.start()
+        try:
+            migrations.upgrade(dsn)
+            result = asyncio.run(fuzz(dsn, inquiries=given.inquiries, seconds=given.seconds, seed=given.seed))
+        finally:
+            server.stop()
+    text = json.dumps(result, indent=2)
+    print(text)
+    if given.report:
+        given.report.parent.mkdir(parents=True, exist_ok=True)
+        given.report.write_text(text + "\n")
+    if result["exceptions"]:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
