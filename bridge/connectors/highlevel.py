@@ -133,6 +133,16 @@ class HighLevel(Dialect):
             raise SignatureInvalid(Reason.SIGNATURE_MISSING, "no signature header")
         return super().verify(request, secrets=tokens, options=options, now=now)
 
+    def faults(self, *, secrets: tuple[Secret, ...], options: SourceOptions) -> tuple[str, ...]:
+        """Return what is wrong: without a secret only an app's webhooks can be believed, and those of named locations."""
+        found = super().faults(secrets=secrets, options=options)
+        if secrets or options.unsigned or options.options.get("location_ids"):
+            return found
+        return (
+            *found,
+            "options.location_ids: name the locations of the app, or give `secrets:` for a workflow's webhook",
+        )
+
     def event_of(self, payload: Any, request: HookRequest) -> str:
         """Return the type; a workflow's webhook has none."""
         del request

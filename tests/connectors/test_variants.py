@@ -481,3 +481,13 @@ def test_a_generic_source_is_set_up_from_what_its_sender_says(
         assert run(tmp_path, made | {"verify_at_unix": AT + 300}).verdict == "valid"
         assert run(tmp_path, made | {"verify_at_unix": AT + 301}).verdict == "invalid"
         assert run(tmp_path, made | {"verify_at_unix": AT - 301}).verdict == "invalid"
+
+
+def test_an_app_of_highlevel_without_locations_is_a_fault_of_the_config() -> None:
+    connector = get_connector("gohighlevel")
+    named = SourceOptions(options={"location_ids": ["L1"]})
+    assert [fault.partition(":")[0] for fault in connector.faults(secrets=(), options=SourceOptions())] == [
+        "options.location_ids"
+    ]
+    assert not connector.faults(secrets=(), options=named)
+    assert not connector.faults(secrets=(Secret("w", "a-secret-of-the-tests-1"),), options=SourceOptions())
