@@ -1,4 +1,4 @@
-"""kill -9 at each named point, with real processes, a real PostgreSQL and the simulator over real sockets."""
+"""Outages of every kind, with real processes, a real PostgreSQL and the simulator over real sockets: none lost, none doubled."""
 
 import asyncio
 import signal
@@ -12,7 +12,9 @@ import httpx
 import psycopg
 import pytest
 
-from bridge.db.database import Database
+from bridge.db import migrations
+from bridge.db.database import Database, Tx
+from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.command import ContactMethod, CreateBooking, kind_of
 from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
 from bridge.domain.plan import Effect, effect_key
@@ -78,6 +80,11 @@ def start(dsn: str, simulator: str, point: str) -> subprocess.Popen[bytes]:
 
 
 async def put(database: Database, numbers: range) -> list[str]:
+    async with database.begin() as tx:
+        return await put_in(tx, numbers)
+
+
+async def put_in(tx: Tx, numbers: range) -> list[str]:
     effects = []
     for number in numbers:
         command = CreateBooking(
@@ -89,16 +96,15 @@ async def put(database: Database, numbers: range) -> list[str]:
         )
         key = effect_key(tenant_id=TENANT, kind=kind_of(command), target="", inquiry_key=str(number))
         effects.append(Effect(key=key, command=command, lane=f"party:{number % 7}"))
-    async with database.begin() as tx:
-        await outbox.put(
-            tx,
-            tenant_id=TENANT,
-            source_id=SourceId("website"),
-            delivery_id=DeliveryId(1),
-            decision_id=DecisionId(1),
-            effects=effects,
-            now=datetime.now(UTC),
-        )
+    await outbox.put(
+        tx,
+        tenant_id=TENANT,
+        source_id=SourceId("website"),
+        delivery_id=DeliveryId(1),
+        decision_id=DecisionId(1),
+        effects=effects,
+        now=datetime.now(UTC),
+    )
     return [effect.key for effect in effects]
 
 
@@ -156,6 +162,61 @@ async def test_connections_cut_again_and_again_lose_nothing(
                 await asyncio.sleep(0.4)
         await empty(database, seconds=40)
         assert sorted(await made(far)) == sorted(wanted)
+    finally:
+        for worker in workers:
+            worker.kill()
+            await asyncio.to_thread(worker.wait, 20)
+
+
+@pytest.mark.timeout(240)
+async def test_restarts_of_the_database_amid_sending_lose_nothing(
+    tmp_path: Path, simulator: str, far: httpx.AsyncClient
+) -> None:
+    server = EmbeddedPostgres(tmp_path / "own", options={"fsync": "off"})
+    dsn = server.start()
+    migrations.upgrade(dsn)
+    database = Database(dsn, max_size=4)
+    await database.open()
+    workers = [start(dsn, simulator, "") for _ in range(2)]
+    wanted = []
+    try:
+        for part, how in enumerate((signal.SIGINT, signal.SIGQUIT)):  # in good order, and as after a crash
+            wanted += await put(database, range(part * 45, part * 45 + 45))
+            async with asyncio.timeout(60):
+                while len(await made(far)) < part * 45 + 10:
+                    await asyncio.sleep(0.005)
+            assert len(await made(far)) < part * 45 + 45, "the restart came too late to fall amid sending"
+            assert server._process is not None
+            server._process.send_signal(how)
+            server.stop()
+            server.start()
+            await empty(database, seconds=90)
+        assert sorted(await made(far)) == sorted(wanted)
+    finally:
+        for worker in workers:
+            worker.kill()
+            await asyncio.to_thread(worker.wait, 20)
+        await database.close()
+        server.stop()
+
+
+@pytest.mark.timeout(240)
+async def test_a_held_transaction_stops_no_sending_and_what_it_wrote_is_sent_when_it_ends(
+    database: Database, database_dsn: str, simulator: str, far: httpx.AsyncClient
+) -> None:
+    workers = [start(database_dsn, simulator, "") for _ in range(2)]
+    try:
+        others = await put(database, range(1))  # a tenant's very first effect enters the tenant, once
+        async with await psycopg.AsyncConnection.connect(database_dsn) as holder:
+            held = await put_in(holder, range(1, 4))  # drew its ids first, and is open for as long as all others take
+            others += await put(database, range(4, 60))
+            await empty(database, seconds=60)
+            others += await put(database, range(60, 80))
+            await empty(database, seconds=60)
+            assert sorted(await made(far)) == sorted(others)
+            await holder.commit()
+        await empty(database, seconds=60)
+        assert sorted(await made(far)) == sorted(held + others)
     finally:
         for worker in workers:
             worker.kill()

@@ -109,7 +109,7 @@ async def main(dsn: str, simulator: str, point: str) -> None:
         return datetime.now(UTC)
 
     client = ServiceTitan(credentials, http, clock)
-    performer = Performer()
+    performer = Performer(http_timeout=5.0)
     ownership = Ownership(dsn, name=f"chaos-{os.getpid()}", lease=6.0, renew_every=0.3, silence=1.0)
 
     def client_of(_: TenantId) -> ServiceTitan:
