@@ -136,7 +136,7 @@ async def test_06_what_comes_while_paused_is_sent_in_order_afterwards(world: Wor
     async with world.database.begin() as tx:
         forecast = await control.resume(tx, tenant_id=TENANT, scope=Scope.TENANT)
     assert forecast.waiting == 200
-    assert forecast.takes == timedelta(seconds=200 / 55)
+    assert forecast.takes == timedelta(seconds=200 / SendingSettings.rate)
     await worker.drain(step=0.1)
     made = [entry.external_id for entry in world.simulator.ledger.select(kind="booking.created")]
     assert made == [one.key for one in wanted]
