@@ -8,7 +8,9 @@ from bridge.entrypoints.reloading import Reloader
 from tests.console.conftest import Browser
 from tests.console.seeding import app_for, context_for
 
-GOOD = "tenants: {acme: {tenant_id: 7, environment: simulator}}\n"
+GOOD = """tenants: {acme: {tenant_id: 7, environment: simulator}}
+sources: {web: {connector: generic, tenant: acme, unsigned: true}}
+"""
 
 
 async def test_a_refused_config_is_said_until_it_is_mended(browser: Browser, tmp_path: Path) -> None:
@@ -24,12 +26,12 @@ async def test_a_refused_config_is_said_until_it_is_mended(browser: Browser, tmp
         visitor = Browser(client, browser.made, browser.tokens, browser.database)
         await visitor.log_in("viewer")
         assert "was refused" not in (await client.get("/")).text
-        file.write_text(GOOD.replace("tenant_id", "tenant_idd"))
+        file.write_text(GOOD.replace("unsigned", "unsignd"))
         assert not await reloader.reload()
         for page in ("/", "/health"):
             shown = (await client.get(page)).text
             assert "The changed config was refused" in shown
-            assert "tenants.acme.tenant_idd: unknown key" in shown
+            assert "sources.web.unsignd: unknown key" in shown
         file.write_text(GOOD)
         assert await reloader.reload()
         assert "was refused" not in (await client.get("/")).text
