@@ -110,6 +110,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.paused: set[tuple[Scope, str]] = set()
         self.number = 0
         self.workers = [self._worker(), self._worker()]
+        self.take(0)
 
     def _worker(self) -> Worker:
         return Worker(cast("World", self), SendingSettings(), execute=self.far.execute, look_up=self.far.look_up)
@@ -164,6 +165,8 @@ class OutboxMachine(RuleBasedStateMachine):
         dispatcher = self.workers[who].dispatcher
 
         async def intend() -> None:
+            await dispatcher.claim()
+            self.far.advance(0.1)
             epoch = await self.epoch()
             before = {flight.message.id for flight in dispatcher.outbound}
             waits = await self.rows("SELECT id, state, kind, lane FROM outbox WHERE tenant_id = %(tenant)s")
