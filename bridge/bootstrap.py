@@ -16,7 +16,7 @@ from bridge.hydration.fetcher import Fetcher, Got
 from bridge.hydration.targets import Reach
 from bridge.hydration.transport import open_guarded
 from bridge.intake.gate import Door
-from bridge.servicetitan.client import ServiceTitan
+from bridge.servicetitan.client import OnSuccess, ServiceTitan
 from bridge.servicetitan.credentials import Credentials
 from bridge.servicetitan.transport import open_http
 from bridge.settings import ConfigInvalid, Settings, SourceSettings, TenantSettings, load
@@ -136,18 +136,29 @@ def credentials_of(tenant: TenantSettings) -> Credentials:
 
 
 def open_servicetitan(
-    tenant: TenantSettings, *, http: httpx.AsyncClient, clock: Callable[[], datetime] = wall_clock
+    tenant: TenantSettings,
+    *,
+    http: httpx.AsyncClient,
+    clock: Callable[[], datetime] = wall_clock,
+    on_success: OnSuccess | None = None,
 ) -> ServiceTitan:
     """Return the client of one tenant on an HTTP client of its own."""
-    return ServiceTitan(credentials_of(tenant), http, clock)
+    return ServiceTitan(credentials_of(tenant), http, clock, on_success=on_success)
 
 
 class Clients:
     """The client of each tenant, made when first asked for and kept: its token and its connections are worth keeping."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = wall_clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = wall_clock,
+        on_success_of: Callable[[TenantId], OnSuccess] | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._on_success_of = on_success_of
         self._clients: dict[TenantId, tuple[ServiceTitan, httpx.AsyncClient]] = {}
         self._retired: list[httpx.AsyncClient] = []
 
@@ -164,7 +175,10 @@ class Clients:
         """Return the tenant's client; raises KeyError for a tenant nobody configured."""
         if tenant_id not in self._clients:
             http = open_http(total=self._settings.worker.http_seconds)
-            client = open_servicetitan(self._settings.tenants[tenant_id], http=http, clock=self._clock)
+            on_success = self._on_success_of(tenant_id) if self._on_success_of is not None else None
+            client = open_servicetitan(
+                self._settings.tenants[tenant_id], http=http, clock=self._clock, on_success=on_success
+            )
             self._clients[tenant_id] = (client, http)
         return self._clients[tenant_id][0]
 

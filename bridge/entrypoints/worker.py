@@ -20,6 +20,7 @@ from bridge.entrypoints.signals import stop_on_signals
 from bridge.hydration.fetcher import Got
 from bridge.intake import queue
 from bridge.intake.queue import Queued
+from bridge.mirror.observing import Observer
 from bridge.pipeline.completing import Completer
 from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.sending import run as sending
@@ -149,7 +150,12 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         return
     name = f"{socket.gethostname()}:{os.getpid()}"
     ownership = Ownership(dsn, name=name, lease=worker.lease_seconds)
-    clients = bootstrap.Clients(settings)
+    observer = Observer(
+        database,
+        region_of=lambda tenant_id: reloader.settings.tenants[tenant_id].phone_region,
+        clock=bootstrap.wall_clock,
+    )
+    clients = bootstrap.Clients(settings, on_success_of=observer.of_tenant)
     doors = bootstrap.doors_of(settings)
     fetchers = [bootstrap.fetcher_of(settings, doors, on_fetch=_note_fetch)]
     completers = [Completer(fetchers[0])]
@@ -195,6 +201,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         asyncio.create_task(sending.run(dispatcher, stop, dsn=dsn), name="sending"),
         asyncio.create_task(_listen(dsn, processor), name="ear"),
         asyncio.create_task(reloader.run(), name="config.watch"),
+        asyncio.create_task(observer.run(), name="observer"),
         asyncio.create_task(janitor.run(database, lambda: reloader.settings, stop), name="janitor"),
         asyncio.create_task(janitor.run_bulk(database, stop), name="bulk"),
         asyncio.create_task(alerting.run(database, lambda: reloader.settings, stop), name="alerting"),

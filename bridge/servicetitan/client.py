@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import httpx
 from multidict import CIMultiDict
 
-from bridge.domain.outcome import Deferred, Outcome, Rejected
+from bridge.domain.outcome import Deferred, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.servicetitan import operations
 from bridge.servicetitan.classify import Answered, classify, classify_token
@@ -21,12 +21,15 @@ from bridge.servicetitan.transport import TenantHttp
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
+OnSuccess = Callable[[str, Mapping[str, int | str], Body | None, Any], None]
+
 
 class ServiceTitan:
     """ServiceTitan as one tenant sees it. It sends each request once, again only after a 401, and never retries.
 
     `http` is bounded and this tenant's own (`transport.open_http`); `clock` gives the time in UTC. `tokens` are shared with
-    another client of the tenant; `ends_at` is the time of the event loop when every request is over.
+    another client of the tenant; `ends_at` is the time of the event loop when every request is over. `on_success` is told
+    of each call that succeeded: the operation's name, what filled its path, the body and the answer.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class ServiceTitan:
         *,
         tokens: Tokens | None = None,
         ends_at: float | None = None,
+        on_success: OnSuccess | None = None,
     ) -> None:
         self.credentials = credentials
         self._http = http
         self._clock = clock
         self._ends_at = ends_at
+        self._on_success = on_success
         self._tokens = tokens or Tokens(credentials, http, clock)
         self._headers_of: Token | None = None
         self._bare = self._with_body = CIMultiDict[str]()
@@ -71,7 +76,14 @@ class ServiceTitan:
     def within(self, seconds: float) -> "ServiceTitan":
         """Return this client with one deadline over all its requests together: what comes too late is not even sent."""
         ends_at = asyncio.get_running_loop().time() + seconds
-        return ServiceTitan(self.credentials, self._http, self._clock, tokens=self._tokens, ends_at=ends_at)
+        return ServiceTitan(
+            self.credentials,
+            self._http,
+            self._clock,
+            tokens=self._tokens,
+            ends_at=ends_at,
+            on_success=self._on_success,
+        )
 
     async def call(
         self,
@@ -94,13 +106,15 @@ class ServiceTitan:
         if isinstance(token, Deferred):
             return token
         outcome = await self._send(operation, url, content, token)
-        if outcome.reason != Reason.UNAUTHORIZED:
-            return outcome
-        # A 401 did nothing, so this second send is no retry of an effect. The token may have been revoked early.
-        token = await self._token(refused=token)
-        if isinstance(token, Deferred):
-            return token
-        return await self._send(operation, url, content, token)
+        if outcome.reason == Reason.UNAUTHORIZED:
+            # A 401 did nothing, so this second send is no retry of an effect. The token may have been revoked early.
+            token = await self._token(refused=token)
+            if isinstance(token, Deferred):
+                return token
+            outcome = await self._send(operation, url, content, token)
+        if self._on_success is not None and isinstance(outcome, Succeeded):
+            self._on_success(operation.name, path_params, body, outcome.body)
+        return outcome
 
     async def _token(self, *, refused: Token | None = None) -> Token | Deferred:
         try:
