@@ -10,6 +10,12 @@ import pytest
 
 from bridge.entrypoints.cli.demo import own_server
 
+PERSONAL = (
+    "maria", "lopez", "okafor", "grace", "whitaker", "5550142", "555-0142", "5550177", "555-0119", "@example.com", "barton",
+    "small children", "breaker trips",
+)  # fmt: skip
+"""What the samples say of people: none of it stands in a log."""
+
 
 @pytest.mark.timeout(120)
 def test_every_sample_has_exactly_its_expected_effect(tmp_path: Path) -> None:
@@ -29,6 +35,11 @@ def test_every_sample_has_exactly_its_expected_effect(tmp_path: Path) -> None:
     assert state["effects"]["booking.created"] == 4
     got = [one["got"] for one in state["samples"]]
     assert got == ["booking", "booking", "duplicate", "booking", "booking", "joins"]
+    logs = {path.name: path.read_text() for path in (tmp_path / "demo").glob("*.log")}
+    assert "delivery.processed" in logs["work.log"]
+    for name, text in logs.items():
+        told = [word for word in PERSONAL if word in text.lower()]
+        assert not told, (name, told)
 
 
 def test_a_second_demo_in_the_same_folder_has_a_server_of_its_own(tmp_path: Path) -> None:
