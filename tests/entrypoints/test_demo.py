@@ -34,7 +34,8 @@ def test_every_sample_has_exactly_its_expected_effect(tmp_path: Path) -> None:
     assert state["deliveries"] == 5
     assert state["effects"]["booking.created"] == 4
     got = [one["got"] for one in state["samples"]]
-    assert got == ["booking", "booking", "duplicate", "booking", "booking", "joins"]
+    assert got == ["booking", "duplicate", "booking", "booking", "joins", "booking"]
+    assert state["samples"][-1]["customer"]
     logs = {path.name: path.read_text() for path in (tmp_path / "demo").glob("*.log")}
     assert "delivery.processed" in logs["work.log"]
     for name, text in logs.items():

@@ -19,12 +19,15 @@ class Sample:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes
     expect: str
+    customer: int | None = None
+    """Whom it must be matched to, where it must be anybody."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
     """A customer whom the mirror holds."""
 
+    customer: int
     name: str
     phone: str
     street: str
@@ -33,9 +36,9 @@ class Known:
     zip: str
 
 
-def samples(secrets: Mapping[str, str], *, known: Known | None, run: str, now: int) -> list[Sample]:
+def samples(secrets: Mapping[str, str], *, run: str, now: int) -> list[Sample]:
     """Return the demo's requests; `run` makes their ids new, `now` is seconds since the epoch."""
-    website = _website(
+    website = signed_website(
         secrets["website"],
         f"msg_{run}_1",
         now,
@@ -53,7 +56,6 @@ def samples(secrets: Mapping[str, str], *, known: Known | None, run: str, now: i
         },
     )
     return [
-        *([_from_known(secrets["website"], known, run=run, now=now)] if known else []),
         Sample(title="Website form", source="website", headers=website[0], body=website[1], expect="booking"),
         Sample(
             title="the same request again", source="website", headers=website[0], body=website[1], expect="duplicate"
@@ -66,8 +68,9 @@ def samples(secrets: Mapping[str, str], *, known: Known | None, run: str, now: i
     ]
 
 
-def _from_known(secret: str, known: Known, *, run: str, now: int) -> Sample:
-    headers, body = _website(
+def from_known(secret: str, known: Known, *, run: str, now: int) -> Sample:
+    """Return the request of somebody whom ServiceTitan knows already."""
+    headers, body = signed_website(
         secret,
         f"msg_{run}_0",
         now,
@@ -85,10 +88,6 @@ def _from_known(secret: str, known: Known, *, run: str, now: int) -> Sample:
 
 def signed_website(secret: str, ident: str, now: int, payload: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
     """Return headers and body of a Standard Webhooks request."""
-    return _website(secret, ident, now, payload)
-
-
-def _website(secret: str, ident: str, now: int, payload: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
     body = json.dumps(payload).encode()
     key = base64.b64decode(secret.removeprefix("whsec_"))
     mac = hmac.new(key, f"{ident}.{now}.".encode() + body, hashlib.sha256).digest()
