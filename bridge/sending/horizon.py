@@ -7,19 +7,28 @@ Nothing is ever waited for: a transaction held open for a minute costs one longe
 
 from typing import NamedTuple
 
+_XIDS = 1 << 32  # PostgreSQL's 32 bits come round
+
 
 class Snapshot(NamedTuple):
-    """What `pg_current_snapshot()` and the id sequence said, in this order, before rows were read."""
+    """Which transactions were open, and how far the id sequence was, before rows were read."""
 
-    xmax: int
     open: frozenset[int]
     last_id: int
 
     @classmethod
-    def parse(cls, text: str, last_id: int) -> "Snapshot":
-        """Read PostgreSQL's `xmin:xmax:xip,…`."""
-        _, xmax, xip = text.split(":")
-        return cls(int(xmax), frozenset(map(int, xip.split(","))) if xip else frozenset(), last_id)
+    def parse(cls, text: str, last_id: int, next_xid: int) -> "Snapshot":
+        """Read PostgreSQL's `xmin:xmax:xip,…` and the low 32 bits of the xid that it would give next.
+
+        The list ends at the newest transaction that ended: one that is open and younger is not in it, however long it has
+        been open. So every xid from there to the next counts as open.
+        """
+        _, end, listed = text.split(":")
+        xmax = int(end)
+        younger = (next_xid - xmax) % _XIDS
+        if younger >= _XIDS // 2:  # read before the snapshot: nothing younger was known
+            younger = 0
+        return cls(frozenset([*map(int, listed.split(",") if listed else ()), *range(xmax, xmax + younger)]), last_id)
 
 
 class Horizon:
@@ -30,7 +39,7 @@ class Horizon:
 
     def __init__(self) -> None:
         self._floors: dict[int, int] = {}  # open transaction → all its ids are greater than this
-        self._xmax = 0
+        self._has_looked = False
         self._read_at = 0  # last_id as told by the look before: transactions that began since then are above it
         self._read_before = 0
 
@@ -41,11 +50,11 @@ class Horizon:
         the last look have ids above the sequence's place at the look before it.
         """
         finished = [floor for xid, floor in self._floors.items() if xid not in now.open]
-        low = min([self._read_before, *finished]) if self._xmax else 0
+        low = min([self._read_before, *finished]) if self._has_looked else 0
         # A transaction first seen now began after the last look, whose own reading of the sequence came after its
         # snapshot: only the reading before that is surely below every id the transaction can have.
-        floor = self._read_before if self._xmax else 0
+        floor = self._read_before if self._has_looked else 0
         self._floors = {xid: self._floors.get(xid, floor) for xid in now.open}
-        self._xmax = now.xmax
+        self._has_looked = True
         self._read_before, self._read_at = self._read_at, now.last_id
         return low

@@ -37,7 +37,8 @@ class Loaded(msgspec.Struct, frozen=True, gc=False):
 
 
 _LOOK = """
-SELECT pg_current_snapshot()::text, (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM effect_ids)
+SELECT pg_current_snapshot()::text, (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM effect_ids),
+  age('3'::xid)::bigint + 3 -- the next xid, since 3 is the first
 """
 
 _TENANTS = "SELECT tenant_id, shard, version, rate FROM sending_tenants WHERE shard = ANY(%s)"
@@ -109,7 +110,7 @@ SELECT tenant, id, %(now)s, sends + 1, 'crashed', epoch, sent_at, %(reason)s FRO
 async def look(tx: Tx) -> Snapshot:
     """Return what the horizon needs to know before rows are read."""
     row = await (await tx.execute(_LOOK)).fetchone()
-    return Snapshot.parse(*row) if row else Snapshot(0, frozenset(), 0)
+    return Snapshot.parse(*row) if row else Snapshot(frozenset(), 0)
 
 
 async def tenants_of(tx: Tx, shards: Iterable[int]) -> list[TenantRow]:
