@@ -462,18 +462,28 @@ class Dispatcher:
         shards: dict[tuple[int, int], list[Landed]] = {}
         for one in landed:
             shards.setdefault((one.flight.intent.shard, one.flight.intent.epoch), []).append(one)
-        for (shard, epoch), group in shards.items():
-            written = [record_of(one, now=now) for one in group]
+        groups = list(shards.values())
+        for place, group in enumerate(groups):
             try:
-                await self._write(group, written, now=now)
-            except LeaseLost:
-                async with self._database.begin() as tx:
-                    await records.keep_late(tx, written, now=now)
-                log.warning("attempt.late", extra={"shard": shard, "epoch": epoch, "count": len(group)})
-                for one in group:
-                    one.flight.intent.left -= 1
-                continue
-            await self._follow_records(group, written, now=now)
+                await self._record_shard(group, now=now)
+            except DATABASE_AWAY:
+                self.landed = [one for left in groups[place:] for one in left] + self.landed
+                raise
+
+    async def _record_shard(self, group: list[Landed], *, now: datetime) -> None:
+        """Record what landed of one shard under one epoch, as late evidence where that epoch is over."""
+        written = [record_of(one, now=now) for one in group]
+        try:
+            await self._write(group, written, now=now)
+        except LeaseLost:
+            async with self._database.begin() as tx:
+                await records.keep_late(tx, written, now=now)
+            intent = group[0].flight.intent
+            log.warning("attempt.late", extra={"shard": intent.shard, "epoch": intent.epoch, "count": len(group)})
+            for one in group:
+                one.flight.intent.left -= 1
+            return
+        await self._follow_records(group, written, now=now)
 
     async def _follow_records(self, landed: list[Landed], written: list[Record], *, now: datetime) -> None:
         """Let memory follow what was committed; breakers that changed are written down."""

@@ -212,6 +212,11 @@ class Simulator:
         while self._pending and self._pending[0][0] <= self.now():
             heapq.heappop(self._pending)[2]()
 
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether no apply is still to come."""
+        return not self._pending
+
     def settle_all(self) -> None:
         """Do everything that is still to come, whatever the clock says."""
         while self._pending:

@@ -136,8 +136,9 @@ def _times(history: "History", tenant: int, effect: Effect) -> list[int]:
         case AddNote():
             rows = account.customer_notes.rows.values()
             return of("customer_note.created", {row["id"] for row in rows if mark in row["text"]})
-        case UpdateBooking(booking=CreatedBy(effect_key=first), append_summary=text):
-            bookings = [row for row in account.bookings.rows.values() if row["externalId"] == first]
+        case UpdateBooking(booking=booking, append_summary=text):
+            name, value = ("externalId", booking.effect_key) if isinstance(booking, CreatedBy) else ("id", booking)
+            bookings = [row for row in account.bookings.rows.values() if row[name] == value]
             return [0 for row in bookings[:1] for _ in range((row["summary"] or "").count(text))]
         case DismissBooking(booking=CreatedBy(effect_key=first)):
             bookings = [row for row in account.bookings.rows.values() if row["externalId"] == first]

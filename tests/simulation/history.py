@@ -223,8 +223,12 @@ class History:
         self.story.counts[f"fault.{action}"] += 1
 
     async def do_edit(self, step: Step) -> None:
-        """Let somebody in ServiceTitan's screens change a field that is not ours, when no write of ours is amid its steps."""
-        if any(worker.flights for worker in self.workers):
+        """Let somebody in ServiceTitan's screens change a field that is not ours, when no write of ours is amid its steps.
+
+        ServiceTitan takes custom fields as a whole list and asks for no version: a write that it does late undoes what came
+        between, and no client can prevent that.
+        """
+        if any(worker.flights for worker in self.workers) or not self.scene.simulator.is_settled:
             return
         tenant = self.tenant(step.a)
         customer = self.scene.customers[tenant][step.b % 2]

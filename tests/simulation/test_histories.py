@@ -38,6 +38,17 @@ def stage_dsn() -> Iterator[str]:
         logging.disable(logging.NOTSET)
 
 
+BROKE_ONCE = (200656, 201419, 201470, 202572)
+"""Seeds that found something: an outcome forgotten where the database went away amid the late ones (201419), an id skipped
+whose transaction no snapshot had listed yet (202572), and two faults of the histories themselves."""
+
+
+@pytest.mark.parametrize("seed", BROKE_ONCE)
+def test_what_broke_a_promise_once_does_so_no_more(stage_dsn: str, seed: int) -> None:
+    (story,) = uvloop.run(Player(stage_dsn, "").play(range(seed, seed + 1), first=True))
+    assert story.violations == []
+
+
 @pytest.mark.timeout(240)
 def test_no_history_breaks_a_promise(stage_dsn: str) -> None:
     stories = uvloop.run(Player(stage_dsn, "").play(range(10_001, 10_001 + HISTORIES), first=False))
