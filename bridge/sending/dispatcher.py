@@ -221,7 +221,7 @@ class Dispatcher:
         *,
         now: datetime,
     ) -> None:
-        """Make flights of what was loaded; what was not ended or moved under another's hand."""
+        """Make flights of what was loaded; what was not ended or moved under another's hand, and is read anew where it stands."""
         for message in going:
             found = loaded.get(message.id)
             if found is not None:
@@ -231,6 +231,7 @@ class Dispatcher:
                 tenant = self.tenants[message.tenant_id]
                 tenant.unsend(message)
                 tenant.backlog.end(message.id, now=now)
+                tenant.backlog.read_again(message)
         if not intent.left:
             self._stale.append((TenantId(intent.tenant_id), intent.id))
 

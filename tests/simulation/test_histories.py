@@ -38,9 +38,10 @@ def stage_dsn() -> Iterator[str]:
         logging.disable(logging.NOTSET)
 
 
-BROKE_ONCE = (200656, 201419, 201470, 202572)
+BROKE_ONCE = (200656, 201419, 201470, 202572, 301587)
 """Seeds that found something: an outcome forgotten where the database went away amid the late ones (201419), an id skipped
-whose transaction no snapshot had listed yet (202572), and two faults of the histories themselves."""
+whose transaction no snapshot had listed yet (202572), a message forgotten that an operator retried while its recorded
+outcome counted as lost (301587), and two faults of the histories themselves."""
 
 
 @pytest.mark.parametrize("seed", BROKE_ONCE)
