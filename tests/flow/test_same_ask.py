@@ -66,7 +66,7 @@ def requests_of_one_person(settings: Settings, count: int) -> list[tuple[str, Ho
     made = []
     for number in range(count):
         if number % 2:
-            sample = samples(secrets, known=None, run=f"r{number}", now=int(now.timestamp()))[-1]
+            sample = samples(secrets, run=f"r{number}", now=int(now.timestamp()))[-1]
             headers, body, source = sample.headers, sample.body, "typeform"
         else:
             lead = {"name": "Maria Lopez", "phone": "(512) 555-0142", "message": f"number {number}"}
