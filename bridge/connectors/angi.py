@@ -80,10 +80,12 @@ class Angi(Dialect):
                 "automatedContactCompliant",
             )
         for name, label in _TOLD.items():
-            draft.answer(label, payload.get(name))
+            draft.answer(label, payload.get(name), name)
         if dig(payload, "primaryPhoneDetails", "maskedNumber") is True:
-            draft.answer("Phone", "the number is masked and expires")
-        start = dig(payload, "appointment", "start") or dig(payload, "appointment", "appointmentStart")
+            draft.answer("Phone", "the number is masked and expires", "primaryPhoneDetails.maskedNumber")
+        for name in ("appointmentStart", "start"):
+            if begins := dig(payload, "appointment", name):
+                draft.starts(begins, f"appointment.{name}")
         key = text(payload.get("leadOid")) or delivery.dedup_key
         at = moment(payload.get("createdDateTime") or payload.get("leadDate"))
         return wish(
@@ -93,5 +95,4 @@ class Angi(Dialect):
             record_id=text(payload.get("srOid")) or key,
             occurred_at=at,
             channel="marketplace",
-            start=start,
         )

@@ -76,15 +76,18 @@ class CalCom(Dialect):
         if event in _MADE or event.startswith("FORM_"):
             channel = "form" if event.startswith("FORM_") else "scheduler"
             key = uid or text(inner.get("formResponseId") or inner.get("submissionId")) or delivery.dedup_key
-            return wish(draft, event, key=key, record_id=uid, occurred_at=at, channel=channel, start=start)
+            draft.starts(start, "payload.startTime")
+            return wish(draft, event, key=key, record_id=uid, occurred_at=at, channel=channel)
         moved = event == "BOOKING_RESCHEDULED"
         other = text(inner.get("rescheduleUid"))
         original, new = (other or uid, uid) if options.options.get("reschedule_uid") != "new" else (uid, other or uid)
+        if moved:
+            draft.origins["new_start"] = "payload.startTime"
         change = BookingChange(
             key=f"{uid}|{event}|{text(payload.get('createdAt'))}", record_id=new if moved else uid, person=draft.person(),
             occurred_at=at, origins=draft.origins, refers_to=original if moved else uid,
             change=ChangeKind.RESCHEDULE if moved else ChangeKind.CANCEL,
-            new_start=moment(start) if moved else None, message=draft.values.get("message", ""), answers=tuple(draft.answers),
+            new_start=moment(start) if moved else None, message=draft.values.get("message", ""), answers=draft.told(),
             note=text(inner.get("cancellationReason") or inner.get("rejectionReason") or _moved_because(inner)),
         )  # fmt: skip
         return Normalized(inquiries=(change,))

@@ -16,6 +16,7 @@ from bridge.domain.values import moment
 
 _CREATED, _CANCELED, _ROUTED = "invitee.created", "invitee.canceled", "routing_form_submission.created"
 _MEETING = "scheduled_event"
+_START = "payload.scheduled_event.start_time"
 
 
 class Calendly(Dialect):
@@ -85,24 +86,15 @@ class Calendly(Dialect):
             kind = text(dig(inner, "scheduled_event", "name") or dig(meeting, "name"))
             if kind and not draft.values.get("service"):
                 draft.put("service", kind, "payload.scheduled_event.name")
-            return wish(
-                draft,
-                delivery.event_type,
-                key=key,
-                record_id=uri,
-                occurred_at=at,
-                channel="scheduler",
-                start=_iso(start),
-            )
+            draft.starts(start, _START)
+            return wish(draft, delivery.event_type, key=key, record_id=uri, occurred_at=at, channel="scheduler")
+        if start:
+            draft.origins["new_start"] = _START
         said = BookingChange(
             key=key, record_id=uri, person=draft.person(), occurred_at=at, origins=draft.origins, change=change, refers_to=refers,
-            new_start=start, note=note, message=draft.values.get("message", ""), answers=tuple(draft.answers),
+            new_start=start, note=note, message=draft.values.get("message", ""), answers=draft.told(),
         )  # fmt: skip
         return Normalized(inquiries=(said,))
-
-
-def _iso(at: Any) -> str:
-    return at.isoformat() if at else ""
 
 
 def _fields(inner: dict[str, Any]) -> Iterator[Field]:

@@ -203,10 +203,14 @@ def fetched_json(delivery: Delivery, name: str) -> tuple[int, Any] | None:
 
 
 def wish(draft: Draft, event_type: str, **known: Any) -> Normalized:
-    """Return the booking inquiry of a draft, or why it is none: a form that names nobody and says nothing asks for nothing."""
+    """Return the booking inquiry of a draft, or why it is none: a form in which nobody wrote anything asks for nothing.
+
+    One that names nobody but says something is an inquiry all the same: planning holds it for a person to read.
+    """
     inquiry = draft.booking(**known)
     person = inquiry.person
-    if not (person.display_name or person.phones or person.emails or inquiry.message or inquiry.service):
+    said = inquiry.message or inquiry.service or inquiry.preferred_time or inquiry.consent or inquiry.answers
+    if not (person.display_name or person.phones or person.emails or person.address or said):
         return skipped(event_type, Reason.PERSON_MISSING, known["key"])
     return Normalized(inquiries=(inquiry,))
 

@@ -211,18 +211,19 @@ class HighLevel(Dialect):
         }
         fields = [field for field in fields_of(payload, slots=slots) if "attribution" not in field.path.lower()]
         fields += _attribution(payload)
-        start = dig(payload, "calendar", "startTime")
         draft = self.draft(fields, payload, delivery, options)
+        draft.starts(dig(payload, "calendar", "startTime"), "calendar.startTime")
         record = text(payload.get("contact_id"))
         if options.options.get("ask") == "contact":
             tags = text(payload.get("tags")).split(",")
             custom = payload.get("customData")
+            told = {answer.label: answer.value for answer in draft.answers}
             update = draft.contact_update(
                 key=delivery.dedup_key, record_id=record, version=delivery.dedup_key, tags_added=tags,
-                fields=custom if isinstance(custom, dict) else {},
+                fields=told | (custom if isinstance(custom, dict) else {}),
             )  # fmt: skip
             return Normalized(inquiries=(update,))
-        return wish(draft, _WORKFLOW, key=delivery.dedup_key, record_id=record, occurred_at=None, start=start)
+        return wish(draft, _WORKFLOW, key=delivery.dedup_key, record_id=record, occurred_at=None)
 
 
 def _contact(draft: Draft, payload: dict[str, Any], event: str, *, key: str, at: datetime | None) -> Iterator[Inquiry]:
@@ -264,16 +265,11 @@ def _appointment(draft: Draft, payload: dict[str, Any], delivery: Delivery, opti
     if delivery.event_type == "AppointmentCreate" and status not in ("cancelled", "canceled"):
         if not draft.values.get("service"):
             draft.put("service", inner.get("title"), "appointment.title")
-        return wish(
-            draft,
-            delivery.event_type,
-            key=ident,
-            record_id=ident,
-            occurred_at=at,
-            channel="scheduler",
-            start=start and start.isoformat(),
-        )
+        draft.starts(start, "appointment.startTime")
+        return wish(draft, delivery.event_type, key=ident, record_id=ident, occurred_at=at, channel="scheduler")
     off = delivery.event_type == "AppointmentDelete" or status in ("cancelled", "canceled", "noshow", "invalid")
+    if not off:
+        draft.origins["new_start"] = "appointment.startTime"
     change = BookingChange(
         key=delivery.dedup_key, record_id=ident, person=draft.person(), occurred_at=at, origins=draft.origins, refers_to=ident,
         change=ChangeKind.CANCEL if off else ChangeKind.RESCHEDULE, new_start=None if off else start, note=text(inner.get("notes")),

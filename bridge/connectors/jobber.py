@@ -108,7 +108,7 @@ class Jobber(Dialect):
         draft = self.draft(list(_fields(client, address)), record, delivery, options)
         if kind == "request":
             draft.put("service", record.get("title"), "fetched.request.title")
-            draft.answer("Source in Jobber", record.get("source"))
+            draft.answer("Source in Jobber", record.get("source"), "fetched.source")
             return wish(draft, delivery.event_type, key=f"request/{ident}", record_id=ident, occurred_at=at)
         update = draft.contact_update(
             key=f"client/{ident}|{delivery.event_type}|{version}", record_id=ident, version=version, occurred_at=at,

@@ -54,7 +54,7 @@ class Thumbtack(Dialect):
         key = _ident(data) or delivery.dedup_key
         if delivery.event_type in _LEADS:
             at = moment(data.get("createdAt") or data.get("leadCreatedAt") or data.get("createTimestamp"))
-            start = dig(data, "request", "proposedTimes", 0, "start")
+            draft.starts(dig(data, "request", "proposedTimes", 0, "start"), "request.proposedTimes.0.start")
             return wish(
                 draft,
                 delivery.event_type,
@@ -62,7 +62,6 @@ class Thumbtack(Dialect):
                 record_id=record,
                 occurred_at=at,
                 channel="marketplace",
-                start=start,
             )
         if text(data.get("from")) == "Business":
             return skipped(delivery.event_type, Reason.EVENT_IGNORED, key)

@@ -105,7 +105,7 @@ class Twilio(Dialect):
         if word == "HELP" and payload.get("OptOutType"):
             return skipped(delivery.event_type, Reason.EVENT_IGNORED, sid)
         for place in range(min(10, int(_one(payload, "NumMedia") or 0) if _one(payload, "NumMedia").isdigit() else 0)):
-            draft.answer("Picture", _one(payload, f"MediaUrl{place}"))
+            draft.answer("Picture", _one(payload, f"MediaUrl{place}"), f"MediaUrl{place}")
         if options.options.get("texts") == "booking":
             return wish(draft, delivery.event_type, key=sid, record_id=sid, occurred_at=at, channel="message")
         return Normalized(inquiries=(draft.activity(ActivityKind.MESSAGE, key=sid, record_id=sid, occurred_at=at),))

@@ -132,7 +132,7 @@ class Reason(StrEnum):
     )
     PERSON_MISSING = (
         "person_missing",
-        "The payload names nobody and says nothing: no name, phone, e-mail or message was found.",
+        "The payload names nobody and says nothing: no name, phone, e-mail, message or answer was found.",
         "It is kept. If somebody is in it, name the places under `map:` of the source and replay it.",
     )
     HYDRATION_MISSING = (

@@ -7,9 +7,11 @@ import msgspec
 import pytest
 
 from bridge.connectors.base import SourceOptions
+from bridge.connectors.dialect import wish
 from bridge.connectors.extract import Draft, Field, draft_from, fields_of
 from bridge.connectors.payloads import unfolded
 from bridge.domain.inquiry import BookingInquiry
+from bridge.domain.reasons import Reason
 
 
 def drafted(data: Any) -> Draft:
@@ -34,6 +36,7 @@ def booked(data: Any) -> BookingInquiry:
         ("How do we reach you?", "(512) 555-0123", ["(512) 555-0123"]),
         ("Order reference", "5125550123", []),
         ("Phone", "ask my wife", []),
+        ("Phone", "01 555 0123", ["01 555 0123"]),
         ("Installed on", "2026-01-02 10:00", []),
     ],
 )
@@ -157,3 +160,58 @@ def test_folded_keys_are_taken_apart_unless_they_contradict() -> None:
     assert unfolded(flat) == {
         "person": {"name": "Dana", "phones": ["1", "2"]}, "a": 1, "a__b": 2, "__typename": "x",
     }  # fmt: skip
+
+
+def test_a_remark_beside_a_number_or_address_is_kept_and_the_number_is_found() -> None:
+    draft = drafted({"Phone": "512-555-0123 or 512-555-0188 after 5pm", "E-mail": "dana@example.com (please write)"})
+    assert (draft.phones, draft.emails) == (["512-555-0123", "512-555-0188"], ["dana@example.com"])
+    assert [answer.value for answer in draft.answers] == [
+        "512-555-0123 or 512-555-0188 after 5pm", "dana@example.com (please write)",
+    ]  # fmt: skip
+
+
+def test_a_label_that_may_mean_the_person_takes_only_what_no_surer_one_has() -> None:
+    draft = drafted({"Contact": "By text", "Customer": "Yes", "Name": "Dana Reyes"})
+    assert draft.person().name == "Dana Reyes"
+    assert [answer.value for answer in draft.answers] == ["By text", "Yes"]
+    assert drafted({"Customer": "Dana Reyes"}).person().name == "Dana Reyes"
+
+
+@pytest.mark.parametrize(
+    ("data", "is_test", "answers"),
+    [({"test": True}, True, 0), ({"Prueba": "no"}, False, 0), ({"Test": "water and radon"}, False, 1)],
+)
+def test_a_flag_is_yes_or_no_and_anything_else_was_an_answer(data: Any, is_test: bool, answers: int) -> None:
+    draft = drafted(data)
+    assert (draft.is_test, len(draft.answers)) == (is_test, answers)
+
+
+def test_every_value_names_the_place_it_came_from() -> None:
+    inquiry = booked(
+        {
+            "Nombre": "Ana", "Apellido": "López", "Fecha": "2026-02-03", "Hora": "9:00", "Mascotas": "perro", "test": "yes",
+            "Correo": "ana@example.com", "Página": "x", "landing": "https://example.com/?gclid=g1", "Servicio": "AC",
+        }
+    )  # fmt: skip
+    assert inquiry.origins == {
+        "person.given_name": "Nombre", "person.surname": "Apellido", "preferred_time": "Fecha, Hora", "preferred_start": "Fecha, Hora",
+        "answers.0": "Mascotas", "answers.1": "Página", "is_test": "test", "person.emails.0": "Correo", "service": "Servicio",
+        "attribution.landing_page": "landing", "attribution.gclid": "landing?gclid",
+    }  # fmt: skip
+
+
+def test_answers_beyond_what_anybody_reads_are_counted() -> None:
+    answers = booked({f"Is it so, {place}": "yes, of course" for place in range(230)}).answers
+    assert (len(answers), answers[-1].value) == (201, "30 stand in the delivery")
+
+
+@pytest.mark.parametrize(
+    "data", [{"What broke?": "the heat pump"}, {"Service": "AC"}, {"ZIP": "78701"}, {"I agree": "yes"}, {"When?": "tomorrow"}]
+)  # fmt: skip
+def test_a_form_that_names_nobody_and_says_something_is_an_inquiry(data: Any) -> None:
+    assert wish(drafted(data), "form", key="k").inquiries
+
+
+def test_a_form_without_a_word_is_none() -> None:
+    found = wish(drafted({"id": "7", "gclid": "g1", "name": " ", "user_agent": "x"}), "form", key="k")
+    assert [part.reason for part in found.skipped] == [Reason.PERSON_MISSING]

@@ -1,7 +1,7 @@
 """What waits for a person: a yes happens once, a no is remembered for the record and the person, and a rule that breaks fails alone."""
 
 from bridge.db.database import Database
-from bridge.domain.command import kind_of
+from bridge.domain.command import CreateBooking, kind_of
 from bridge.operations import review
 from tests.planning.house import ACT, TENANT, House, settings_of
 
@@ -111,3 +111,19 @@ async def test_a_rule_that_breaks_fails_its_inquiry_alone_and_names_its_place(da
     assert (broken.effects, broken.trials[0].at) == ((), "c.yaml:16")
     assert [kind_of(effect.command) for effect in fine.effects] == ["create_booking"]
     assert await house.state(beside) == ("processed", "processed")
+
+
+async def test_a_form_that_names_nobody_waits_for_a_person_with_all_that_was_written(database: Database) -> None:
+    house = await House(database, settings_of()).open()
+    delivery = await house.arrive("web", {"What is broken?": "the heat pump", "Gate code": "4411"})
+    await house.decide()
+    assert await house.state(delivery) == ("held", "booking_incomplete")
+    assert not await house.effects()
+    (plan,) = await house.plans(delivery)
+    (command,) = plan.holds[0].commands
+    assert isinstance(command, CreateBooking)
+    assert command.summary == "What is broken?: the heat pump\nGate code: 4411"
+    assert [reason for _, reason in await house.open_holds()] == ["booking_incomplete"]
+    empty = await house.arrive("web", {"id": "7", "name": ""})
+    await house.decide()
+    assert (await house.state(empty))[1] == "person_missing"

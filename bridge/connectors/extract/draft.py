@@ -40,7 +40,9 @@ from bridge.domain.values import (
 
 MAX_ANSWERS = 200
 _TRUE = frozenset({"true", "yes", "1", "on", "y"})
+_FALSE = frozenset({"false", "no", "0", "off", "n"})
 _SINGLE = frozenset({"name", "given_name", "surname", "company", "message", "service", "preferred_time", "consent"})
+_WORDS = frozenset({"message", "service", "preferred_time", "consent"})
 _PARTS = {
     "first": "given_name", "given": "given_name", "firstname": "given_name", "first_name": "given_name",
     "last": "surname", "family": "surname", "lastname": "surname", "last_name": "surname", "surname": "surname",
@@ -71,6 +73,9 @@ class Draft:
         self.emails: list[str] = []
         self.answers: list[Answer] = []
         self.origins: dict[str, str] = {}
+        self._places: dict[Answer, str] = {}
+        self._unread = 0
+        self._start = ("", "")
         self.is_test = False
         self.address_object: PostalAddress | None = None
 
@@ -89,8 +94,7 @@ class Draft:
             case "phone":
                 return self._place_phone(field, value, sure=sure)
             case "is_test":
-                self.is_test = self.is_test or value.lower() in _TRUE
-                return True
+                return self._place_test(field, value.lower())
             case "given_name" | "surname" | "name" | "company" if len(value) > 200:
                 return False
             case "preferred_time" | "name" | "given_name" | "surname" if not sure and len(value) > 80:
@@ -101,6 +105,12 @@ class Draft:
                 return self._place_single(slot, field, value)
             case _:
                 return False
+
+    def _place_test(self, field: Field, value: str) -> bool:
+        """Take a flag; a question that is only named like one (`Test: water`) stays an answer."""
+        if value in _TRUE and not self.is_test:
+            self.is_test, self.origins["is_test"] = True, field.path
+        return value in _TRUE or value in _FALSE
 
     def _place_single(self, slot: str, field: Field, value: str) -> bool:
         known = self.values.get(slot, "")
@@ -113,13 +123,14 @@ class Draft:
             day, hour = (value, known) if _CLOCK.match(known) else (known, value)
             if is_date_only(day):
                 self.values[slot] = f"{day} {hour}"
+                self.origins[slot] += f", {field.path}"
                 return True
         if known:
             if slot in ("landing_page", "referrer"):
                 self._read_query(
                     value, field.path
                 )  # the form says one page, the builder another: either may hold the click id
-            return known == value
+            return known == value and slot not in _WORDS  # two questions may have the same answer
         self.values[slot] = value
         self.origins[_target(slot)] = field.path
         if slot in ("landing_page", "referrer"):
@@ -143,12 +154,14 @@ class Draft:
                 self.origins[_target(slot)] = f"{path}?{name}"
 
     def _place_emails(self, field: Field, value: str) -> bool:
-        parts = (part.strip("<>").removeprefix("mailto:") for part in re.split(r"[,;\s]+", value))
+        parts = [part.strip("<>()").removeprefix("mailto:") for part in re.split(r"[,;\s]+", value)]
         found = [part for part in parts if email_address(part)]
         for address in found:
             if address.lower() not in {known.lower() for known in self.emails}:
                 self.origins[f"person.emails.{len(self.emails)}"] = field.path
                 self.emails.append(address)
+        if found and len(found) < len(list(filter(None, parts))):
+            self.answer(field.label, value, field.path)  # a remark beside the address
         return bool(found)
 
     def _place_phone(self, field: Field, value: str, *, sure: bool) -> bool:
@@ -156,6 +169,9 @@ class Draft:
         if len(parts) > 1 and len(several := [part for part in parts if looks_like_phone(part)]) > 1:
             return all(self._place_phone(field, part, sure=sure) for part in several)
         value = value.partition(":")[2] if value.startswith(_URI_SCHEMES) else value
+        if not looks_like_phone(value) and (inside := _PHONE_INSIDE.findall(value[:500])) and inside != [value]:
+            self.answer(field.label, value, field.path)  # a remark beside the number
+            return all(self._place_phone(field, part, sure=sure) for part in inside)
         if not (looks_like_phone(value) or (sure and 7 <= len(digits_of(value)) <= 20 and len(value) <= 40)):
             return False
         if _last_digits(value) not in {_last_digits(known) for known in self.phones}:
@@ -181,13 +197,25 @@ class Draft:
             return self.place(slot or "name", Field(field.path, field.label, whole), sure=True)
         return placed or not any(parts.values())
 
-    def answer(self, label: str, value: Any) -> None:
-        """Keep a question with its answer for the summary; empty ones say nothing."""
+    def answer(self, label: str, value: Any, path: str) -> None:
+        """Keep a question with its answer for the summary; empty ones say nothing, and of too many the rest is counted."""
         said = text_of(value)
-        if said and len(self.answers) < MAX_ANSWERS:
-            if said.startswith("data:"):
-                said = f"({said[5:60].partition(';')[0]})"
-            self.answers.append(Answer(text(label) or "Answer", said))
+        if not said:
+            return
+        if len(self.answers) >= MAX_ANSWERS:
+            self._unread += 1
+            return
+        if said.startswith("data:"):
+            said = f"({said[5:60].partition(';')[0]})"
+        told = Answer(text(label) or "Answer", said)
+        self.answers.append(told)
+        self._places.setdefault(told, path)
+
+    def told(self) -> tuple[Answer, ...]:
+        """Return the answers, each with its origin noted; the last one says how many more the delivery holds."""
+        self.origins |= {f"answers.{place}": self._places[answer] for place, answer in enumerate(self.answers)}
+        more = (Answer("More answers", f"{self._unread} stand in the delivery"),) if self._unread else ()
+        return (*self.answers, *more)
 
     def put(self, slot: str, value: Any, origin: str) -> None:
         """Set a slot to a value, whatever it held: for `map:` and for what a connector knows by itself."""
@@ -205,9 +233,14 @@ class Draft:
                 self.origins["person.address"] = origin
             case "is_test":
                 self.is_test = said.lower() in _TRUE
+                self.origins["is_test"] = origin
             case _:
                 self.values[slot] = said
                 self.origins[_target(slot)] = origin
+
+    def starts(self, value: Any, path: str) -> None:
+        """Note the start that the sender itself gives, for what the config and the person leave open."""
+        self._start = (value.isoformat() if isinstance(value, datetime) else text(value), path)
 
     def apply_config(self, context: Mapping[str, Any]) -> None:
         """Let the config's `map:` override and its `defaults:` fill; a mapping that fails is told in the origins."""
@@ -234,6 +267,7 @@ class Draft:
         given, name, surname = (self.values.get(slot, "") for slot in ("given_name", "name", "surname"))
         if name and surname and not given and surname.lower() not in name.lower():
             given, name = name, ""
+            self.origins["person.given_name"] = self.origins.pop("person.name", "")
         return Person(
             name=name, given_name=given, surname=surname, company=self.values.get("company", ""),
             phones=tuple(self.phones), emails=tuple(self.emails), address=self.address(),
@@ -268,17 +302,19 @@ class Draft:
         record_id: str = "",
         occurred_at: datetime | None = None,
         channel: str = "form",
-        start: Any = None,
     ) -> BookingInquiry:
         """Return the wish for service that the draft amounts to."""
-        wanted = self.values.get("preferred_time", "")
+        wanted, answers = self.values.get("preferred_time", ""), self.told()
+        start, path = self._start
         said = text(self.values.get("preferred_start") or start or wanted)
         when = None if is_date_only(said) and not said.isdigit() else moment(said, time_zone=self.options.time_zone)
+        if when is not None:
+            self.origins.setdefault("preferred_start", path if start else self.origins.get("preferred_time", ""))
         return BookingInquiry(
             key=key, record_id=record_id, person=self.person(), occurred_at=occurred_at, is_test=self.is_test,
             origins=self.origins, message=self.values.get("message", ""), service=self.values.get("service", ""),
             preferred_start=when, preferred_time=wanted, priority=self.values.get("priority", ""),
-            consent=self.values.get("consent", ""), answers=tuple(self.answers), attribution=self.attribution(),
+            consent=self.values.get("consent", ""), answers=answers, attribution=self.attribution(),
             channel=self.values.get("channel") or channel,
         )  # fmt: skip
 
@@ -287,10 +323,11 @@ class Draft:
         inbound: bool = True, duration_seconds: int | None = None, recording_url: str = "",
     ) -> Activity:  # fmt: skip
         """Return the call, message or form that the draft amounts to."""
+        answers = self.told()
         return Activity(
             key=key, record_id=record_id, person=self.person(), occurred_at=occurred_at, is_test=self.is_test,
             origins=self.origins, activity=kind, text=said or self.values.get("message", ""), inbound=inbound,
-            duration_seconds=duration_seconds, recording_url=recording_url, answers=tuple(self.answers),
+            duration_seconds=duration_seconds, recording_url=recording_url, answers=answers,
             attribution=self.attribution(),
         )  # fmt: skip
 
@@ -325,7 +362,7 @@ def draft_from(fields: Iterable[Field], *, options: SourceOptions, context: Mapp
         if field.slot != "answer" and isinstance(field.value, str) and _by_value(draft, field):
             del left[place]
     for place in sorted(left):
-        draft.answer(left[place].label, left[place].value)
+        draft.answer(left[place].label, left[place].value, left[place].path)
     if context is not None:
         draft.apply_config(context)
     return draft
@@ -364,6 +401,11 @@ def _by_value(draft: Draft, field: Field) -> bool:
 
 _UNTITLED = re.compile(r"(?:no label|your answer|field|question|answer|input|untitled|text|[ \d])*")
 _WRITTEN_PHONE = re.compile(r"[()+.\s-]")
+_PHONE_INSIDE = re.compile(
+    r"(?<![\w.])(?:\+\d[\d ().-]{8,18}\d|(?:1[ .-]?)?\(?[2-9]\d{2}\)?[ .-]{0,2}\d{3}[ .-]?\d{4}(?:,? ?(?:ext|x)\.? ?\d{1,6})?)(?![\w-])",
+    re.IGNORECASE,
+)
+"""A number within a sentence, written out in full."""
 _BARE_PHONE = re.compile(r"(?:\+?1)?[2-9]\d{2}[2-9]\d{6}")
 
 

@@ -19,8 +19,8 @@ _EXACT: dict[str, str] = {
         "name|full name|fullname|your name|your full name|customer name|contact name|client name|caller name|"
         "display name|first and last name|first last name|what is your name|what s your name|"
         "what is your full name|what s your full name|may we have your name|nombre|nombre completo|tu nombre|"
-        "su nombre|nombre y apellido|nombre y apellidos|cual es tu nombre|cual es su nombre|customer|"
-        "full legal name|homeowner name|lead name|contact"
+        "su nombre|nombre y apellido|nombre y apellidos|cual es tu nombre|cual es su nombre|"
+        "full legal name|homeowner name|lead name|homeowner|home owner|propietario"
     ),
     "given_name": (
         "first name|firstname|fname|given name|first|name first|your first name|primer nombre|nombre de pila|"
@@ -104,7 +104,10 @@ _EXACT: dict[str, str] = {
         "terms and conditions|privacy policy|marketing consent|acepto|acepto los terminos|consentimiento|"
         "autorizo|automatedcontactcompliant|gdpr|gdpr consent"
     ),
-    "is_test": "is test|test lead|istest|is test lead",
+    "is_test": (
+        "is test|test lead|istest|is test lead|test|test mode|testing|test submission|is test submission|is a test|"
+        "prueba|es prueba|es una prueba"
+    ),
     "utm_source": "utm source|utmsource|lead source detail",
     "utm_medium": "utm medium|utmmedium",
     "utm_campaign": "utm campaign|utmcampaign",
@@ -127,8 +130,7 @@ _EXACT: dict[str, str] = {
         "ip|ip address|remote ip|user agent|useragent|powered by|form id|form name|formid|formname|form title|"
         "formtitle|date submitted|time submitted|submitted at|created at|updated at|date created|timestamp|"
         "page id|page name|page uuid|variant|submission id|submissionid|entry id|user id|userid|id|uuid|"
-        "handshakekey|uniqueid|recaptcha|g recaptcha response|honeypot|captcha|browser|operating system|device|"
-        "device type"
+        "handshakekey|uniqueid|recaptcha|g recaptcha response|honeypot|captcha|browser|operating system"
     ),
 }
 
@@ -147,7 +149,7 @@ _LOOSE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("city", r"\bcity\b|\bciudad\b"),
         ("state", r"^(your )?state\b|\bprovince\b"),
         ("company", r"\b(company|business|organi[sz]ation) name\b|\bempresa\b"),
-        ("consent", r"\b(consent|opt ?in|i agree|permission|tcpa|acepto|autorizo)\b"),
+        ("consent", r"\b(consent|opt ?in|i agree|permission|tcpa|acepto|autorizo|consentimiento|autorizacion)\b"),
         ("preferred_time", (r"\b(preferred|best|desired|requested) (day|date|time|appointment)|\bappointment\b"
          r"|\bwhen (do|would|can)\b|\bfecha\b|\bcita\b")),
         ("service", (r"\b(type|kind) of (service|work|project|job|system)\b|\bservices? (do you|needed|requested|required)\b"
@@ -155,7 +157,7 @@ _LOOSE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("message", (r"\b(message|comments?|describe|description|tell us|how (can|may) we help|details)\b"
          r"|\b(mensaje|comentarios?|describ[ae]|podemos ayudar\w*)\b")),
         ("name", (r"^(what is |what s |please enter |enter )?(your |the |customer |contact |homeowner )?(full )?name\b"
-         r"|\bnombre completo\b|\b(tu|su) nombre\b")),
+         r"|\bnombre completo\b|\b(tu|su) nombre\b|^(contact|customer)$")),
     )
 )  # fmt: skip
 
