@@ -62,7 +62,8 @@ def test_help_imports_nothing_heavy() -> None:
     program = (
         "import sys; from click.testing import CliRunner; from bridge.entrypoints.cli import cli;"
         "result = CliRunner().invoke(cli, ['--help']); assert result.exit_code == 0, result.output;"
-        "heavy = {'litestar', 'sqlalchemy', 'psycopg', 'pydantic', 'httpx', 'aiohttp', 'phonenumbers', 'numpy'};"
+        "heavy = {'litestar', 'sqlalchemy', 'psycopg', 'pydantic', 'httpx', 'aiohttp', 'phonenumbers', 'numpy',"
+        " 'asyncio', 'msgspec', 'urllib.request'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

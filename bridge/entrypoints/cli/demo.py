@@ -3,8 +3,6 @@
 import json
 import shlex
 import time
-import urllib.error
-import urllib.request
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +68,8 @@ class Demo:
         self._wait(f"http://127.0.0.1:{self.port}/readyz", "serve", logs)
 
     def _wait(self, url: str, name: str, logs: Path) -> None:
+        import urllib.request
+
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until and not self._signals.stopped:
             try:
@@ -82,6 +82,9 @@ class Demo:
 
     def post(self, sample: "Sample") -> tuple[int, dict[str, Any]]:
         """Send a sample as its sender would and return status and answer."""
+        import urllib.error
+        import urllib.request
+
         url = f"http://127.0.0.1:{self.port}/hooks/{sample.source}{sample.path}"
         request = urllib.request.Request(url, data=sample.body, headers=sample.headers, method="POST")
         try:
@@ -94,6 +97,8 @@ class Demo:
 
     def ledger(self) -> list[dict[str, Any]]:
         """Return every effect the simulator ever applied to the demo's tenant: the truth, not our tables."""
+        import urllib.request
+
         url = f"http://127.0.0.1:{self.simulator_port}/_simulator/ledger?tenant={_TENANT}&by=api"
         with urllib.request.urlopen(url, timeout=5) as answer:
             body = json.loads(answer.read())

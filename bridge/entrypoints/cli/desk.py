@@ -1,7 +1,6 @@
 """What every operator command needs: the database, the tenant, who acts and why, and one way to print."""
 
 import functools
-import getpass
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -47,6 +46,8 @@ class Desk:
     @property
     def act(self) -> "Act":
         """Who does it, when and why, for the audit line."""
+        import getpass
+
         from bridge.operations.audit import Act
 
         return Act(by=f"cli:{getpass.getuser()}", now=self.now, reason=self.reason)

@@ -1,9 +1,7 @@
 """`bridge match`: run decision cases, evaluate on files, train weights, certify the rate of wrong matches."""
 
-import asyncio
 import os
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
 @contextmanager
 def _server() -> Iterator[str]:
     """Lend the database of DATABASE_URL, else an embedded one that is gone at the end."""
+    import tempfile
+
     from bridge.db import migrations
     from bridge.db.embedded import EmbeddedPostgres
 
@@ -67,6 +67,8 @@ def cases(file: Path, as_json: bool, region: str) -> None:
 
     Exits 1 where a verdict is forbidden or neither best nor acceptable.
     """
+    import asyncio
+
     import msgspec
 
     rows = msgspec.json.decode(file.read_bytes())

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -103,6 +102,8 @@ class Signals:
 
 def free_port(preferred: int) -> int:
     """Return the port itself where nobody listens on it, else any free one."""
+    import socket
+
     for port in (preferred, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

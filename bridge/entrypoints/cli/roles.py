@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import urllib.request
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING
 
@@ -152,6 +151,8 @@ def migrate() -> None:
 @click.option("--port", type=int, default=None, help="Where the process listens; BRIDGE_PORT or 8080 by default.")
 def ping(port: int | None) -> None:
     """Ask the process of this machine whether it is alive: exit 0, or 3 where it is not."""
+    import urllib.request
+
     number = port or int(os.environ.get("BRIDGE_PORT", "8080"))
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{number}/livez", timeout=2) as answer:

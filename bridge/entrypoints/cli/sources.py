@@ -2,8 +2,6 @@
 
 import json
 import time
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -54,6 +52,9 @@ def _line(one: "SourceSeen") -> str:
 @JSON
 def ping(source: str, as_json: bool) -> None:
     """Post an empty, unsigned request to the source's own address: it must be reached and must refuse it."""
+    import urllib.error
+    import urllib.request
+
     from bridge.entrypoints.cli.roles import settings_or_stop
 
     settings = settings_or_stop()

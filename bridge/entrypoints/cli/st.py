@@ -1,6 +1,5 @@
 """`bridge st FAMILY OPERATION`: every read of ServiceTitan's API that the client knows, from a shell; it writes nothing."""
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +78,8 @@ def _about(family: str) -> str:
 
 def _command(name: str, operation: "Operation") -> click.Command:
     """Return the shell command of a read: its ids are arguments, its query parameters are options."""
+    import asyncio
+
     parameters: list[click.Parameter] = [
         click.Argument([f"id_{index}"], metavar=_kebab(one).upper())
         for index, one in enumerate(operation.own_parameters)

@@ -1,6 +1,5 @@
 """`bridge sync`: keep the mirror of ServiceTitan fresh, and see or mend where its feeds stand."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -53,6 +52,8 @@ def _with_database(work: Callable[["Settings", "Database"], Awaitable[None]], *,
 
 
 async def _keep_fresh(settings: "Settings", database: "Database") -> None:
+    import asyncio
+
     from bridge.bootstrap import Clients
     from bridge.entrypoints.signals import stop_on_signals
     from bridge.mirror import sync as mirror
@@ -118,6 +119,7 @@ class _Bar:
 @_tenant
 def once(tenant_id: int | None) -> None:
     """Bring the mirror up to date once and stop: lists, what is due of the feeds, recent changes."""
+    import asyncio
 
     async def work(settings: "Settings", database: "Database") -> None:
         from bridge.bootstrap import Clients

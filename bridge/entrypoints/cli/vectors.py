@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import rich_click as click
 
 from bridge.entrypoints.cli.exits import Exit
@@ -21,6 +20,8 @@ def vectors() -> None:
 @click.option("--quiet", "-q", is_flag=True, help="Print failures and the summary alone.")
 def run(folder: Path, as_json: bool, only: str, quiet: bool) -> None:
     """Verify (clock frozen) and normalize every vector file under FOLDER; exit 1 where one disagrees or cannot be read."""
+    import msgspec
+
     from bridge.entrypoints.cli.vector_run import run_folder
 
     rows = run_folder(folder, only=only)
