@@ -19,7 +19,7 @@ EXTENSIONS = some.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(LEADING, AREAS, BETWEEN, some.integers(200, 999), BETWEEN, some.integers(0, 9999), EXTENSIONS)
 def test_a_plain_north_american_number_is_read_as_the_phonenumbers_library_reads_it(
     lead: str, area: str, one: str, exchange: int, two: str, line: int, extension: str
@@ -87,7 +87,7 @@ WORDS = some.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(some.integers(0, 999_999), some.lists(WORDS, min_size=1, max_size=6), some.sampled_from(["", "4", "apt b"]))
 def test_a_plain_street_is_read_as_the_long_way_reads_it(number: int, words: list[str], unit: str) -> None:
     street = f"{number} {' '.join(words)}"
@@ -102,7 +102,7 @@ NAMES = some.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(NAMES, NAMES)
 def test_two_plain_words_are_read_as_the_long_way_reads_them(given_name: str, surname: str) -> None:
     raw = f"{given_name} {surname}"
