@@ -1,6 +1,8 @@
 """The command line: the console's operations by the same names, every write rehearsed, reasoned, audited, and completed by live names."""
 
 import json
+import subprocess
+import sys
 
 import psycopg
 import pytest
@@ -180,6 +182,9 @@ def test_a_database_that_does_not_answer(terminal: Terminal, monkeypatch, free_p
     monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@127.0.0.1:{free_port}/x?connect_timeout=1")
     assert completed("deliveries", "why", "") == []
     assert terminal("review", "list")[0] == Exit.UNREACHABLE
+    command = [sys.executable, "-m", "bridge", "review", "list", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["error"]) == (Exit.UNREACHABLE, "unreachable")
 
 
 def completed(*words: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The command line: a table of commands, each imported only when it runs, so that `bridge --help` stays quick."""
 
 import importlib
+import json
 import sys
 from typing import Any
 
@@ -83,13 +84,15 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code; where `--json` is asked for, an error is JSON as well."""
     from bridge.entrypoints.cli.exits import Stop
 
     try:
         cli.main(prog_name="bridge", standalone_mode=True)
     except Stop as stop:
-        if stop.message:
+        if stop.message and "--json" in sys.argv[1:]:
+            click.echo(json.dumps({"error": stop.code.name.lower(), "detail": stop.message}, indent=2))
+        elif stop.message:
             click.echo(stop.message, err=True)
         sys.exit(stop.code)
     except KeyboardInterrupt:

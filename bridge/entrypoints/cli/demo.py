@@ -150,7 +150,7 @@ def demo(once: bool, as_json: bool) -> None:
             demonstration.say(f"\nIn ServiceTitan's ledger: {counted or 'nothing'}.")
         if once:
             if not state["as_expected"]:
-                raise Stop(Exit.PROBLEMS, "a sample did not have exactly its expected effect")
+                raise Stop(Exit.PROBLEMS, "" if as_json else "a sample did not have exactly its expected effect")
             return
         _tell(demonstration, secrets["website"], run, dsn=own, link=_first_admin(own))
         while not signals.stopped:

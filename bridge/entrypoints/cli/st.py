@@ -165,7 +165,8 @@ def _show(outcome: "Outcome", *, as_json: bool) -> None:
     lines = [f"{outcome.reason}: {advice.text}", *([outcome.detail] if outcome.detail else []), advice.remedy]
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(outcome), indent=2).decode())
-    raise Stop(Exit.UNREACHABLE if outcome.reason in UNREACHABLE else Exit.PROBLEMS, "\n".join(lines))
+    code = Exit.UNREACHABLE if outcome.reason in UNREACHABLE else Exit.PROBLEMS
+    raise Stop(code, "" if as_json else "\n".join(lines))
 
 
 def _print(body: Any) -> None:
