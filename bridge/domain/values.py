@@ -28,7 +28,10 @@ _CODES = frozenset(STATES.values())
 
 @lru_cache(maxsize=4096)
 def phone_e164(text: str, country: str = "US") -> str:
-    """Return the E.164 form of a phone number a person wrote, empty where it is none; an extension is dropped."""
+    """Return the E.164 form of a phone number a person wrote, empty where it is none; an extension is dropped.
+
+    Any number that could be dialed is spelled; whether it can speak for a person is what `keys.phone_keys` tells.
+    """
     from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse  # noqa: PLC0415 - 40 ms to import
 
     try:

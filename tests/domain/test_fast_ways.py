@@ -9,6 +9,7 @@ from hypothesis import strategies as some
 from bridge.domain.keys import addresses, names, phones
 from bridge.domain.keys.addresses import parse_address
 from bridge.domain.keys.names import read_name
+from bridge.domain.values import phone_e164
 
 AREAS = some.one_of(some.integers(200, 999).map(str), some.sampled_from(["512", "212", "416", "800", "787", "671"]))
 BETWEEN = some.sampled_from(["", " ", "-", ".", ") ", ")-", " - "])
@@ -32,6 +33,7 @@ def test_a_plain_north_american_number_is_read_as_the_phonenumbers_library_reads
         # The library knows the exchanges of small territories one by one; the number itself must be the same.
         e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
         assert [(key.e164, key.extension) for key in found] == [(e164, parsed.extension or "")]
+        assert phone_e164(text) == e164  # what is shown, searched and erased is what is matched
     else:
         assert phones._is_junk(national[:3], national[3:6], national[6:]) or not phonenumbers.is_valid_number(parsed)
     assert found == phones._slowly(text, "US")

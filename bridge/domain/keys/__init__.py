@@ -4,7 +4,7 @@ from bridge.domain.keys.addresses import AddressKey, AddressStatus, parse_addres
 from bridge.domain.keys.emails import EmailKey, EmailWorth, email_key, email_keys
 from bridge.domain.keys.hashing import key64
 from bridge.domain.keys.names import NameKey, NameKind, PersonKey, fold, name_tokens, read_name, read_parts
-from bridge.domain.keys.phones import PhoneKey, PhoneWorth, phone_e164, phone_keys
+from bridge.domain.keys.phones import PhoneKey, PhoneWorth, phone_keys
 from bridge.domain.keys.record import (
     KEYS_VERSION,
     ContactRow,
@@ -36,7 +36,6 @@ __all__ = [
     "key64",
     "name_tokens",
     "parse_address",
-    "phone_e164",
     "phone_keys",
     "read_name",
     "read_parts",

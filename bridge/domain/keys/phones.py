@@ -135,9 +135,3 @@ def _slowly(raw: str, region: str) -> tuple[PhoneKey, ...]:
             if index >= MAX_PHONES:
                 break
     return tuple(found.values())
-
-
-def phone_e164(raw: str, region: str = "US") -> str | None:
-    """Return the first usable number of a text as E.164, None where there is none."""
-    keys = phone_keys(raw, region)
-    return keys[0].e164 if keys else None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bridge.domain.keys import AddressKey, PersonKey, email_key, fold, parse_address, phone_e164, read_name, read_parts
+from bridge.domain.keys import AddressKey, PersonKey, email_key, fold, parse_address, phone_keys, read_name, read_parts
 from bridge.domain.keys.addresses import city_key, state_key, unit_key, zip_key
 from bridge.domain.keys.names import NameKind, company_tokens, is_no_given, is_no_surname
 
@@ -211,7 +211,7 @@ def record(row: Mapping[str, str | None], columns: Mapping[str, str], number: st
         cell("street"), cell("unit"), cell("city"), cell("state"), cell("zip"), cell("street_number")
     )
     phones = tuple(
-        dict.fromkeys(phone for raw in (cell("phone"), cell("phone2")) if (phone := phone_e164(raw) or _digits(raw)))
+        dict.fromkeys(phone for raw in (cell("phone"), cell("phone2")) if (phone := _phone(raw)))
     )
     street = " ".join(part for part in (address.before, address.street, address.suffix, address.after) if part)
     return Record(
@@ -229,6 +229,11 @@ def record(row: Mapping[str, str | None], columns: Mapping[str, str], number: st
         _born(cell("date_of_birth")),
         "".join(c for c in fold(cell("national_id")) if c.isalnum()),
     )
+
+
+def _phone(raw: str) -> str:
+    """Return the first usable number of a cell, else its digits."""
+    return next((key.e164 for key in phone_keys(raw)), "") or _digits(raw)
 
 
 def _digits(raw: str) -> str:
