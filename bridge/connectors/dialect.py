@@ -23,7 +23,8 @@ from bridge.connectors.base import (
 from bridge.connectors.credentials import SharedValue, verify_shared_value
 from bridge.connectors.extract import Draft, Field, draft_from
 from bridge.connectors.extract.draft import map_faults
-from bridge.connectors.signatures import Scheme, verify
+from bridge.connectors.schemes import Scheme
+from bridge.connectors.signatures import verify
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.reasons import Reason

@@ -40,8 +40,13 @@ def sub_path(request: HookRequest) -> tuple[str, ...]:
 
 def query(request: HookRequest) -> dict[str, str]:
     """Return the query parameters of the URL; of a repeated name the first."""
+    return dict(reversed(query_pairs(request)))
+
+
+def query_pairs(request: HookRequest) -> list[tuple[str, str]]:
+    """Return the query parameters of the URL in order, blanks kept."""
     pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
-    return dict(reversed(pairs))
+    return pairs[:MAX_FIELDS]
 
 
 def read(request: HookRequest) -> Any:
@@ -54,7 +59,7 @@ def read(request: HookRequest) -> Any:
     if kind in XML_TYPES or kind.endswith("+xml"):
         return read_xml(request)
     if not request.body.strip() and request.method == "GET":
-        return nested(parse_qsl(urlsplit(request.url).query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        return nested(query_pairs(request))
     return read_json(request)
 
 

@@ -3,7 +3,57 @@
 A row says what was seen to verify a real or published signature; where a row is a guess its connector says so.
 """
 
-from bridge.connectors.signatures import Scheme
+from typing import Literal
+
+import msgspec
+
+from bridge.connectors import public_keys
+
+Algorithm = Literal[
+    "hmac-sha1", "hmac-sha256", "hmac-sha384", "hmac-sha512", "sha1", "sha256", "sha512", "ed25519",
+    "rsa-sha256", "rsa-sha512", "rsa-pss-sha256", "rsa-pss-sha512", "ecdsa-p256-sha256", "ecdsa-p384-sha384",
+]  # fmt: skip
+
+
+class Scheme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way of signing, as data: where the signature and the time stand, how they are written, what is signed.
+
+    `signed` is a text with the parts `{body} {timestamp} {id} {method} {url} {path} {form} {secret}`, and of one name
+    `{header:NAME} {query:NAME} {form:NAME} {json:PATH}`; `{form}` are all fields, sorted, each name before its values.
+    `url_variants` tries the URL with and without its port; `body_hash_parameter` names the query parameter that
+    holds the SHA-256 of a body which the signature itself leaves out.
+    """
+
+    name: str
+    header: str
+    algorithm: Algorithm = "hmac-sha256"
+    encoding: Literal["hex", "base64", "base64url"] = "hex"
+    prefix: str = ""
+    layout: Literal["plain", "fields", "words"] = "plain"
+    """plain: the whole value; fields: `t=…,v1=…`; words: `v1,… v1a,…`"""
+    field: str = ""
+    """Which entries of a list hold signatures: the name before `=` or `,`."""
+    signed: str = "{body}"
+    timestamp: str = ""
+    """Header name, or `field:NAME` for an entry of the list."""
+    unit: Literal["s", "ms", "http-date", "iso"] = "s"
+    tolerance: int | None = 300
+    """Seconds both ways; None where the time is not signed and so proves nothing."""
+    id_header: str = ""
+    key: Literal["text", "base64", "hex", "whsec"] = "text"
+    """How the configured secret spells the key."""
+    key_prefix: str = ""
+    """Only secrets that start so belong to this row (`whpk_`)."""
+    when: tuple[str, str] | None = None
+    """A header and the value it must have for this row to apply."""
+    url_variants: bool = False
+    body_hash_parameter: str = ""
+
+    @property
+    def is_asymmetric(self) -> bool:
+        """Tell whether the secret is a public key."""
+        return self.algorithm in public_keys.ALGORITHMS
+
 
 STANDARD_WEBHOOKS: tuple[Scheme, ...] = (
     Scheme(

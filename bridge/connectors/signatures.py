@@ -4,81 +4,25 @@ A sender that changes its scheme sends two headers for a while. The first row wh
 an attacker cannot choose the weaker one; rows that share a header are alternatives, and so are several valid secrets.
 """
 
-import base64
 import binascii
 import contextlib
 import hashlib
 import hmac
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
-from typing import Literal
-from urllib.parse import parse_qsl, urlsplit
-
-import msgspec
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from bridge.connectors.base import Secret, SignatureInvalid, Verified
+from bridge.connectors.public_keys import load_public_key, signed_by
+from bridge.connectors.schemes import Scheme
+from bridge.connectors.signed_text import messages, single_header
 from bridge.domain.delivery import HookRequest
 from bridge.domain.reasons import Reason
 
-Algorithm = Literal[
-    "hmac-sha1", "hmac-sha256", "hmac-sha384", "hmac-sha512", "sha1", "sha256", "sha512", "ed25519", "rsa-sha256"
-]
 LENGTHS = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64, "ed25519": 64}
 MAX_SIGNATURES = 16
 """Entries read of a list header: rotation needs two, and every entry costs a comparison."""
-
-HUBSPOT_ESCAPES = {
-    "%3A": ":", "%2F": "/", "%40": "@", "%26": "&", "%3D": "=", "%2B": "+", "%24": "$",
-    "%60": "`", "%22": '"', "%2C": ",", "%3B": ";", "%3E": ">", "%3C": "<", "%3F": "?",
-}  # fmt: skip
-"""The escapes HubSpot undoes before it signs a URL with v3; all others stay as they are."""
-
-
-class Scheme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way of signing, as data: where the signature and the time stand, how they are written, what is signed.
-
-    `signed` is a text with the parts `{body} {timestamp} {id} {method} {url} {path} {form} {secret} {header:NAME}`.
-    `url_variants` tries the URL with and without its port; `body_hash_parameter` names the query parameter that
-    holds the SHA-256 of a body which the signature itself leaves out.
-    """
-
-    name: str
-    header: str
-    algorithm: Algorithm = "hmac-sha256"
-    encoding: Literal["hex", "base64"] = "hex"
-    prefix: str = ""
-    layout: Literal["plain", "fields", "words"] = "plain"
-    """plain: the whole value; fields: `t=…,v1=…`; words: `v1,… v1a,…`"""
-    field: str = ""
-    """Which entries of a list hold signatures: the name before `=` or `,`."""
-    signed: str = "{body}"
-    timestamp: str = ""
-    """Header name, or `field:NAME` for an entry of the list."""
-    unit: Literal["s", "ms", "http-date", "iso"] = "s"
-    tolerance: int | None = 300
-    """Seconds both ways; None where the time is not signed and so proves nothing."""
-    id_header: str = ""
-    key: Literal["text", "base64", "hex", "whsec"] = "text"
-    """How the configured secret spells the key."""
-    key_prefix: str = ""
-    """Only secrets that start so belong to this row (`whpk_`)."""
-    when: tuple[str, str] | None = None
-    """A header and the value it must have for this row to apply."""
-    url_variants: bool = False
-    body_hash_parameter: str = ""
-
-    @property
-    def is_asymmetric(self) -> bool:
-        """Tell whether the secret is a public key."""
-        return self.algorithm in ("ed25519", "rsa-sha256")
 
 
 def verify(
@@ -154,7 +98,7 @@ def _check(request: HookRequest, row: Scheme, secret: Secret, *, now: datetime, 
     if not offered:
         raise SignatureInvalid(Reason.SIGNATURE_MISSING, f"no {row.field or 'value'} in {row.header}")
     stamp, at = _timestamp(request, row, entries)
-    ident = _single(request, row.id_header, Reason.SIGNATURE_MISSING) if row.id_header else ""
+    ident = single_header(request, row.id_header, Reason.SIGNATURE_MISSING) if row.id_header else ""
     if not any(_matches(message, row, secret, offered) for message in messages(request, row, secret, stamp, ident)):
         raise SignatureInvalid(Reason.SIGNATURE_MISMATCH, row.header)
     if at is not None and row.tolerance is not None:
@@ -166,18 +110,9 @@ def _check(request: HookRequest, row: Scheme, secret: Secret, *, now: datetime, 
             raise SignatureInvalid(Reason.TIMESTAMP_TOO_NEW, f"{-age:.0f} s ahead, {allowed} s allowed")
 
 
-def _single(request: HookRequest, name: str, missing: Reason) -> str:
-    values = request.header_all(name)
-    if len(values) > 1:
-        raise SignatureInvalid(Reason.SIGNATURE_DUPLICATED, name)
-    if not values or not values[0].strip():
-        raise SignatureInvalid(missing, name)
-    return values[0]
-
-
 def _entries(request: HookRequest, row: Scheme) -> dict[str, list[str]]:
     """Read the signature header into its named entries; a plain one has a single entry of the row's field name."""
-    value = _single(request, row.header, Reason.SIGNATURE_MISSING).strip()
+    value = single_header(request, row.header, Reason.SIGNATURE_MISSING).strip()
     if row.layout == "plain":
         return {row.field: [value]}
     separator, joint = (",", "=") if row.layout == "fields" else (" ", ",")
@@ -201,11 +136,16 @@ def _decode(text: str, row: Scheme) -> bytes:
 
 
 def decode_strictly(text: str, encoding: str) -> bytes | None:
-    """Return the bytes of a hex or padded base64 text, None for anything that is not exactly that."""
+    """Return the bytes of a hex, padded base64 or base64url text (padded or not), None for anything that is not exactly that."""
     try:
         written = text.encode("ascii")
         if encoding == "hex":
             return binascii.unhexlify(written) or None
+        if encoding == "base64url":
+            if b"+" in written or b"/" in written:
+                return None
+            bare = written.replace(b"-", b"+").replace(b"_", b"/")
+            written = bare if b"=" in bare else bare + b"=" * (-len(bare) % 4)
         raw = binascii.a2b_base64(written, strict_mode=True)
     except (binascii.Error, UnicodeEncodeError):
         return None
@@ -225,7 +165,7 @@ def _timestamp(request: HookRequest, row: Scheme, entries: dict[str, list[str]])
         if not text:
             raise SignatureInvalid(Reason.TIMESTAMP_MISSING, row.timestamp)
     else:
-        text = _single(request, row.timestamp, Reason.TIMESTAMP_MISSING)
+        text = single_header(request, row.timestamp, Reason.TIMESTAMP_MISSING)
     return text, parse_timestamp(text.strip(), row.unit)
 
 
@@ -245,86 +185,11 @@ def parse_timestamp(text: str, unit: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-_PART = re.compile(r"\{([a-z_]+(?::[A-Za-z0-9_-]+)?)\}")
-
-
-def messages(request: HookRequest, row: Scheme, secret: Secret, stamp: str, ident: str) -> Iterator[bytes]:
-    """Yield the byte strings that may be signed under a row: one, or one per spelling of the URL."""
-    template, form = row.signed, True
-    if row.body_hash_parameter:
-        stated = [value for key, value in parse_qsl(urlsplit(request.url).query) if key == row.body_hash_parameter]
-        if stated:
-            actual = hashlib.sha256(request.body).hexdigest()
-            if len(stated) > 1 or not hmac.compare_digest(actual.encode(), stated[0].lower().encode()):
-                return
-            form = False
-    for url in _url_spellings(request.url) if row.url_variants else (request.url,):
-        parts = []
-        for is_part, text in _split(template):
-            match text:
-                case _ if not is_part:
-                    parts.append(text.encode())
-                case "body":
-                    parts.append(request.body)
-                case "timestamp":
-                    parts.append(stamp.encode())
-                case "id":
-                    parts.append(ident.encode())
-                case _:
-                    parts.append(_part(text, request, secret=secret, url=url, form=form))
-        yield b"".join(parts)
-
-
-@lru_cache(maxsize=256)
-def _split(template: str) -> tuple[tuple[bool, str], ...]:
-    pieces = ((place % 2 == 1, text) for place, text in enumerate(_PART.split(template)))
-    return tuple((is_part, text) for is_part, text in pieces if text)
-
-
-def _part(name: str, request: HookRequest, *, secret: Secret, url: str, form: bool) -> bytes:
-    match name.partition(":"):
-        case ("method", _, _):
-            return request.method.upper().encode()
-        case ("url", _, "hubspot"):
-            return re.sub(r"%[0-9A-Fa-f]{2}", lambda hit: HUBSPOT_ESCAPES.get(hit[0].upper(), hit[0]), url).encode()
-        case ("url", _, _):
-            return url.encode()
-        case ("path", _, _):
-            return urlsplit(url).path.encode()
-        case ("form", _, _):
-            return _sorted_form(request) if form else b""
-        case ("secret", _, _):
-            return secret.value.encode()
-        case ("header", _, header):
-            return _single(request, header.lower(), Reason.SIGNATURE_MISSING).encode()
-        case _:
-            raise SignatureInvalid(Reason.SIGNATURE_MALFORMED, f"the scheme signs an unknown part {name!r}")
-
-
-def _sorted_form(request: HookRequest) -> bytes:
-    """Return Twilio's form text: names sorted, each followed by its sorted distinct values, nothing between."""
-    if request.content_type != "application/x-www-form-urlencoded":
-        return b""
-    pairs = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20_000)
-    return "".join(name + value for name, value in sorted(set(pairs))).encode()
-
-
-def _url_spellings(url: str) -> tuple[str, ...]:
-    """Return a URL as it is, without its port, and with the default one: Twilio signs any of the three."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    at = f"{parts.username}:{parts.password}@" if parts.username else ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    bare = parts._replace(netloc=f"{at}{host}").geturl()
-    ported = parts._replace(netloc=f"{at}{host}:{port}").geturl()
-    return tuple(dict.fromkeys((url, bare, ported)))
-
-
 def _matches(message: bytes, row: Scheme, secret: Secret, offered: list[bytes]) -> bool:
     """Compare every offered signature in constant time; all are compared, so that time tells nothing of which."""
     if row.is_asymmetric:
         key = load_public_key(secret.value.removeprefix(row.key_prefix))
-        return sum(_signed_by(key, row.algorithm, signature, message) for signature in offered) > 0
+        return sum(signed_by(key, row.algorithm, signature, message) for signature in offered) > 0
     wanted = digest(row, secret)(message)
     return sum([hmac.compare_digest(wanted, signature) for signature in offered]) > 0
 
@@ -360,29 +225,3 @@ def secret_bytes(value: str, written_as: str) -> bytes:
     if not key:
         raise SignatureInvalid(Reason.SECRET_UNUSABLE, f"the secret is no {written_as}")
     return key
-
-
-@lru_cache(maxsize=64)
-def load_public_key(value: str) -> Ed25519PublicKey | RSAPublicKey | None:
-    """Return the public key of a PEM, or of 32 raw bytes in base64 or hex; None for any other text."""
-    try:
-        if "-----BEGIN" in value:
-            key = serialization.load_pem_public_key(value.replace("\\n", "\n").encode())
-            return key if isinstance(key, Ed25519PublicKey | RSAPublicKey) else None
-        raw = decode_strictly(value.strip(), "hex") or base64.b64decode(value.strip() + "==")
-        return Ed25519PublicKey.from_public_bytes(raw)
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-
-
-def _signed_by(key: Ed25519PublicKey | RSAPublicKey | None, algorithm: str, signature: bytes, message: bytes) -> bool:
-    try:
-        if algorithm == "ed25519" and isinstance(key, Ed25519PublicKey):
-            key.verify(signature, message)
-        elif algorithm == "rsa-sha256" and isinstance(key, RSAPublicKey):
-            key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
-        else:
-            return False
-    except InvalidSignature:
-        return False
-    return True

@@ -11,7 +11,9 @@ import msgspec
 from bridge.connectors.base import PayloadMalformed, Secret
 from bridge.connectors.credentials import SharedValue
 from bridge.connectors.payloads import FORM, decode_json
-from bridge.connectors.signatures import Scheme, digest, messages
+from bridge.connectors.schemes import Scheme
+from bridge.connectors.signatures import digest
+from bridge.connectors.signed_text import messages
 from bridge.domain.delivery import HookRequest
 
 

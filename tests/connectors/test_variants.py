@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bridge.connectors import get_connector
@@ -411,6 +411,10 @@ def test_a_thin_payload_says_what_is_missing_and_where_it_would_be_fetched(tmp_p
 
 ED = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ED_PUBLIC = ED.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+EC, ES256 = ec.derive_private_key(7, ec.SECP256R1()), ec.ECDSA(hashes.SHA256())
+EC_PUBLIC = b64(
+    EC.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+)
 RAW, SAID, T = bytes(range(32)), "topsecret-1234", str(AT)
 HTTP_DATE = format_datetime(datetime.fromtimestamp(AT, UTC), usegmt=True)
 ISO_DATE = datetime.fromtimestamp(AT, UTC).isoformat()
@@ -462,6 +466,11 @@ DESCRIBED: list[tuple[str | None, Headers, str]] = [
         {"X-Signature-Timestamp": T, "X-Signature-Ed25519": ED.sign(T.encode() + LEAD).hex()}, ED_PUBLIC.hex(),
     ),
     ("base64(ed25519(raw body))", {"X-Signature": b64(ED.sign(LEAD))}, b64(ED_PUBLIC)),
+    ("base64url(hmac-sha256(secret, raw body))", {"X-Signature": base64.urlsafe_b64encode(mac(SAID, LEAD)).decode().rstrip("=")}, SAID),
+    (
+        "base64(ecdsa-p256-sha256(timestamp + body)), public key in base64",
+        {"X-Twilio-Email-Event-Webhook-Timestamp": T, "X-Twilio-Email-Event-Webhook-Signature": b64(EC.sign(T.encode() + LEAD, ES256))}, EC_PUBLIC,
+    ),
 ]  # fmt: skip
 
 

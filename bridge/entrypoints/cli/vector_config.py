@@ -13,7 +13,8 @@ from typing import Any
 from bridge.connectors import ALIASES, REGISTRY
 from bridge.connectors.base import Connector, Secret, SignatureInvalid, SourceOptions
 from bridge.connectors.dialect import Dialect
-from bridge.connectors.signatures import Scheme, parse_timestamp
+from bridge.connectors.schemes import Scheme
+from bridge.connectors.signatures import parse_timestamp
 from bridge.domain.delivery import HookRequest
 
 _PLAIN_HEADERS = frozenset(
@@ -105,6 +106,8 @@ def _verify_option(provider: str, said: str, request: HookRequest) -> dict[str, 
     offered = value.removeprefix(row.get("prefix", ""))
     is_hex = re.fullmatch(r"(?:[0-9a-fA-F]{2})+", offered) is not None or row.get("layout") == "fields"
     row["encoding"] = "base64" if "base64" in text or ("hex" not in text and not is_hex) else "hex"
+    if row["encoding"] == "base64" and re.search(r"base64[ -]?url|url[ -]?safe", text):
+        row["encoding"] = "base64url"
     row["algorithm"] = _algorithm(text, len(offered) // 2 if is_hex else len(offered) * 3 // 4)
     if "timestamp" not in row and (stamp := _stamp_header(request, signature)):
         row |= {"timestamp": stamp, "unit": _unit((request.header(stamp) or "").strip())}
@@ -137,8 +140,10 @@ def _algorithm(text: str, size: int) -> str:
     """Return the algorithm a text names, else the HMAC whose digests are nearest to the size of what was sent."""
     if "ed25519" in text:
         return "ed25519"
+    if "ecdsa" in text or re.search(r"\bp-?(256|384)\b|\bes(256|384)\b", text):
+        return "ecdsa-p384-sha384" if "384" in text else "ecdsa-p256-sha256"
     if "rsa" in text:
-        return "rsa-sha256"
+        return f"rsa-{'pss-' if 'pss' in text else ''}{'sha512' if '512' in text else 'sha256'}"
     if found := re.search(r"sha-?(512|384|256|1)\b", text):
         return f"hmac-sha{found[1]}"
     by_size = {20: "hmac-sha1", 32: "hmac-sha256", 48: "hmac-sha384", 64: "hmac-sha512"}

@@ -210,9 +210,7 @@ def record(row: Mapping[str, str | None], columns: Mapping[str, str], number: st
     address = parse_address(
         cell("street"), cell("unit"), cell("city"), cell("state"), cell("zip"), cell("street_number")
     )
-    phones = tuple(
-        dict.fromkeys(phone for raw in (cell("phone"), cell("phone2")) if (phone := _phone(raw)))
-    )
+    phones = tuple(dict.fromkeys(phone for raw in (cell("phone"), cell("phone2")) if (phone := _phone(raw))))
     street = " ".join(part for part in (address.before, address.street, address.suffix, address.after) if part)
     return Record(
         cell("id") or number,
