@@ -198,6 +198,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     paste: str = ""
     """Which value of the sender becomes the source's secret."""
     notes: tuple[str, ...] = ()
+    more: str = ""
+    """Further sections of the page, in Markdown."""
     guessed: tuple[str, ...] = ()
     """What is not proved by a captured request or the sender's own documents, and how to configure it."""
 

@@ -1,7 +1,7 @@
 """Any sender that needs no code: the config says how it proves itself and where things stand; extraction finds the rest."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from bridge.connectors import payloads, schemes
 from bridge.connectors.base import About, Identity, Normalized, PayloadMalformed, Secret, SourceOptions
@@ -44,6 +44,41 @@ KNOWN_OPTIONS = frozenset(
 )
 
 
+_VERIFY = """## How the sender proves itself: `options.verify`
+
+Without it a shared value may stand in any of the usual places. A scheme is told by these parts; all but `header` have a default.
+
+| part | values |
+| --- | --- |
+| `header` | the header that holds the signature |
+| `algorithm` | ALGORITHMS; without one `hmac-sha256` |
+| `encoding` | `hex` (default), `base64`, `base64url` |
+| `prefix` | what stands before the signature, such as `sha256=` |
+| `layout`, `field` | `plain` (default); `fields` for `t=…,v1=…`; `words` for `v1,… v1a,…`; `field` names the entries that are signatures |
+| `signed` | text with `{body}` (default), `{timestamp}`, `{id}`, `{method}`, `{url}`, `{path}`, `{secret}`, and the parts below |
+| | `{form}`: all fields sorted, name before value; `{form:NAME}`, `{json:PATH}`, `{query:NAME}`, `{header:NAME}`: one value |
+| `timestamp`, `unit`, `tolerance` | a header, or `field:t` of the list; `s` (default), `ms`, `http-date`, `iso`; seconds both ways, `null` where it is not judged |
+| `id_header` | the header of `{id}` |
+| `key` | how the secret is written: `text` (default), `base64`, `hex`, `whsec`; a public key is PEM, a certificate, DER or raw bytes in base64 or hex |
+| `preset` | in place of all parts: PRESET_NAMES |
+| `shared` | in place of all parts: a token, key or password; `authorization`, `headers`, `any_header`, `query`, `path`, `body` say where it may stand |
+
+```yaml
+verify: {header: X-Acme-Signature, encoding: base64, prefix: "sha256="}
+verify: {header: X-Acme-Signature, layout: fields, field: v1, timestamp: "field:t", signed: "{timestamp}.{body}"}
+verify: {header: X-Acme-Signature, timestamp: X-Acme-Time, unit: ms, signed: "{method}{url}{timestamp}{body}"}
+verify: {header: X-Acme-Signature, algorithm: hmac-sha1, encoding: base64, signed: "{url}{form}"}
+verify: {header: X-Acme-Signature, algorithm: ecdsa-p256-sha256, encoding: base64, timestamp: X-Acme-Time, signed: "{timestamp}{body}"}
+verify: {header: X-Acme-Signature, algorithm: ed25519}
+verify: {preset: standard-webhooks}
+verify: {shared: {headers: [X-Acme-Key], any_header: false, query: [key], path: false}}
+verify: {shared: {body: [auth.token]}}
+```
+"""
+_VERIFY = _VERIFY.replace("PRESET_NAMES", ", ".join(f"`{name}`" for name in sorted(schemes.PRESETS)))
+_VERIFY = _VERIFY.replace("ALGORITHMS", ", ".join(f"`{name}`" for name in get_args(schemes.Algorithm)))
+
+
 class Generic(Dialect):
     """A sender described by config alone."""
 
@@ -56,9 +91,10 @@ class Generic(Dialect):
         setup=("Paste the hook URL and the secret where the sender asks for a webhook.",),
         paste="the signing key, token, or user:password",
         notes=(
-            "`options.verify` describes the signature: `preset`, `shared`, or header, algorithm, encoding, prefix, signed, timestamp.",
-            "`options.event`, `dedup`, `record`, `occurred_at` are dotted paths; `ask` is booking, contact, activity or preference.",
+            "`options.event`, `dedup`, `record`, `occurred_at` are dotted paths, or `header:NAME` and `query:NAME`; `items` is the path of a batch.",
+            "`options.ask` is booking, contact, activity or preference; `only` and `ignore` are lists of event types.",
         ),
+        more=_VERIFY,
     )  # fmt: skip
     content_types = frozenset({*payloads.JSON_TYPES, *payloads.ANY_FORM, *payloads.XML_TYPES, "text/plain", ""})
     methods = frozenset({"POST", "PUT", "PATCH", "GET"})

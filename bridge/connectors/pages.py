@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bridge.connectors import ALIASES, get_connector, kinds
 from bridge.connectors.base import Connector
+from bridge.connectors.schemes import Scheme
 
 HEADER = (
     "| connector | proves itself by | messages handled | fetches | delivery named by | sender tries again | answer |"
@@ -31,8 +32,39 @@ def table() -> str:
     return (
         "# Connectors\n\nPrinted by `python -m bridge.connectors.pages docs/connectors` from what the connectors declare.\n\n"
         + "\n".join(rows)
+        + "\n\n## Signature schemes\n\nOne row each in `bridge/connectors/schemes.py`; a generic source writes its own under `options.verify`.\n\n"
+        + "\n".join(scheme_rows())
         + "\n"
     )
+
+
+def scheme_rows() -> list[str]:
+    """Return the table of all signature schemes that connectors use."""
+    rows = [
+        "| scheme | connectors | header | algorithm | written as | signed | time | seconds allowed |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    used: dict[Scheme, list[str]] = {}
+    for kind in kinds():
+        for row in getattr(get_connector(kind), "schemes", ()):
+            used.setdefault(row, []).append(kind)
+    for row, users in used.items():
+        field = f", `{row.field}` of {row.layout}" if row.field else ""
+        told = f"`{row.prefix}` and {row.encoding}" if row.prefix else row.encoding
+        time = f"`{row.timestamp}` in {row.unit}" if row.timestamp else "none"
+        allowed = str(row.tolerance) if row.timestamp and row.tolerance is not None else "-"
+        cells = (
+            row.name,
+            ", ".join(users),
+            f"`{row.header}`{field}",
+            row.algorithm,
+            told,
+            f"`{row.signed}`",
+            time,
+            allowed,
+        )
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return rows
 
 
 def page(connector: Connector) -> str:
@@ -59,6 +91,8 @@ def page(connector: Connector) -> str:
         f"Handled: {handled}.\n\nIgnored on purpose: {ignored}.\n\nAny other kind is stored, counted and shown as unsupported.",
         "## Config", f"```yaml\nsources:\n  my-{kind}:\n    connector: {kind}\n    tenant: main\n    secrets:\n      - env: MY_SECRET\n```",
     ]  # fmt: skip
+    if about.more:
+        parts.append(about.more.strip())
     if about.notes:
         parts += ["## Notes", "\n".join(f"- {note}" for note in about.notes)]
     if about.guessed:
