@@ -24,6 +24,22 @@ class ListEntry(msgspec.Struct, frozen=True, kw_only=True):
     options: tuple[str, ...] = ()
     business_unit_ids: tuple[int, ...] = ()
 
+    def typed(self, value: str) -> str | None:
+        """Return a value as this field takes it: an option as ServiceTitan writes it, a plain number; None if it does not."""
+        text = value.strip()
+        if not text:
+            return ""
+        if self.options or self.data_type == "Dropdown":
+            return next((option for option in self.options if option.casefold() == text.casefold()), None)
+        if self.data_type == "Numeric":
+            number = text.replace(",", "").removeprefix("$")
+            try:
+                float(number)
+            except ValueError:
+                return None
+            return number if all(sign.isdigit() or sign in ".-" for sign in number) else None
+        return text
+
 
 class ReferenceLists(msgspec.Struct, frozen=True, kw_only=True):
     """The short lists of one tenant by kind; `is_loaded` is false before the first sync."""

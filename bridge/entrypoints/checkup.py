@@ -1,21 +1,27 @@
-"""The live questions behind `bridge doctor`; each finding says what it looked at, what it found, and what to do."""
+"""The live questions behind `bridge doctor`, and the names behind `bridge check`; each finding says what it looked at, what it found, and what to do."""
 
+import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bridge import bootstrap
+from psycopg.errors import UndefinedTable
+
+from bridge import bootstrap, connectors
 from bridge.db import migrations
 from bridge.db.database import UNREACHABLE, Database
-from bridge.domain import reference
+from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import advice_for
 from bridge.domain.reference import ListEntry, ReferenceLists
+from bridge.mirror import records
+from bridge.mirror.lists import read, sources
+from bridge.reports.reading import reading
 from bridge.servicetitan.client import ServiceTitan
-from bridge.servicetitan.exports import collect
 from bridge.servicetitan.transport import open_http
-from bridge.settings import Settings, TenantSettings
+from bridge.settings import Settings, TenantSettings, load
+from bridge.settings.names import KINDS
 
 _CLOCK_SECONDS = 2.0
 
@@ -43,10 +49,11 @@ async def examine(settings: Settings, *, dsn: str, tenant: str | None = None) ->
             remedy="Set server.public_url or BRIDGE_PUBLIC_URL before a real sender is connected.",
         )
     )
+    lists: dict[str, ReferenceLists] = {}
     for one in settings.tenants.values():
         if tenant in (None, one.key):
-            findings += [finding async for finding in _tenant(settings, one)]
-    return findings
+            findings += [finding async for finding in _tenant(one, lists)]
+    return [*findings, *_names(lists)]
 
 
 async def _database(dsn: str) -> AsyncIterator[Finding]:
@@ -88,7 +95,8 @@ async def _database(dsn: str) -> AsyncIterator[Finding]:
     )
 
 
-async def _tenant(settings: Settings, tenant: TenantSettings) -> AsyncIterator[Finding]:
+async def _tenant(tenant: TenantSettings, lists: dict[str, ReferenceLists]) -> AsyncIterator[Finding]:
+    """Ask what a tenant's keys may do, and keep the names it knows in `lists`."""
     async with open_http(total=15) as http:
         client = bootstrap.open_servicetitan(tenant, http=http)
         name = f"tenant {tenant.key}"
@@ -100,9 +108,7 @@ async def _tenant(settings: Settings, tenant: TenantSettings) -> AsyncIterator[F
             return
         async for finding in _scopes(name, client):
             yield finding
-        lists = await _lists(client)
-        for finding in _names(name, settings, tenant, lists):
-            yield finding
+        lists[tenant.key] = await _lists(client)
 
 
 async def _scopes(name: str, client: ServiceTitan) -> AsyncIterator[Finding]:
@@ -123,49 +129,50 @@ async def _scopes(name: str, client: ServiceTitan) -> AsyncIterator[Finding]:
 
 
 async def _lists(client: ServiceTitan) -> ReferenceLists:
-    calls = {
-        reference.CAMPAIGN: client.campaigns.list,
-        reference.BUSINESS_UNIT: client.business_units.list,
-        reference.JOB_TYPE: client.job_types.list,
-        reference.CALL_REASON: client.call_reasons.list,
-    }
+    """Return the short lists as ServiceTitan has them now; one that cannot be read is left out."""
     entries: dict[str, tuple[ListEntry, ...]] = {}
-    for kind, call in calls.items():
-        outcome = await collect(call, query={})
+    calls = sources(client)
+    for kind in KINDS:
+        call, filters = calls[kind]
+        outcome = await read(call, filters)
         if isinstance(outcome, Succeeded):
             entries[kind] = tuple(
-                ListEntry(id=row.id, name=row.name or "", active=row.active is not False) for row in outcome.body
+                ListEntry(
+                    id=row.id,
+                    name=row.name or "",
+                    active=getattr(row, "active", None) is not False,
+                    data_type=getattr(row, "data_type", None) or "",
+                    options=tuple(getattr(row, "data_type_options", None) or ()),
+                )
+                for row in outcome.body
             )
     return ReferenceLists(entries=entries, is_loaded=True)
 
 
-def _names(name: str, settings: Settings, tenant: TenantSettings, lists: ReferenceLists) -> list[Finding]:
-    """Look up every campaign, business unit, job type and reason the config names."""
-    defaults = tenant.defaults
-    wanted: list[tuple[str, str, int | str]] = [
-        ("defaults.campaign", reference.CAMPAIGN, defaults.campaign or ""),
-        ("defaults.business_unit", reference.BUSINESS_UNIT, defaults.business_unit or ""),
-        ("defaults.job_type", reference.JOB_TYPE, defaults.job_type or ""),
-        ("defaults.dismiss_reason", reference.CALL_REASON, defaults.dismiss_reason or ""),
-        *((f"campaigns.{key}", reference.CAMPAIGN, value) for key, value in tenant.campaigns.items()),
-        *((f"services.{key}", reference.JOB_TYPE, value) for key, value in tenant.services.items()),
-    ]
-    findings = []
-    for place, kind, value in wanted:
-        if value == "" or kind not in lists.entries:
-            continue
-        found = lists.candidates(kind, value)
-        subject = f"{name}: {place}"
-        if len(found) == 1 and found[0].active:
-            findings.append(Finding(subject=subject, state="ok", text=f"{value} is {found[0].name} ({found[0].id})"))
-        else:
-            text = f"{kind} {value!r} " + (
-                "means several" if len(found) > 1 else "is not active" if found else "is unknown"
-            )
-            known = ", ".join(entry.name for entry in lists.entries[kind][:8])
-            findings.append(Finding(subject=subject, state="problem", text=text, remedy=f"There are: {known}."))
-    del settings
-    return findings
+def _names(lists: Mapping[str, ReferenceLists]) -> Iterator[Finding]:
+    """Look up every record the config calls by id or name, each at its place in the files."""
+    known = (*connectors.kinds(), *connectors.ALIASES)
+    found = load(None, os.environ, kinds=known, read_secrets=False, mirror=lambda _: lists)
+    faults = () if isinstance(found, Settings) else found
+    for fault in faults:
+        subject = f"{fault.place}: {fault.path}"
+        yield Finding(subject=subject, state="problem", text=fault.message, remedy=fault.hint)
+    if lists and not faults:
+        yield Finding(subject="names", state="ok", text=f"all that the config names exist ({', '.join(lists)})")
+
+
+async def lists_at_hand(dsn: str, tenants: Mapping[str, TenantId]) -> dict[str, ReferenceLists] | None:
+    """Return the short lists that a database mirrors, by the tenant's name; None where it has no mirror or is not there."""
+    database = Database(dsn, timeout=2)
+    try:
+        await database.open()
+        async with reading(database) as tx:
+            found = {name: await records.lists(tx, tenant_id) for name, tenant_id in tenants.items()}
+    except (*UNREACHABLE, UndefinedTable):
+        return None
+    finally:
+        await database.close()
+    return {name: lists for name, lists in found.items() if lists.is_loaded}
 
 
 def _of_outcome(subject: str, outcome: Outcome, good: str) -> Finding:

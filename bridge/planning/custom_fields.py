@@ -69,7 +69,7 @@ def by_rule(desk: Desk, fields: Fields, record: PartyRecord | None, party: Party
 def _change(
     desk: Desk, entry: ListEntry, value: str, policy: FieldPolicy, record: PartyRecord | None, party: PartyKind
 ) -> FieldChange | Hold | None:
-    typed = typed_value(entry, value)
+    typed = entry.typed(value)
     if typed is None:
         detail = f"{entry.name} is {entry.data_type}" + (
             f" of {', '.join(entry.options[:20])}" if entry.options else ""
@@ -89,23 +89,6 @@ def _change(
         policy=policy,
         changed_at=desk.inquiry.occurred_at,
     )
-
-
-def typed_value(entry: ListEntry, value: str) -> str | None:
-    """Return a value as the field takes it: an option as ServiceTitan writes it, a plain number; None where it takes it not."""
-    text = value.strip()
-    if not text:
-        return ""
-    if entry.options or entry.data_type == "Dropdown":
-        return next((option for option in entry.options if option.casefold() == text.casefold()), None)
-    if entry.data_type == "Numeric":
-        number = text.replace(",", "").removeprefix("$")
-        try:
-            float(number)
-        except ValueError:
-            return None
-        return number if all(sign.isdigit() or sign in ".-" for sign in number) else None
-    return text
 
 
 def origins(desk: Desk, changes: tuple[FieldChange, ...]) -> Iterator[tuple[FieldChange, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from pydantic import BaseModel
 
-from bridge.domain.expressions import ExpressionFault, check, evaluate, is_true, variables
+from bridge.domain.expressions import ExpressionFault, as_text, check, evaluate, is_true, variables
 from bridge.settings.faults import Fault, Place, did_you_mean
 from bridge.settings.reading import Written, dotted
 from bridge.settings.rules import Do, Rule
@@ -14,19 +14,23 @@ from bridge.settings.vocabulary import NAMES, VALUES
 
 _STRINGS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _PATH = re.compile(r"(?<![\w.])(" + "|".join(n for n in NAMES if "." not in n) + r")((?:\.\w+)+)")
-_COMPARED = re.compile(
-    r"(?<![\w.])(" + "|".join(map(re.escape, VALUES)) + r")\s*(?:==|!=)\s*(?:'([^']*)'|\"([^\"]*)\")"
-)
+_COMPARED = re.compile(r"(?<![\w.])([a-z]+\.[a-z]+)\s*(?:==|!=)\s*(?:'([^']*)'|\"([^\"]*)\")")
 _FUNCTIONS = frozenset({"range", "dict", "namespace", "debug", "loop", "true", "false", "none"})
 _EVERYTHING = frozenset({"*"})
+_SHOWN = 12
+_NOTHING = "write what it should get, or take the line out"
+_ONE_EACH = "each tenant is one ServiceTitan account"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def check_config(config: Config, tree: Written, *, kinds: Collection[str]) -> Iterator[Fault]:
     """Yield every fault of a config whose shape is right."""
+    if config.worker.http_seconds >= config.worker.lease_seconds:
+        message = "must be less than lease_seconds: a call may not outlive the right to make it"
+        yield _fault(tree, ("worker", "http_seconds"), message)
     yield from _sources(config, tree, kinds)
     yield from _tenants(config, tree)
-    yield from _rules(config, tree)
+    yield from _rules(config, tree, kinds)
 
 
 def _fault(tree: Written, path: tuple[str | int, ...], message: str, hint: str = "", *, at_key: bool = False) -> Fault:
@@ -42,78 +46,145 @@ def _keys(tree: Written, block: str) -> Collection[str]:
     return found.data if found is not None and isinstance(found.data, dict) else ()
 
 
+def _unknown(
+    tree: Written, path: tuple[str | int, ...], what: str, word: str, known: Collection[str]
+) -> Iterator[Fault]:
+    """Yield that a word names nothing that is known; one that is not written, or faulty already, is passed over."""
+    written = tree.at(path)[1] == path
+    if written and word and known and word not in known:
+        there = f"there are {', '.join(sorted(known)[:_SHOWN])}"
+        yield _fault(tree, path, f'no {what} is called "{word}"', did_you_mean(word, known) or there)
+
+
 def _sources(config: Config, tree: Written, kinds: Collection[str]) -> Iterator[Fault]:
     for name, source in config.sources.items():
         path = ("sources", name)
         if not _NAME.fullmatch(name):
             what = "a source's name is part of its URL: lower-case letters, digits, - and _, at most 64"
             yield _fault(tree, path, what, at_key=True)
-        if kinds and source.connector not in kinds:
-            hint = did_you_mean(source.connector, kinds)
-            yield _fault(tree, (*path, "connector"), f'no connector is called "{source.connector}"', hint)
-        if source.tenant not in _keys(tree, "tenants"):
-            hint = did_you_mean(source.tenant, _keys(tree, "tenants"))
-            yield _fault(tree, (*path, "tenant"), f'no tenant is called "{source.tenant}"', hint)
+        if kinds:
+            yield from _unknown(tree, (*path, "connector"), "connector", source.connector, kinds)
+        yield from _unknown(tree, (*path, "tenant"), "tenant", source.tenant, _keys(tree, "tenants"))
         names = [secret.name or secret.env or secret.file for secret in source.secrets]
         for index, known in enumerate(names):
             if known in names[:index]:
-                yield _fault(tree, (*path, "secrets", index), f'another secret of this source is called "{known}" too')
+                what = f'another secret of this source is called "{known}" too'
+                yield _fault(tree, (*path, "secrets", index), what, "give each a `name:`")
         for target, expression in source.map.items():
-            if not expression.strip():
-                yield _fault(tree, (*path, "map", target), "is mapped to nothing")
+            if not expression.strip() or _is_nothing(expression):
+                yield _fault(tree, (*path, "map", target), "is mapped to nothing", _NOTHING)
             elif (wrong := check(expression)) is not None:
                 yield _unreadable(tree, (*path, "map", target), wrong)
+        for target, mapping in source.updates.fields.items():
+            if mapping.custom_field == "":
+                yield _fault(
+                    tree, (*path, "updates", "fields", target, "custom_field"), "is mapped to nothing", _NOTHING
+                )
+        for target, tag in source.updates.tags.items():
+            if tag == "":
+                yield _fault(tree, (*path, "updates", "tags", target), "is mapped to nothing", _NOTHING)
         if source.unsigned and source.secrets:
             yield _fault(tree, (*path, "unsigned"), "is true though secrets are given: one of the two is meant")
 
 
+def _is_nothing(expression: str) -> bool:
+    """Tell whether an expression is empty whatever comes in."""
+    try:
+        return not variables(expression) and as_text(evaluate(expression, {})) == ""
+    except ExpressionFault:
+        return False
+
+
 def _tenants(config: Config, tree: Written) -> Iterator[Fault]:
     first: dict[int, str] = {}
+    keys: dict[str, str] = {}
     for name, tenant in config.tenants.items():
-        if tenant.tenant_id in first:
-            other = first[tenant.tenant_id]
-            yield _fault(tree, ("tenants", name, "tenant_id"), f'is the tenant id of "{other}" too')
-        first.setdefault(tenant.tenant_id, name)
+        path = ("tenants", name)
+        written = tree.child("tenants")
+        block = written.child(name) if written is not None else None
+        if block is not None and block.child("tenant_id") is not None:
+            if tenant.tenant_id in first:
+                yield _fault(
+                    tree, (*path, "tenant_id"), f'is the tenant id of "{first[tenant.tenant_id]}" too', _ONE_EACH
+                )
+            first.setdefault(tenant.tenant_id, name)
+        if tenant.environment != "simulator" and block is not None:
+            if block.child("credentials") is None:
+                hint = "write `credentials: {client_id: {env: …}, client_secret: {env: …}, app_key: {env: …}}`"
+                yield _fault(tree, (*path, "credentials"), "is required in this environment", hint)
+            if block.child("booking_provider") is None:
+                hint = "write `booking_provider:` with the id of the tag the app was granted"
+                message = "is required in this environment: bookings are written under a booking provider tag"
+                yield _fault(tree, (*path, "booking_provider"), message, hint)
+        if tenant.credentials is not None:
+            place = tenant.credentials.client_id.env or tenant.credentials.client_id.file or ""
+            if place in keys:
+                message = f'is the client id of "{keys[place]}" too: each tenant has its own'
+                yield _fault(tree, (*path, "credentials", "client_id"), message, _ONE_EACH)
+            keys.setdefault(place, name)
         if tenant.thresholds.review > tenant.thresholds.auto:
-            yield _fault(tree, ("tenants", name, "thresholds", "review"), "is above the auto threshold")
+            yield _fault(tree, (*path, "thresholds", "review"), "is above the auto threshold")
         for mapping in ("campaigns", "services"):
             for key, target in getattr(tenant, mapping).items():
                 if target == "":
-                    yield _fault(tree, ("tenants", name, mapping, key), "is mapped to nothing")
+                    yield _fault(tree, (*path, mapping, key), "is mapped to nothing", _NOTHING)
 
 
-def _rules(config: Config, tree: Written) -> Iterator[Fault]:
+def _rules(config: Config, tree: Written, kinds: Collection[str]) -> Iterator[Fault]:
     """Check the rules; their conditions as they stand in the files, for a rule whose commands are wrong has one too."""
+    values = {
+        **VALUES,
+        "tenant.name": frozenset(_keys(tree, "tenants")),
+        "source.id": frozenset(_keys(tree, "sources")),
+        "source.connector": frozenset(kinds),
+    }
     written = tree.child("rules")
     listed = written.data if written is not None and isinstance(written.data, list) else []
-    places: dict[str, int] = {}
+    names: set[str] = set()
     for index, rule in enumerate(listed):
         name, when = rule.child("name"), rule.child("when")
-        if name is not None and str(name.data) in places:
-            yield _fault(tree, ("rules", index, "name"), f'another rule is called "{name.data}" too')
+        if name is not None and str(name.data) in names:
+            what = f'another rule is called "{name.data}" too'
+            yield _fault(tree, ("rules", index, "name"), what, "an explanation names its rule: give each its own name")
         elif name is not None:
-            places[str(name.data)] = index
+            names.add(str(name.data))
         if when is not None and isinstance(when.data, str):
-            faults = list(_expression(tree, ("rules", index, "when"), when.data))
+            faults = list(_expression(tree, ("rules", index, "when"), when.data, values))
             yield from faults
             if not faults and _constant(when.data) is False:
-                yield _fault(tree, ("rules", index, "when"), "is never true")
-    for index, rule in enumerate(config.rules):
-        yield from _rule(tree, rule, config.rules[:index], ("rules", places.get(rule.name, index)))
+                yield _fault(
+                    tree, ("rules", index, "when"), "is never true", "mend the condition, or take the rule out"
+                )
+    for index, made in enumerate(config.rules):
+        yield from _rule(config, tree, made, config.rules[:index], ("rules", index), values)
 
 
-def _rule(tree: Written, rule: Rule, before: list[Rule], path: tuple[str | int, ...]) -> Iterator[Fault]:
-    if rule.tenant is not None and rule.tenant not in _keys(tree, "tenants"):
-        hint = did_you_mean(rule.tenant, _keys(tree, "tenants"))
-        yield _fault(tree, (*path, "tenant"), f'no tenant is called "{rule.tenant}"', hint)
-    if rule.source is not None and rule.source not in _keys(tree, "sources"):
-        hint = did_you_mean(rule.source, _keys(tree, "sources"))
-        yield _fault(tree, (*path, "source"), f'no source is called "{rule.source}"', hint)
+def _rule(
+    config: Config,
+    tree: Written,
+    rule: Rule,
+    before: list[Rule],
+    path: tuple[str | int, ...],
+    values: Mapping[str, frozenset[str]],
+) -> Iterator[Fault]:
+    yield from _unknown(tree, (*path, "tenant"), "tenant", rule.tenant or "", _keys(tree, "tenants"))
+    yield from _unknown(tree, (*path, "source"), "source", rule.source or "", _keys(tree, "sources"))
+    source = config.sources.get(rule.source or "")
+    if source is not None and source.tenant and rule.tenant not in (None, source.tenant):
+        message = f"never fits: source {rule.source} is of tenant {source.tenant}, not of {rule.tenant}"
+        yield _fault(tree, (*path, "source"), message, "say only one of the two, or the right one")
     for place, text in _templates(rule):
-        yield from _expression(tree, (*path, *place), text)
+        yield from _expression(tree, (*path, *place), text, values)
+    for index, do in enumerate(rule.do):
+        wanted = {kind for other in rule.do for kind in other.model_fields_set}
+        for nth, kind in enumerate(do.never):
+            if kind in wanted:
+                message = f"{kind} is wanted by this same rule"
+                yield _fault(tree, (*path, "do", index, "never", nth), message, "one of the two is meant")
     for earlier in before:
         if _hides(earlier, rule):
-            yield _fault(tree, path, f'never gets its turn: "{earlier.name}" before it always fits first')
+            message = f'never gets its turn: "{earlier.name}" before it always fits first'
+            yield _fault(tree, path, message, "put it before that one, or take it out")
             break
 
 
@@ -124,7 +195,7 @@ def _hides(earlier: Rule, later: Rule) -> bool:
     if _constant(earlier.when) is not True and _squeezed(earlier.when) != _squeezed(later.when):
         return False
     taken, wanted = _wanted(earlier), _wanted(later)
-    return taken == _EVERYTHING or (wanted != _EVERYTHING and wanted <= taken)
+    return bool(wanted) and (taken == _EVERYTHING or (wanted != _EVERYTHING and wanted <= taken))
 
 
 def _constant(expression: str) -> bool | None:
@@ -170,7 +241,9 @@ def _texts(
             yield from _texts(value, (*path, name))
 
 
-def _expression(tree: Written, path: tuple[str | int, ...], text: str) -> Iterator[Fault]:
+def _expression(
+    tree: Written, path: tuple[str | int, ...], text: str, values: Mapping[str, frozenset[str]]
+) -> Iterator[Fault]:
     wrong = check(text)
     if wrong is not None:
         yield _unreadable(tree, path, wrong)
@@ -192,12 +265,11 @@ def _expression(tree: Written, path: tuple[str | int, ...], text: str) -> Iterat
                 break
             here = f"{here}.{part}"
     for found in _COMPARED.finditer(text):
+        known_values = values.get(found[1])
         value = found[2] if found[2] is not None else found[3]
-        if value not in VALUES[found[1]]:
-            hint = (
-                did_you_mean(value, VALUES[found[1]])
-                or f"it is one of {', '.join(sorted(filter(None, VALUES[found[1]])))}"
-            )
+        if known_values and value not in known_values:
+            there = f"it is one of {', '.join(sorted(filter(None, known_values))[:_SHOWN])}"
+            hint = did_you_mean(value, known_values) or there
             yield _in_text(tree, path, text, value, f'{found[1]} is never "{value}"', hint, after=found.start())
 
 
@@ -210,7 +282,8 @@ def _unreadable(tree: Written, path: tuple[str | int, ...], wrong: ExpressionFau
         from bridge.domain.expressions import FILTERS  # noqa: PLC0415 - only a fault needs them
 
         word = named[1] or named[2]
-        message, hint = f'unknown filter "{word}"', did_you_mean(word, {*FILTERS, *_BUILT_IN_FILTERS})
+        known = {*FILTERS, *_BUILT_IN_FILTERS}
+        message, hint = f'unknown filter "{word}"', did_you_mean(word, known) or f"known are {', '.join(sorted(known))}"
         shown = found.place.text.find(word, found.place.column - 1)
         place = found.place.moved(shown + 1 - found.place.column) if shown >= 0 else place
     return Fault(place=place, path=dotted(path), message=message, hint=hint)

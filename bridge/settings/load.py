@@ -5,9 +5,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bridge.domain.ids import TenantId
+from bridge.domain.reference import ReferenceLists
 from bridge.settings.checks import check_config
 from bridge.settings.demo import DEMO
 from bridge.settings.faults import ConfigInvalid, Fault, Place, in_order
+from bridge.settings.names import unknown_names
 from bridge.settings.reading import Reader, Written, dotted, merge
 from bridge.settings.resolved import ConfigVersion, Settings, SourceSettings
 from bridge.settings.resolving import Resolver
@@ -15,6 +18,8 @@ from bridge.settings.validation import known_keys, validate
 
 Inspect = Callable[[SourceSettings], Sequence[str]]
 """What the connector of a source says about its settings: sentences that may start with `options.key: `."""
+Mirror = Callable[[Mapping[str, TenantId]], Mapping[str, ReferenceLists]]
+"""Returns what a mirror holds of tenants, by their names in the config; nothing of those it does not hold."""
 
 DEMO_FILE = "built-in demo"
 _BLOCKS = ("server", "worker", "mirror", "retention", "alerts")
@@ -36,19 +41,22 @@ def load(
     kinds: Collection[str],
     inspect: Inspect | None = None,
     read_secrets: bool = True,
+    mirror: Mirror | None = None,
 ) -> Settings | tuple[Fault, ...]:
     """Return the settings of a folder or of files, or every fault of files, environment and secrets at once.
 
     `where` None stands for what BRIDGE_CONFIG names, else for the built-in demo. `kinds` are the connector kinds that
     exist, `inspect` asks a source's connector. `read_secrets=False` looks at a config on a machine that has none of its
-    secrets.
+    secrets; with a `mirror` names that ServiceTitan does not know are faults too.
     """
     named = where if where is not None else (Path(environ["BRIDGE_CONFIG"]) if environ.get("BRIDGE_CONFIG") else None)
     try:
         files = {DEMO_FILE: DEMO} if named is None else read_files(named)
     except ConfigInvalid as no:
         return no.faults
-    return load_texts(files, environ, kinds=kinds, inspect=inspect, read_secrets=read_secrets, is_demo=named is None)
+    return load_texts(
+        files, environ, kinds=kinds, inspect=inspect, read_secrets=read_secrets, is_demo=named is None, mirror=mirror
+    )
 
 
 def read_files(place: Path | Sequence[Path]) -> dict[str, str]:
@@ -82,6 +90,7 @@ def load_texts(
     inspect: Inspect | None = None,
     read_secrets: bool = True,
     is_demo: bool = False,
+    mirror: Mirror | None = None,
 ) -> Settings | tuple[Fault, ...]:
     """Return the settings of texts that are already read (those of a stored version, say), or every fault at once."""
     reader = Reader()
@@ -90,16 +99,20 @@ def load_texts(
     tree = merge(trees, reader) if trees else Written(data={}, place=nowhere, key_place=nowhere)
     tree = _with_environment(tree, environ)
     config, faults = validate(tree)
+    if reader.unread:  # what is not in the files that could be read may be in the others
+        faults = [fault for fault in faults if fault.path not in ("tenants", "sources")]
     faults = [*reader.faults, *faults]
     if config is None:
         return in_order(faults)
     faults += check_config(config, tree, kinds=kinds)
+    if mirror is not None:
+        lists = mirror({name: TenantId(tenant.tenant_id) for name, tenant in config.tenants.items()})
+        faults += unknown_names(config, tree, lists)
     resolver = Resolver(tree, environ, read_secrets=read_secrets, is_demo=is_demo)
     settings = resolver.settings(config, version_of(files))
     faults += resolver.faults
-    if inspect is not None and read_secrets:
-        faulty = {fault.path.split(".")[1] for fault in faults if fault.path.startswith("sources.")}
-        faults += _asked(settings, tree, inspect, known=kinds, faulty=faulty)
+    if inspect is not None:
+        faults += _asked(settings, tree, inspect, known=kinds, faulty=frozenset(fault.path for fault in faults))
     return in_order(faults) if faults else settings
 
 
@@ -138,16 +151,20 @@ def _with_environment(tree: Written, environ: Mapping[str, str]) -> Written:
 
 
 def _asked(
-    settings: Settings, tree: Written, inspect: Inspect, *, known: Collection[str], faulty: Collection[str]
+    settings: Settings, tree: Written, inspect: Inspect, *, known: Collection[str], faulty: frozenset[str]
 ) -> list[Fault]:
-    """Return what the connectors say of sources that are fine so far."""
+    """Return what the connectors say of sources; not what is a fault already, nor what may only follow from one."""
     faults: list[Fault] = []
     for source in settings.sources.values():
-        if source.id in faulty or source.connector not in known:
+        if source.connector not in known:
             continue
+        here = dotted(("sources", source.id))
+        is_faulty = any(path == here or path.startswith(f"{here}.") for path in faulty)
         for sentence in inspect(source):
             head, _, rest = sentence.partition(": ")
             names = head.split(".") if rest and " " not in head else []
             found, walked = tree.at(("sources", source.id, *names))
-            faults.append(Fault(place=found.key_place, path=dotted(walked), message=rest if names else sentence))
+            path = dotted(walked)
+            if path not in faulty and not (is_faulty and not names):
+                faults.append(Fault(place=found.key_place, path=path, message=rest if names else sentence))
     return faults

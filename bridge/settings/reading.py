@@ -77,6 +77,8 @@ class Reader:
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self.unread: list[str] = []
+        """Files of which nothing is known."""
         self._nodes = 0
 
     def read(self, file: str, text: str) -> Written | None:
@@ -89,11 +91,15 @@ class Reader:
         try:
             node = YAML(typ="rt", pure=True).compose(text)
         except MarkedYAMLError as error:
+            if without := self._without_tabs(file, lines):
+                return self.read(file, without)
             mark = error.problem_mark or error.context_mark
             place = self._place(file, lines, mark.line, mark.column) if mark else top
+            self.unread.append(file)
             self._fault(place, "", f"this is no YAML: {error.problem or error.context}")
             return None
         except (YAMLError, ValueError, RecursionError) as error:
+            self.unread.append(file)
             self._fault(top, "", f"this is no YAML: {str(error).splitlines()[0]}")
             return None
         if node is None:
@@ -107,6 +113,21 @@ class Reader:
         except OverflowError:
             self._fault(top, "", f"unfolds to more than {MAX_NODES} values")
             return None
+
+    def _without_tabs(self, file: str, lines: list[str]) -> str:
+        """Return a text that YAML refuses with its tabs of indentation as spaces, each told of; empty where there is none."""
+        found = False
+        mended = []
+        for number, line in enumerate(lines):
+            indent = line[: len(line) - len(line.lstrip(" \t"))]
+            if "\t" in indent and line.strip():
+                place = self._place(file, lines, number, indent.index("\t"))
+                self.faults.append(
+                    Fault(place=place, path="", message="is indented with a tab", hint="YAML takes spaces")
+                )
+                found = True
+            mended.append(indent.replace("\t", "  ") + line[len(indent) :])
+        return "\n".join(mended) if found else ""
 
     def _written(
         self, node: Node, file: str, lines: list[str], path: tuple[str | int, ...], key_place: Place
@@ -124,6 +145,8 @@ class Reader:
             ]
             return Written(data=items, place=place, key_place=key_place)
         data = self._scalar(node, place, path)
+        if not node.value and not _is_quoted(node):
+            place = key_place  # where nothing is written, YAML's own mark stands before the next thing that is
         return Written(data=data, place=place, key_place=key_place, raw="" if _is_quoted(node) else str(node.value))
 
     def _mapping(

@@ -48,7 +48,7 @@ class Resolver:
             alerts=config.alerts,
             alert_targets=tuple(self._alert_targets(config)),
             tenants={tenant.tenant_id: tenant for tenant in tenants.values()},
-            sources={source.id: source for source in sources if source is not None},
+            sources={source.id: source for source in sources},
             rules=tuple(
                 RuleSettings(
                     name=rule.name,
@@ -102,19 +102,19 @@ class Resolver:
             webhook_secret=None if webhook is None else self._secret(webhook, (*path, "webhook_secret")),
         )
 
-    def _source(self, name: str, source: Source, tenants: Mapping[str, TenantSettings]) -> SourceSettings | None:
+    def _source(self, name: str, source: Source, tenants: Mapping[str, TenantSettings]) -> SourceSettings:
         path = ("sources", name)
         secrets = tuple(self._secret(secret, (*path, "secrets", index)) for index, secret in enumerate(source.secrets))
         hydrate = {key: self._secret(secret, (*path, "hydrate", key)) for key, secret in source.hydrate.items()}
-        tenant = tenants.get(source.tenant)
-        if tenant is None:
-            return None
+        tenant = tenants.get(
+            source.tenant
+        )  # none is a fault of its own; the connector is asked about the rest all the same
         return SourceSettings(
             id=SourceId(name),
             title=source.title or name.replace("-", " ").replace("_", " ").capitalize(),
             connector=source.connector,
             tenant_key=source.tenant,
-            tenant_id=tenant.tenant_id,
+            tenant_id=tenant.tenant_id if tenant is not None else TenantId(0),
             secrets=secrets,
             unsigned=source.unsigned,
             limits=source.limits,

@@ -23,15 +23,26 @@ _TYPES = {
 }
 
 
-_ROUNDS = 6  # cutting a required key out makes its block faulty, and so on up; four levels are the deepest
-_NOTHING = object()
+_ROUNDS = (
+    6  # cutting a faulty key out may leave its block without one it needs, and so on up; four levels are the deepest
+)
+_NEEDED: dict[str, Any] = {
+    "tenants": {}, "sources": {}, "tenant_id": 1, "environment": "simulator", "connector": "", "tenant": "",
+    "name": "?", "do": [{"never": []}],
+}  # fmt: skip
+"""What stands in for a key that is missing or faulty, so that the rest of its block is still looked at."""
+_MAPPINGS = frozenset({"campaigns", "services", "map", "fields", "tags"})
+_PATTERNS = {
+    "^[A-Z]{2}$": "must be two capital letters, like US",
+    "^https?://": "must start with http:// or https://",
+}
 
 
 def validate(tree: Written) -> tuple[Config | None, list[Fault]]:
     """Return the config that the files describe and everything that is wrong with its shape.
 
-    With faults the config is what is left without the faulty parts, so that the other checks can go on and a person
-    sees every fault at once; None where nothing is left.
+    With faults the config is what is left without the faulty parts, each rule at its place, so that the other checks can
+    go on and a person sees every fault at once; None where nothing is left.
     """
     data = _forgiving(tree.plain())
     faults: list[Fault] = []
@@ -41,33 +52,47 @@ def validate(tree: Written) -> tuple[Config | None, list[Fault]]:
         except ValidationError as error:
             if not faults:
                 faults = _faults(tree, error)
-            if not _prune(data, error):
+            if not _mended(data, error):
                 break
     return None, faults
 
 
-def _prune(data: Any, error: ValidationError) -> bool:
-    """Cut out what was wrong; tell whether anything was."""
-    cuts = []
+def _mended(data: Any, error: ValidationError) -> bool:
+    """Cut out what was wrong, and put in what stands for it where it is needed; tell whether anything could be done."""
+    cuts: set[tuple[str | int, ...]] = set()
+    filled = False
     for detail in error.errors(include_url=False, include_context=False):
-        path = _walked(data, detail["loc"])
-        # Inside a list the whole list goes, so that what stays keeps its place; rules are found again by their names.
-        while path and isinstance(path[-1], int) and path[0] != "rules":
-            path = path[:-1]
-        cuts.append(path)
-    pruned = False
-    for path in sorted(set(cuts), key=lambda path: [str(part).zfill(9) for part in path], reverse=True):
+        path, missing = _walked(data, detail["loc"]), detail["loc"][-1]
+        if detail["type"] == "missing" and missing in _NEEDED and "updates" not in path:
+            _inside(data, path)[missing] = _NEEDED[missing]
+            filled = True
+        else:
+            cuts.add(path)
+    for path in sorted(cuts, key=lambda path: [str(part).zfill(9) for part in path], reverse=True):
         if not path:
             return False
-        inside: Any = data
-        for part in path[:-1]:
-            inside = inside[part]
-        if isinstance(inside, dict):
-            pruned |= inside.pop(path[-1], _NOTHING) is not _NOTHING
-        elif isinstance(inside, list) and isinstance(path[-1], int) and path[-1] < len(inside):
-            inside.pop(path[-1])
-            pruned = True
-    return pruned
+        _cut(data, path)
+    return filled or bool(cuts)
+
+
+def _cut(data: Any, path: tuple[str | int, ...]) -> None:
+    """Take one value out; of a list only rules and their steps keep their places, another list goes whole."""
+    *above, last = path
+    inside = _inside(data, tuple(above))
+    if isinstance(inside, dict):
+        inside.pop(last, None)
+    elif isinstance(last, int) and above == ["rules"]:
+        inside[last] = {"name": "?", "do": [{"never": []}]}
+    elif isinstance(last, int) and above[-1] == "do":
+        inside[last] = {"never": []}
+    else:
+        _cut(data, tuple(above))
+
+
+def _inside(data: Any, path: tuple[str | int, ...]) -> Any:
+    for part in path:
+        data = data[part]
+    return data
 
 
 def _walked(data: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -108,10 +133,14 @@ def _faults(tree: Written, error: ValidationError) -> list[Fault]:
 def _fault(tree: Written, details: list[ErrorDetails]) -> Fault:
     detail = details[0]
     found, walked = tree.at(detail["loc"])
+    if found.data is None and found.place == found.key_place and detail["type"] in _TYPES:
+        what = "is mapped to nothing" if len(walked) > 1 and walked[-2] in _MAPPINGS else "is empty"
+        return Fault(place=found.place, path=dotted(walked), message=what, hint="write a value, or take the line out")
     match detail["type"]:
         case "missing":
             path = (*walked, detail["loc"][-1])
-            return Fault(place=found.key_place, path=dotted(path), message="is required")
+            hint = "" if str(path[-1]) not in _NEEDED else f"write `{path[-1]}: …` into this block"
+            return Fault(place=found.key_place, path=dotted(path), message="is required", hint=hint)
         case "extra_forbidden":
             word = str(detail["loc"][-1])
             known = known_keys(walked[:-1])
@@ -154,7 +183,10 @@ def _said(detail: ErrorDetails) -> str:
     """Return pydantic's own words without their capital, for the plain bounds (greater than, at least, pattern)."""
     context: Mapping[str, Any] = detail.get("ctx", {})
     if detail["type"] == "string_pattern_mismatch":
-        return f"does not look as it should ({context.get('pattern')})"
+        pattern = str(context.get("pattern"))
+        return _PATTERNS.get(pattern, 'must be opening hours like "08:00-17:00", or closed')
+    if detail["type"] == "too_short":
+        return "is empty: name at least one"
     message = detail["msg"].removeprefix("Input ")
     return message[:1].lower() + message[1:]
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from bridge import connectors
+from bridge.bootstrap import source_faults
 from bridge.entrypoints.cli import cli
 from bridge.settings import Fault, Settings, files_of, load, load_texts, version_of
 
@@ -100,7 +101,7 @@ def heads(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
         ("tenants: [\n", "bridge.yaml:2:1: this is no YAML:"),
         (
             TENANT.replace("simulator}", "production}") + SOURCE,
-            "bridge.yaml:2:9: tenants.acme: credentials are required in this environment",
+            "bridge.yaml:2:9: tenants.acme.credentials: is required in this environment; write `credentials: {",
         ),
     ],
 )  # fmt: skip
@@ -122,6 +123,57 @@ def test_all_faults_come_at_once_with_line_and_caret() -> None:
         line, caret = str(fault).splitlines()[1:]
         assert line.strip()
         assert caret.index("^") - 4 == fault.place.column - 1
+
+
+def test_one_fault_hides_no_other() -> None:
+    """Each block here has a key that cannot be read or that is missing, and faults of other kinds beside it."""
+    text = (
+        "tenants:\n"
+        "  acme:\n    tenant_id: 7\n    environment: production\n    time_zone: America/Chicgo\n"
+        "    campaigns:\n      google:\n      bing: Bing\n    business_hours: {sat: 8-17}\n"
+        "  beta: {tenant_id: 7, environment: simulator, phone_region: us}\n"
+        "sources:\n"
+        "  web:\n    connector: standard-webhooks\n    secrets: [{env: KEY}]\n    titel: Web\n"
+        "    map: {bogus: name, zip: \"'' | lower\"}\n    updates: {fields: {lang: {custom_field: ''}}}\n"
+        "  form: {connector: typeform, tenant: beta, secrets: [{env: KEY}]}\n"
+        "worker: {http_seconds: 200}\n"
+        "rules:\n"
+        "  - name: a\n    tenant: acme\n    source: form\n    do: [{create_boking: {}}]\n"
+        "  - just a text\n"
+        "  - name: c\n    when: tenant.name == 'betta'\n    do: [{create_booking: {}}, {never: [create_booking]}]\n"
+        "\t- name: d\n"
+    )
+    found = load_texts({"bridge.yaml": text}, {"KEY": "k3y"}, kinds=KINDS, inspect=source_faults, read_secrets=False)
+    assert isinstance(found, tuple)
+    assert [
+        (fault.place.line, fault.place.column, fault.path, fault.message.partition(":")[0][:48]) for fault in found
+    ] == [
+        (3, 5, "tenants.acme.credentials", "is required in this environment"),
+        (3, 5, "tenants.acme.booking_provider", "is required in this environment"),
+        (5, 16, "tenants.acme.time_zone", "'America/Chicgo' is no time zone; write one like"),
+        (7, 7, "tenants.acme.campaigns.google", "is mapped to nothing"),
+        (9, 27, "tenants.acme.business_hours.sat", 'must be opening hours like "08'),
+        (10, 21, "tenants.beta.tenant_id", 'is the tenant id of "acme" too'),
+        (10, 62, "tenants.beta.phone_region", "must be two capital letters, like US"),
+        (12, 3, "sources.web.tenant", "is required"),
+        (15, 5, "sources.web.titel", "unknown key"),
+        (16, 11, "sources.web.map.bogus", "no such field; known are address, campaign, chan"),
+        (16, 29, "sources.web.map.zip", "is mapped to nothing"),
+        (17, 45, "sources.web.updates.fields.lang.custom_field", "is mapped to nothing"),
+        (19, 24, "worker.http_seconds", "must be less than lease_seconds"),
+        (23, 13, "rules.0.source", "never fits"),
+        (24, 11, "rules.0.do.0.create_boking", "unknown key"),
+        (25, 5, "rules.1", "must be a block of `key"),
+        (27, 27, "rules.2.when", 'tenant.name is never "betta"'),
+        (28, 41, "rules.2.do.1.never.0", "create_booking is wanted by this same rule"),
+        (29, 1, "", "is indented with a tab"),
+    ]
+
+
+def test_a_file_that_cannot_be_read_brings_no_faults_of_its_neighbours() -> None:
+    found = load_texts({"a.yaml": "tenants: [\n", "b.yaml": SOURCE}, {"KEY": "k3y"}, kinds=KINDS)
+    assert isinstance(found, tuple)
+    assert [str(fault.place) for fault in found] == ["a.yaml:2:1"]
 
 
 def test_an_unset_secret_stops_the_program_and_an_unread_one_does_not() -> None:

@@ -480,8 +480,9 @@ def map_faults(options: SourceOptions) -> tuple[str, ...]:
     from bridge.domain.expressions import check  # noqa: PLC0415 - only `bridge check` asks
 
     found = [
-        f"map.{name}: no such field; known are {', '.join(sorted(known_slots()))}"
-        for name in (*options.map, *options.defaults)
+        f"{block}.{name}: no such field; known are {', '.join(sorted(known_slots()))}"
+        for block, given in (("map", options.map), ("defaults", options.defaults))
+        for name in given
         if _slot(name) not in known_slots()
     ]
     found += [f"map.{name}: {fault}" for name, written in options.map.items() if (fault := check(written))]
