@@ -14,7 +14,7 @@ from bridge.settings import ConfigInvalid, Settings
 
 _log = structlog.get_logger()
 _LOOK_SECONDS = 2.0
-_RESTART = ("server", "worker", "mirror", "database_url", "data_dir")
+RESTART = ("server", "worker", "mirror", "database_url", "data_dir")
 """What a running program keeps until it is started anew."""
 
 Fingerprint = tuple[tuple[str, int, int], ...]
@@ -30,12 +30,14 @@ class Reloader:
         use: Callable[[Settings], Awaitable[None]],
         environ: Mapping[str, str] = os.environ,
         look_seconds: float = _LOOK_SECONDS,
+        waits: tuple[str, ...] = RESTART,
     ) -> None:
         self.settings = settings
         self.faults: tuple[str, ...] = ()
         self._use = use
         self._environ = environ
         self._look_seconds = look_seconds
+        self._waits = waits
         self._asked = asyncio.Event()
         self._seen = self._fingerprint()
 
@@ -75,7 +77,7 @@ class Reloader:
         self.faults = ()
         metrics.config_refused.set(0)
         metrics.config_reloads.labels("used").inc()
-        waits = [name for name in _RESTART if getattr(fresh, name) != getattr(self.settings, name)]
+        waits = [name for name in self._waits if getattr(fresh, name) != getattr(self.settings, name)]
         _log.info(
             "config.reloaded", version=fresh.version.hash, before=self.settings.version.hash, waits_for_restart=waits
         )

@@ -11,12 +11,14 @@ from bridge.settings.resolved import (
     SourceSettings,
     TenantSettings,
 )
+from bridge.settings.schema import MirrorCadence
 
 __all__ = [
     "AlertTargetSettings",
     "ConfigInvalid",
     "ConfigVersion",
     "Fault",
+    "MirrorCadence",
     "Place",
     "RuleSettings",
     "SecretValue",

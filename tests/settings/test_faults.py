@@ -167,6 +167,7 @@ def test_one_fault_hides_no_other() -> None:
         (27, 27, "rules.2.when", 'tenant.name is never "betta"'),
         (28, 41, "rules.2.do.1.never.0", "create_booking is wanted by this same rule"),
         (29, 1, "", "is indented with a tab"),
+        (29, 5, "rules.3.do", "is required"),
     ]
 
 

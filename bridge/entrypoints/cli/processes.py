@@ -68,6 +68,11 @@ class Child:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
+    def ask_to_reload(self) -> None:
+        """Send SIGHUP: the role reads its config anew."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGHUP)
+
     def stop(self, *, by: float) -> None:
         """Wait for the end until `by` (monotonic seconds), then kill."""
         if self._process is None:

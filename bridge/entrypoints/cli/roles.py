@@ -62,8 +62,11 @@ def run(role: Coroutine[object, object, None]) -> None:
     """Run a role to its end on the fast event loop."""
     import asyncio
     import gc
+    import signal
 
     import uvloop
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the role listens for it: a reload must not end one that starts
 
     # What was imported lives as long as the process: out of the collector's sight, which then runs a seventieth as often.
     gc.collect()
@@ -102,6 +105,7 @@ def work() -> None:
 @click.command()
 def up() -> None:
     """Run everything in one process tree: migrations, serve, work, sync; PostgreSQL and simulator where needed."""
+    import signal
     import time
 
     from bridge.db import migrations
@@ -124,6 +128,13 @@ def up() -> None:
             added = [word for text in known for word in ("--tenant", text)]
             roles.insert(0, ["simulator", "--port", port, *added])
         children = [Child(arguments, environ=environ) for arguments in roles]
+
+        def reload(*_: object) -> None:
+            for child in children:
+                if "simulator" not in child.arguments:
+                    child.ask_to_reload()
+
+        signal.signal(signal.SIGHUP, reload)
         try:
             for child in children:
                 child.start()

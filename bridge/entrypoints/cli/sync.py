@@ -54,7 +54,7 @@ def _with_database(work: Callable[["Settings", "Database"], Awaitable[None]], *,
 async def _keep_fresh(settings: "Settings", database: "Database") -> None:
     import asyncio
 
-    from bridge.bootstrap import Clients
+    from bridge.entrypoints import syncing
     from bridge.entrypoints.signals import stop_on_signals
     from bridge.mirror import sync as mirror
 
@@ -62,14 +62,12 @@ async def _keep_fresh(settings: "Settings", database: "Database") -> None:
     stop_on_signals(stop)
     if not await database.open_before(stop):
         return
-    clients = Clients(settings)
     bar = _Bar() if sys.stderr.isatty() else None
     try:
-        await mirror.run(database, clients, settings, stop, report=bar or mirror.log_progress)
+        await syncing.run(settings, database, stop, report=bar or mirror.log_progress)
     finally:
         if bar is not None:
             bar.close()
-        await clients.close()
 
 
 class _Bar:
