@@ -32,8 +32,9 @@ from bridge.db import match_keys, migrations
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Outcome, Succeeded
-from bridge.mirror import feeds
+from bridge.mirror import cursors, feeds
 from bridge.mirror.feeds import Source, Syncing
+from bridge.mirror.keying import make_keys
 from bridge.mirror.sync import open_session
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
@@ -118,8 +119,8 @@ async def load(session: psycopg.AsyncConnection, source: Source, *, say: Callabl
         took[feed] = time.perf_counter() - started
         say(f"  {feed} {took[feed]:.1f} s")
     started = time.perf_counter()
-    if not await feeds.has_keys(sync):
-        await feeds.make_keys(sync)
+    if not cursors.has_keys((await cursors.read(session, TENANT)).get(cursors.KEYS)):
+        await make_keys(sync)
     took["keys"] = time.perf_counter() - started
     say(f"  keys {took['keys']:.1f} s")
     return took

@@ -7,12 +7,16 @@ import msgspec
 
 from bridge.db.database import Tx
 from bridge.domain.ids import TenantId
+from bridge.domain.keys import KEYS_VERSION
 
 SYNC_LOCK = 72_707_14
 """Class of the advisory locks that say "this session syncs this tenant"; they end with the session, killed or not."""
 
 KEYS = "match_keys"
-"""The cursor of the keys made after a first load: its place is the last customer that has them."""
+"""The cursor of the keys made after a first load: its place is the last customer that has them, then `spread 3/8`.
+
+Its `recent_place` is the version of the keys.
+"""
 
 LISTS = "lists"
 """The cursor of the reference lists."""
@@ -62,6 +66,20 @@ async def get(tx: Tx, tenant_id: TenantId, feed: str) -> Cursor:
         [tenant_id, feed],
     )
     return (await read(tx, tenant_id))[feed]
+
+
+def has_keys(cursor: Cursor | None) -> bool:
+    """Tell from the cursor of the keys whether every customer has its keys and is found by them."""
+    return _is_current(cursor) and cursor is not None and cursor.loaded_at is not None
+
+
+def keeps_keys(cursor: Cursor | None) -> bool:
+    """Tell from the cursor of the keys whether a page renews those it touches: once the first customers have theirs."""
+    return _is_current(cursor) and cursor is not None and bool(cursor.place)
+
+
+def _is_current(cursor: Cursor | None) -> bool:
+    return cursor is not None and cursor.recent_place == str(KEYS_VERSION)
 
 
 async def move(tx: Tx, tenant_id: TenantId, before: Cursor, after: Cursor) -> None:

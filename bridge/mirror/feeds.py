@@ -13,7 +13,6 @@ import msgspec
 from bridge.db import links, match_keys
 from bridge.db.database import Tx
 from bridge.domain.ids import TenantId
-from bridge.domain.keys import KEYS_VERSION
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.mirror import cursors, keys, rows, skipping
@@ -36,9 +35,6 @@ PATIENCE = 10
 ANALYZED_AFTER = frozenset({1, 8, 64})
 """Pages of a first load after which the table is looked over: without statistics a planner takes an index that walks the
 whole tenant (42 s in place of 0.3 s for 18,000 contacts), and autovacuum comes only after a minute."""
-
-CUSTOMERS_AT_ONCE = 5000
-"""Customers whose keys are made in one transaction after a first load: half a second of work."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +94,8 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
     """
     async with sync.session.transaction():
         cursor = await cursors.get(sync.session, sync.tenant_id, feed)
-    with_keys = FEEDS[feed].keyed and await has_keys(sync)
+        known = await cursors.read(sync.session, sync.tenant_id)
+    with_keys = FEEDS[feed].keyed and cursors.keeps_keys(known.get(cursors.KEYS))
     place = (cursor.recent_place or cursor.place) if recent else cursor.place
     is_first = cursor.loaded_at is None
     ahead = asyncio.ensure_future(_ask(sync, feed, place, recent=recent, is_first=is_first))
@@ -247,38 +244,3 @@ async def stop_feed(sync: Syncing, feed: str, *, reason: str, detail: str, at_on
         log.error("feed.stopped", extra=say)
     else:
         log.warning("feed.delayed", extra=say)
-
-
-async def has_keys(sync: Syncing) -> bool:
-    """Tell whether every customer has its keys: from then on each page renews those it touches."""
-    cursor = (await cursors.read(sync.session, sync.tenant_id)).get(cursors.KEYS)
-    return cursor is not None and cursor.loaded_at is not None and cursor.recent_place == str(KEYS_VERSION)
-
-
-async def make_keys(sync: Syncing) -> None:
-    """Make the keys of every customer after a first load, or anew where this version makes others; resumable."""
-    tx, tenant_id = sync.session, sync.tenant_id
-    async with tx.transaction():
-        before = cursor = await cursors.get(tx, tenant_id, cursors.KEYS)
-    if cursor.recent_place != str(KEYS_VERSION):
-        cursor = Cursor(feed=cursors.KEYS, recent_place=str(KEYS_VERSION))
-    while not sync.stop.is_set() and cursor.loaded_at is None:
-        async with tx.transaction():
-            ids = await keys.next_customers(tx, tenant_id, after=int(cursor.place or 0), limit=CUSTOMERS_AT_ONCE)
-            made = await match_keys.make(tx, tenant_id, ids, region=sync.region)
-            cursor = msgspec.structs.replace(
-                cursor,
-                place=str(ids[-1]) if ids else cursor.place,
-                row_count=cursor.row_count + made,
-                page_count=cursor.page_count + 1,
-                loaded_at=None if ids else await sync.clock(),
-            )
-            await cursors.move(tx, tenant_id, before, cursor)
-        before = cursor
-        if cursor.page_count in ANALYZED_AFTER:
-            await tx.execute("ANALYZE match_keys")
-        sync.report(
-            Progress(
-                tenant_id=tenant_id, feed=cursors.KEYS, rows=cursor.row_count, is_done=cursor.loaded_at is not None
-            )
-        )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -17,6 +17,7 @@ from bridge.domain.reasons import Reason
 from bridge.mirror import cursors, feeds, lists
 from bridge.mirror.cursors import Cursor, CursorMoved
 from bridge.mirror.feeds import Progress, Syncing
+from bridge.mirror.keying import make_keys
 from bridge.mirror.pacing import Pace
 from bridge.mirror.shapes import FEEDS
 from bridge.mirror.skipping import BAD
@@ -37,10 +38,13 @@ LONGEST_WAIT = timedelta(minutes=15)
 LOGGED_ROWS = 50_000
 """A first load without a terminal says how far it is each so many rows."""
 
+LOGGED_WITHIN = 5_000
+"""Rows of a page, near enough."""
+
 
 def log_progress(progress: Progress) -> None:
     """Write how far a first load came into the log, now and then."""
-    if progress.is_done or progress.rows % LOGGED_ROWS < feeds.CUSTOMERS_AT_ONCE:
+    if progress.is_done or progress.rows % LOGGED_ROWS < LOGGED_WITHIN:
         log.info(
             "feed.loaded" if progress.is_done else "feed.loading",
             extra={"tenant": progress.tenant_id, "feed": progress.feed, "rows": progress.rows},
@@ -147,9 +151,9 @@ async def sync_once(sync: Syncing, client: ServiceTitan, settings: Settings) -> 
     for feed in FEEDS:
         if not sync.stop.is_set() and _is_due(known.get(feed), now, full):
             await _guarded(sync, feed, recent=False)
-    if not sync.stop.is_set() and not await feeds.has_keys(sync):
-        await feeds.make_keys(sync)
     known = await cursors.read(sync.session, sync.tenant_id)
+    if not sync.stop.is_set() and not cursors.has_keys(known.get(cursors.KEYS)) and _may_be_keyed(known):
+        await make_keys(sync)
     for feed in FEEDS:
         cursor = known.get(feed)
         if not sync.stop.is_set() and cursor is not None and cursor.loaded_at is not None and cursor.failures == 0:
@@ -164,6 +168,12 @@ def _is_due(cursor: Cursor | None, now: datetime, every: timedelta) -> bool:
         wait = min(timedelta(seconds=15 << min(cursor.failures, 10)), LONGEST_WAIT)
         return now - cursor.failed_at >= wait
     return cursor.synced_at is None or now - cursor.synced_at >= every
+
+
+def _may_be_keyed(known: Mapping[str, Cursor]) -> bool:
+    """Tell whether keys should be made: each feed they are made of was loaded, or will not be before somebody looks at it."""
+    cursors_of = [known.get(feed) for feed, shape in FEEDS.items() if shape.keyed]
+    return all(cursor is not None and (cursor.loaded_at is not None or cursor.stopped) for cursor in cursors_of)
 
 
 async def _guarded(sync: Syncing, feed: str, *, recent: bool) -> None:

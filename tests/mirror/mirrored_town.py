@@ -14,6 +14,7 @@ from bridge.domain.ids import TenantId
 from bridge.domain.keys import ContactRow, CustomerRow, LocationRow, record_keys
 from bridge.mirror import feeds
 from bridge.mirror.feeds import Source, Syncing
+from bridge.mirror.keying import make_keys
 from bridge.mirror.shapes import FEEDS, stored_json
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
@@ -122,7 +123,7 @@ async def load(sync: Syncing, *, recent: bool = True) -> None:
     """Load everything: each feed to its end, the keys, and what the feeds hold back."""
     for feed in FEEDS:
         await feeds.read_feed(sync, feed)
-    await feeds.make_keys(sync)
+    await make_keys(sync)
     if recent:
         await catch_up(sync)
 

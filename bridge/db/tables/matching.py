@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from bridge.db.tables.base import metadata
 
 # One row per (comparable value, record): the value is hashed to 64 bits. `location_id` 0 is the customer itself. The key
-# covers a look-up; the second index finds a customer's rows when the customer changes (its entries deduplicate to 8 bytes).
+# covers a look-up; which rows a customer has stands in `customer_keys`.
 match_keys = Table(
     "match_keys",
     metadata,
@@ -14,7 +14,18 @@ match_keys = Table(
     Column("key", BigInteger, primary_key=True, autoincrement=False),
     Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
     Column("location_id", BigInteger, primary_key=True, autoincrement=False),
-    Index("ix_match_keys_customer", "tenant_id", "customer_id"),
+)
+
+# The keys of a customer and its locations, in two arrays of one length: what `match_keys` holds of it, or will once a first
+# load is through.
+customer_keys = Table(
+    "customer_keys",
+    metadata,
+    Column("tenant_id", BigInteger, primary_key=True),
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("keys", ARRAY(BigInteger), nullable=False),
+    Column("location_ids", ARRAY(BigInteger), nullable=False),
+    postgresql_with={"autovacuum_vacuum_scale_factor": "0.05"},
 )
 
 # Every fit that was made, so that an old decision can be explained; one per tenant is in force.

@@ -2,7 +2,7 @@
 
 from bridge.domain.keys.addresses import AddressKey, AddressStatus, parse_address
 from bridge.domain.keys.emails import EmailKey, EmailWorth, email_key, email_keys
-from bridge.domain.keys.hashing import key64
+from bridge.domain.keys.hashing import key64, key_bytes
 from bridge.domain.keys.names import NameKey, NameKind, PersonKey, fold, name_tokens, read_name, read_parts
 from bridge.domain.keys.phones import PhoneKey, PhoneWorth, phone_keys
 from bridge.domain.keys.record import (
@@ -34,6 +34,7 @@ __all__ = [
     "email_keys",
     "fold",
     "key64",
+    "key_bytes",
     "name_tokens",
     "parse_address",
     "phone_keys",

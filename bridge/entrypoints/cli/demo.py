@@ -188,7 +188,8 @@ def _known_customer(connection: "psycopg.Connection[Any]") -> "Known":
             " JOIN mirrored_locations l ON l.tenant_id = c.tenant_id AND l.customer_id = c.id"
             " WHERE c.tenant_id = %s AND c.active AND c.type = 'Residential' AND p.active AND p.type = 'MobilePhone'"
             " AND l.active AND l.zip IS NOT NULL AND EXISTS"
-            " (SELECT 1 FROM match_keys k WHERE k.tenant_id = c.tenant_id AND k.customer_id = c.id)"
+            " (SELECT FROM customer_keys m JOIN match_keys k ON k.tenant_id = m.tenant_id AND k.key = m.keys[1]"
+            " AND k.customer_id = m.customer_id WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id)"
             " ORDER BY c.id, p.id, l.id LIMIT 1",
             [_TENANT],
         ).fetchone()
