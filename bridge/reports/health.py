@@ -1,11 +1,14 @@
-"""Is everything at work: the database, workers, the mirror's age, the queue."""
+"""Is everything at work: the database, workers, the queue, ServiceTitan's word on our credentials, the mirror's age."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from bridge.db.database import Database
+from bridge.db.ownership import SHARDS
 from bridge.domain.ids import TenantId
+from bridge.mirror.cursors import KEYS
 from bridge.reports.reading import reading, rows_of, value_of
 
 
@@ -38,7 +41,13 @@ async def checks(database: Database, tenant_id: TenantId, *, now: datetime) -> l
         )
         feeds = await rows_of(
             tx,
-            "SELECT feed, row_count, coalesce(recent_at, synced_at) AS at, reason, stopped, skipped FROM cursors WHERE tenant_id = %s ORDER BY feed",
+            "SELECT feed, row_count, greatest(recent_at, synced_at) AS at, loaded_at, reason, stopped, skipped FROM cursors WHERE tenant_id = %s ORDER BY feed",
+            [tenant_id],
+        )
+        (refused,) = await rows_of(
+            tx,
+            "SELECT count(*) AS n, min(created_at) AS since FROM outbox WHERE tenant_id = %s"
+            " AND reason IN ('credentials_refused', 'unauthorized', 'forbidden')",
             [tenant_id],
         )
         breakers = await rows_of(
@@ -56,8 +65,8 @@ async def checks(database: Database, tenant_id: TenantId, *, now: datetime) -> l
         ),
         Check(
             name="Shards",
-            is_fine=owned == 64 or not workers,
-            text=f"{owned} of 64 are owned",
+            is_fine=owned == SHARDS,
+            text=f"{owned} of {SHARDS} are owned",
             remedy="They are taken within a lease; look at the workers' log.",
         ),
         Check(
@@ -67,18 +76,20 @@ async def checks(database: Database, tenant_id: TenantId, *, now: datetime) -> l
             remedy="Look at the workers' log.",
         ),
     ]
+    found.append(_servicetitan(feeds, refused, now=now))
     for row in feeds:
+        if row["feed"] == KEYS:  # no feed of ServiceTitan's: made here, once
+            made = row["loaded_at"] is not None
+            text = f"{row['row_count']:,}" + ("" if made else " so far; nobody is recognised before all are made")
+            found.append(Check(name="Keys to recognise people by", is_fine=made, text=text, remedy="Run: bridge sync."))
+            continue
         age = (now - row["at"]) if row["at"] else None
         found.append(
             Check(
-                name=f"Mirror of {row['feed']}",
+                name=f"Mirror of {row['feed'].replace('_', ' ')}",
                 is_fine=not row["stopped"] and age is not None and age < timedelta(hours=1),
                 text=f"{row['row_count']:,} records"
-                + (
-                    f", looked at {int(age.total_seconds() // 60)} min ago"
-                    if age is not None
-                    else ", never read to its end"
-                )
+                + (f", looked at {_minutes(age)}" if age is not None else ", never read to its end")
                 + (f", {row['skipped']:,} left out as unreadable" if row["skipped"] else ""),
                 remedy=row["reason"] or "Run: bridge sync.",
             )
@@ -93,3 +104,21 @@ async def checks(database: Database, tenant_id: TenantId, *, now: datetime) -> l
         for row in breakers
     ]
     return found
+
+
+def _servicetitan(feeds: list[dict[str, Any]], refused: dict[str, Any], *, now: datetime) -> Check:
+    """Tell whether ServiceTitan takes our credentials, by the messages it refused and by when it last answered a read."""
+    name, answered = "ServiceTitan", max((row["at"] for row in feeds if row["at"]), default=None)
+    if refused["n"]:
+        text = f"refuses our credentials since {refused['since']:%Y-%m-%d %H:%M} UTC; {refused['n']:,} messages wait, none lost"
+        return Check(
+            name=name, is_fine=False, text=text, remedy="Correct the credentials in the config; run: bridge doctor."
+        )
+    if answered is None:
+        return Check(name=name, is_fine=False, text="has not answered yet", remedy="Run: bridge sync, bridge doctor.")
+    return Check(name=name, is_fine=True, text=f"takes our credentials; answered {_minutes(now - answered)}")
+
+
+def _minutes(age: timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    return f"{minutes} min ago" if minutes > 0 else "just now"

@@ -10,6 +10,7 @@ from bridge.reports.deliveries import DeliveryRow
 
 EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 PHONE = re.compile(r"(?<![\w.-])\+?\(?\d{1,4}[\s().-]*\d{2,4}(?:[\s().-]*\d{2,4}){1,3}(?![\w-])")
+_OUR_ID = re.compile(r"\b(?:customer|location|contact|booking|lead|job|campaign|message|delivery) #?\Z", re.IGNORECASE)
 SAFE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ][\d:.+Z-]+)?|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|https?://[\w.-]+/?|[a-z][a-z0-9]*(?:[_.][a-z0-9]+)+|true|false|"
 )
@@ -77,7 +78,14 @@ def prose(text: str, known: Iterable[str] = ()) -> str:
     for value in sorted({value for value in known if len(value) > 2}, key=len, reverse=True):
         text = re.sub(re.escape(value), lambda hit: shape(hit[0]), text, flags=re.IGNORECASE)
     text = EMAIL.sub(lambda hit: email(hit[0]), text)
-    return PHONE.sub(lambda hit: phone(hit[0]) if 7 <= len(re.sub(r"\D", "", hit[0])) <= 15 else hit[0], text)
+    return PHONE.sub(lambda hit: phone(hit[0]) if _may_be_phone(hit) else hit[0], text)
+
+
+def _may_be_phone(hit: re.Match[str]) -> bool:
+    """Tell whether digits of a sentence may be somebody's: "customer 10000001" is an id, unless it is as long as a phone number."""
+    digits = re.sub(r"\D", "", hit[0])
+    is_id = hit[0].isdecimal() and len(digits) not in {10, 11} and _OUR_ID.search(hit.string[: hit.start()]) is not None
+    return 7 <= len(digits) <= 15 and not is_id
 
 
 def tree(value: Any, known: Iterable[str] = (), *, key: str = "") -> Any:

@@ -51,8 +51,10 @@ def moments(story: Story) -> tuple[Moment, ...]:
 
 
 def said(action: str) -> str:
-    """Return an action of the audit as what somebody did: delivery.replayed → replayed this delivery."""
+    """Return an action of the audit as what somebody did: delivery.replayed → replayed the delivery."""
     subject, _, done = action.partition(".")
+    if subject == "user" and done.startswith("logged"):
+        return done.replace("_", " ")
     return f"{done.replace('_', ' ')} the {subject.replace('_', ' ')}" if done else action
 
 
@@ -140,6 +142,7 @@ def _sent(effect: EffectSeen) -> Iterator[Moment]:
         "absent": (f"Not found in ServiceTitan, so it is sent again: {what}", "wait"),
         "rejected": (f"ServiceTitan refused: {what}", "bad"),
         "deferred": (f"Not now: {what}", "wait"),
+        "held": (f"Held: {what}", "wait"),
         "in_doubt": (f"No answer; looked up before anything is sent again: {what}", "wait"),
         "crashed": (f"The worker ended while this was under way: {what}", "wait"),
         "retried": (f"Sent again by hand: {what}", "plain"),
