@@ -39,7 +39,7 @@ _ONE = {"retry": deliveries.retry, "hold": deliveries.hold, "resume": deliveries
 
 @post("/deliveries/{delivery_id:int}/{action:str}", opt=_ACT, status_code=200)
 async def act(request: Request[Any, Any, Any]) -> Response[str]:
-    """Retry, hold, resume, dismiss or replay one delivery, or refuse its match."""
+    """Retry, hold, resume or dismiss one delivery, or refuse its match."""
     seen, found = await told(request)
     filled = await form_of(request)
     action = str(request.path_params["action"])
@@ -47,16 +47,6 @@ async def act(request: Request[Any, Any, Any]) -> Response[str]:
     here = {"tenant_id": seen.tenant_id, "delivery_id": DeliveryId(found.id)}
     if action in _ONE:
         return _say(await _ONE[action](seen.context.database, who, **here))  # type: ignore[arg-type]  # one shape for all
-    if action == "replay":
-        return _say(
-            await deliveries.replay(
-                seen.context.database,
-                who,
-                tenant_id=seen.tenant_id,
-                delivery_id=DeliveryId(found.id),
-                force=filled.get("force") == "1",
-            )
-        )
     customer = filled.get("customer_id", "")
     if action == "not-this-customer" and customer.isdigit():
         return _say(
@@ -69,6 +59,22 @@ async def act(request: Request[Any, Any, Any]) -> Response[str]:
             )
         )
     raise Refused(404, "unknown", "There is no such action.")
+
+
+@post("/deliveries/{delivery_id:int}/replay", opt=_ACT, status_code=200)
+async def replay(request: Request[Any, Any, Any]) -> Response[str]:
+    """Run one delivery through the flow again; its path is its own, for the preview is a GET of the same."""
+    seen, found = await told(request)
+    filled = await form_of(request)
+    return _say(
+        await deliveries.replay(
+            seen.context.database,
+            seen.act(filled.get("reason", "")),
+            tenant_id=seen.tenant_id,
+            delivery_id=DeliveryId(found.id),
+            force=filled.get("force") == "1",
+        )
+    )
 
 
 @get("/deliveries/{delivery_id:int}/edit", opt=_ACT)
@@ -246,5 +252,5 @@ async def mark_problem(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 HANDLERS = [
-    reveal, act, edit_form, edit, bulk_deliveries, count, stop_run, pause, resume, bulk_messages, act_on_message, mark_problem,
+    reveal, act, replay, edit_form, edit, bulk_deliveries, count, stop_run, pause, resume, bulk_messages, act_on_message, mark_problem,
 ]  # fmt: skip

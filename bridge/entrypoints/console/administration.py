@@ -19,7 +19,9 @@ async def settings(request: Request[Any, Any, Any]) -> Response[str]:
     return await _page(visit(request))
 
 
-async def _page(seen: Visit, *, shown_once: str = "", link: str = "") -> Response[str]:
+async def _page(seen: Visit, *, shown_once: str = "", path: str = "") -> Response[str]:
+    """Return the page; the `path` of a one-time link is shown as the address that can be sent to somebody."""
+    base = seen.context.settings.server.public_url or str(seen.request.base_url)
     is_admin = seen.may(Role.ADMIN)
     values: dict[str, Any] = {
         "users": await people.users(seen.context.database) if is_admin else [],
@@ -29,7 +31,7 @@ async def _page(seen: Visit, *, shown_once: str = "", link: str = "") -> Respons
         "settings": seen.context.settings,
         "scopes": SCOPES,
         "shown_once": shown_once,
-        "link": link,
+        "link": base.rstrip("/") + path if path else "",
     }
     return page(seen, "settings.html", **values)
 
@@ -62,8 +64,8 @@ async def add_user(request: Request[Any, Any, Any]) -> Response[str]:
     )
     if not done.is_done:
         return toast(done.text, tone="bad", refresh=False)
-    _, link = await users.make_link(seen.context.database, seen.act(), login=login)
-    return await _page(seen, link=link)
+    _, path = await users.make_link(seen.context.database, seen.act(), login=login)
+    return await _page(seen, path=path)
 
 
 def _role(text: object) -> Role:
@@ -82,8 +84,8 @@ async def change_user(request: Request[Any, Any, Any]) -> Response[str]:
     if login == seen.person.by and action != "link":
         return toast("Let another admin change your own standing.", tone="bad", refresh=False)
     if action == "link":
-        done, link = await users.make_link(seen.context.database, seen.act(), login=login)
-        return await _page(seen, link=link) if done.is_done else toast(done.text, tone="bad")
+        done, path = await users.make_link(seen.context.database, seen.act(), login=login)
+        return await _page(seen, path=path) if done.is_done else toast(done.text, tone="bad")
     if action in {"disable", "enable"}:
         done = await users.change(seen.context.database, seen.act(), login=login, is_disabled=action == "disable")
     else:

@@ -126,7 +126,9 @@ async def _rejected(seen: Visit, query: search.Query) -> Response[str]:
         reason=query.only("reason"),
         before_id=number_of(seen.request, "before"),
     )
-    return page(seen, "rejected.html", rows=rows, q=query.text, query=query, live=False, words=_words(seen))
+    return page(
+        seen, "rejected.html", rows=rows, q=query.text, query=query, live=False, views=VIEWS, words=_words(seen)
+    )
 
 
 _FORMULA = tuple("=+-@|%\t\r\n")

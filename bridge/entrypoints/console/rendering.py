@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -96,7 +96,19 @@ def _at(data: Any, path: str) -> str:
             data = data[step]
         else:
             return ""
-    return data if isinstance(data, str) else msgspec.json.encode(data).decode()
+    return _flat(data)
+
+
+def _flat(data: Any) -> str:
+    """Return a value as a person reads it: the parts of an address with commas, not as JSON."""
+    if isinstance(data, str):
+        return data
+    if isinstance(data, dict):
+        parts = [value for name, value in data.items() if name != "raw"] or list(data.values())
+        return ", ".join(filter(None, map(_flat, parts)))
+    if isinstance(data, list | tuple):
+        return ", ".join(filter(None, map(_flat, data)))
+    return msgspec.json.encode(data).decode()
 
 
 def _pretty(value: Any) -> str:
@@ -127,6 +139,13 @@ def _clock(zone: str, now: datetime) -> tuple[Callable[[datetime], str], Callabl
     return short, whole
 
 
+def _address(visit: Visit) -> str:
+    """Return where a page fetches itself anew after something changed: what a form answers stands at the form's page."""
+    at = visit.request.headers.get("hx-current-url", "") if visit.request.method == "POST" else str(visit.request.url)
+    url = urlsplit(at)
+    return f"{url.path}?{url.query}" if url.query else url.path
+
+
 def fragment(visit: Visit, template: str, **values: Any) -> str:
     """Return the text of a template for somebody's visit."""
     now = visit.context.clock()
@@ -136,7 +155,7 @@ def fragment(visit: Visit, template: str, **values: Any) -> str:
     ]
     return environment().get_template(template).render(
         visit=visit, person=visit.person, now=now, short=short, whole=whole, tenants=tenants, tenant_id=visit.tenant_id,
-        path=visit.request.url.path, may_act=visit.may(Role.OPERATOR), may_admin=visit.may(Role.ADMIN),
+        path=visit.request.url.path, here=_address(visit), may_act=visit.may(Role.OPERATOR), may_admin=visit.may(Role.ADMIN),
         config_faults=visit.context.config_faults(), **values,
     )  # fmt: skip
 

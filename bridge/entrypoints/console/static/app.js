@@ -16,6 +16,7 @@
   document.addEventListener("input", (event) => { if (!event.target.matches("[data-search]") || !words.length) return;
     const before = event.target.value.replace(/\S*$/, ""), last = event.target.value.slice(before.length), bare = last.replace(/^-/, ""), sign = last.slice(0, last.length - bare.length);
     one("#qualifiers").replaceChildren(...(bare ? words.filter((word) => word.startsWith(bare) && word !== bare) : []).map((word) => { const option = document.createElement("option"); option.value = before + sign + word; return option; })); });
+  one("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the menu is a strip
   let going = false;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
