@@ -2,77 +2,26 @@
 
 import asyncio
 import contextlib
+from functools import partial
 
 import uvicorn
 from litestar import Litestar
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bridge.entrypoints.hook_protocol import HookProtocol
 from bridge.entrypoints.signals import stop_on_signals
+from bridge.entrypoints.webhooks import HookedApp
 
 DRAIN_SECONDS = 3
 
 
-class _OneWrite(asyncio.Transport):
-    """Keeps the head of an answer until its body comes: each write is a system call, a packet and a wake-up of the far side."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self._transport = transport
-        self._loop = loop
-        self._head = b""
-        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]  # as they are, without a step between
-        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
-        self.is_closing = transport.is_closing  # type: ignore[method-assign]
-        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
-        self.get_write_buffer_size = transport.get_write_buffer_size  # type: ignore[method-assign]
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send at once, but for a head without its body: that waits for the next write, or for the loop's next turn."""
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head + data)
-        elif data[-4:] == b"\r\n\r\n":
-            self._head = bytes(data)
-            self._loop.call_soon(self._release)
-        else:
-            self._transport.write(data)
-
-    def _release(self) -> None:
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head)
-
-    def close(self) -> None:
-        """Send what waits, then close."""
-        self._release()
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self._head = b""
-        self._transport.abort()
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Hand the connection on."""
-        self._release()
-        self._transport.set_protocol(protocol)
-
-
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's own, over a transport that writes an answer at once."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin a connection."""
-        super().connection_made(_OneWrite(transport, self.loop))
-
-
 async def serve(app: Litestar, *, host: str, port: int, draining: asyncio.Event, handle_signals: bool = True) -> None:
     """Serve until SIGTERM or SIGINT (or until `draining` is set), finish open requests within 3 s, then return."""
+    protocol = partial(HookProtocol, app.hooks if isinstance(app, HookedApp) else None)
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=_Protocol,
+        http=protocol,  # type: ignore[arg-type]  # uvicorn calls it, no more
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,10 +1,11 @@
-"""POST /hooks/{source}: bytes in, 2xx out after the commit. Bare ASGI, asked before Litestar's router: a fifth of a handler's CPU."""
+"""POST /hooks/{source}: bytes in, 2xx out after the commit; asked before Litestar's router, and mostly before ASGI."""
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -24,18 +25,37 @@ from bridge.entrypoints.problems import MEDIA_TYPE, problem
 from bridge.intake.gate import Accepted, Answered, Door, Refused, too_large
 from bridge.intake.rejections import Rejection, RejectionLog, fingerprint
 from bridge.intake.store import DeliveryStore, Stored
+from bridge.pipeline import Received
 
 _log = structlog.get_logger()
 _RETRY_AFTER_SECONDS = b"5"
 _LONGEST_NAME = 64  # of an unknown source in the log of refused requests
+_Answer = tuple[int, bytes, bytes, list[tuple[bytes, bytes]]]
 
 
-class HangUp(Exception):
-    """The sender went away before its body was whole."""
+class Exchange:
+    """One request and its one answer; what `Hooks.begin` finds out about it is noted here."""
+
+    __slots__ = ("body", "door", "headers", "method", "now", "source", "started", "target", "trace_id")
+
+    def __init__(self, method: str, target: str, headers: list[tuple[bytes, bytes]]) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body: bytes | bytearray = b""
+        self.door: Door | None
+        self.source: str
+        self.trace_id: str
+        self.now: datetime
+        self.started: float
+
+    def answer(self, status: int, media_type: bytes, body: bytes, extra: list[tuple[bytes, bytes]]) -> None:
+        """Send the answer; a second one, and one to a sender who hung up, is dropped."""
+        raise NotImplementedError
 
 
 class Hooks:
-    """The ASGI application below /hooks. `doors` is looked up anew for each request, so a reload of the config shows at once."""
+    """What stands below /hooks. `doors` is looked up anew for each request, so a reload of the config shows at once."""
 
     def __init__(
         self,
@@ -54,70 +74,64 @@ class Hooks:
         self._secret_used = secret_used
         self._public_url = public_url.rstrip("/")
 
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Take one request in."""
-        try:
-            await self._take(scope, receive, send)
-        except Exception as error:  # noqa: BLE001  ours to mend: the sender hears that it may try again
-            _log.error("request.failed", error=error)
-            await _send(send, 500, MEDIA_TYPE, problem(500, "internal_error"), [])
-
-    async def _take(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
-        name = path[7:].partition("/")[0]  # behind "/hooks/"
-        door = self._doors().get(SourceId(name))
-        trace_id = _trace_id(scope)
-        now = self._clock()
-        body = b""
-        received: tuple[Accepted, Stored] | Answered | Refused
+    def begin(self, exchange: Exchange) -> int:
+        """Look at a request's head and return how large its body may be; what is wrong already is answered."""
+        exchange.source = exchange.target.partition("?")[0][7:].partition("/")[0]  # behind "/hooks/"
+        exchange.door = door = self._doors().get(SourceId(exchange.source))
+        headers = dict(exchange.headers)
+        exchange.trace_id = _trace_id(headers.get(b"traceparent"))
+        exchange.now = self._clock()
+        exchange.started = time.perf_counter()
         if door is None:
-            started = time.perf_counter()
-            received = Refused(reason=Reason.SOURCE_UNKNOWN)
-        else:
-            try:
-                body = await _read(scope, receive, limit=door.options.max_bytes)
-                started = time.perf_counter()
-                request = self._request(scope, path, body)
-                received = await pipeline.receive(self._store, door, request, trace_id=trace_id, now=now)
-            except HangUp:
-                return
-            except OverflowError:
-                started = time.perf_counter()
-                received = too_large(door)
-        if door is not None and isinstance(received, tuple):
-            await self._acknowledge(door, *received, body=body, trace_id=trace_id, now=now, send=send)
-        elif isinstance(received, Answered):
-            _counter(name, "handshake").inc()
-            await _send_reply(send, received.reply, delivery_id="")
-        elif isinstance(received, Refused):
-            await self._refuse(
-                received, door=door, name=name, scope=scope, body=body, trace_id=trace_id, now=now, send=send
+            self._tell(exchange, Refused(reason=Reason.SOURCE_UNKNOWN))
+            return 0
+        announced = headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > door.options.max_bytes:
+            self.refuse_size(exchange)
+        return door.options.max_bytes
+
+    def refuse_size(self, exchange: Exchange) -> None:
+        """Answer a body beyond the limit; none of it is kept."""
+        if exchange.door is not None:
+            exchange.body = b""
+            self._tell(exchange, too_large(exchange.door))
+
+    def take(self, exchange: Exchange) -> None:
+        """Take a whole request in; its answer comes after the commit."""
+        door = exchange.door
+        if door is None:
+            return
+        exchange.started = time.perf_counter()
+        try:
+            request = HookRequest(
+                method=exchange.method,
+                url=self._public_url + exchange.target,  # as the sender wrote it: the path before any decoding
+                headers=tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in exchange.headers]),
+                body=bytes(exchange.body),
             )
-        _seconds(name if door else "unknown").observe(time.perf_counter() - started)
+            tell = partial(self._tell, exchange)
+            pipeline.receive(self._store, door, request, trace_id=exchange.trace_id, now=exchange.now, tell=tell)
+        except Exception as error:  # noqa: BLE001  ours to mend: the sender hears that it may try again
+            _break(exchange, error)
 
-    def _request(self, scope: HTTPScope, path: str, body: bytes) -> HookRequest:
-        """Return the request as the sender wrote it: the path before any decoding, header names in lower case."""
-        query = scope["query_string"].decode("latin-1")
-        return HookRequest(
-            method=scope["method"],
-            url=f"{self._public_url}{path}?{query}" if query else self._public_url + path,
-            headers=tuple([(key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]]),
-            body=body,
-        )
+    def _tell(self, exchange: Exchange, received: Received) -> None:
+        """Answer, count and log what became of a request."""
+        door = exchange.door
+        try:
+            if isinstance(received, Refused):
+                self._refuse(exchange, received)
+            elif isinstance(received, Answered):
+                _counter(exchange.source, "handshake").inc()
+                _send_reply(exchange, received.reply, delivery_id="")
+            elif door is not None:
+                self._acknowledge(exchange, door, *received)
+            _seconds(exchange.source if door else "unknown").observe(time.perf_counter() - exchange.started)
+        except Exception as error:  # noqa: BLE001  the same; and the writer of deliveries, which calls this, must go on
+            _break(exchange, error)
 
-    async def _acknowledge(
-        self,
-        door: Door,
-        accepted: Accepted,
-        stored: Stored,
-        *,
-        body: bytes,
-        trace_id: str,
-        now: datetime,
-        send: Send,
-    ) -> None:
+    def _acknowledge(self, exchange: Exchange, door: Door, accepted: Accepted, stored: Stored) -> None:
         if accepted.secret_name:
-            self._secret_used(door, accepted.secret_name, now)
+            self._secret_used(door, accepted.secret_name, exchange.now)
         outcome = "duplicate" if stored.is_redelivery else "accepted"
         _counter(door.source_id, outcome).inc()
         _log.info(
@@ -125,79 +139,93 @@ class Hooks:
             delivery_id=stored.delivery_id,
             tenant=door.tenant_id,
             source=door.source_id,
-            trace_id=trace_id,
+            trace_id=exchange.trace_id,
             kind=accepted.identity.event_type,
-            bytes=len(body),
+            bytes=len(exchange.body),
         )
         reply = door.connector.reply(accepted.identity, redelivered=stored.is_redelivery, options=door.options)
         if reply is None:
-            members = {"id": str(stored.delivery_id), "status": outcome, "trace_id": trace_id}
-            await _send(send, 202, b"application/json", msgspec.json.encode(members), [])
+            members = {"id": str(stored.delivery_id), "status": outcome, "trace_id": exchange.trace_id}
+            exchange.answer(202, b"application/json", msgspec.json.encode(members), [])
         else:
-            await _send_reply(send, reply, delivery_id=str(stored.delivery_id))
+            _send_reply(exchange, reply, delivery_id=str(stored.delivery_id))
 
-    async def _refuse(
-        self,
-        refused: Refused,
-        *,
-        door: Door | None,
-        name: str,
-        scope: HTTPScope,
-        body: bytes,
-        trace_id: str,
-        now: datetime,
-        send: Send,
-    ) -> None:
-        _counter(name if door else "unknown", refused.reason.value).inc()
-        self._note_refusal(refused, door=door, name=name, scope=scope, body=body, trace_id=trace_id, now=now)
+    def _refuse(self, exchange: Exchange, refused: Refused) -> None:
+        _counter(exchange.source if exchange.door else "unknown", refused.reason.value).inc()
+        self._note_refusal(exchange, refused)
         payload = problem(
             refused.status,
             refused.reason.value,
             detail=f"{refused.reason.advice.text} {refused.detail}".strip(),
-            trace_id=trace_id,
+            trace_id=exchange.trace_id,
         )
         extra = [(b"retry-after", _RETRY_AFTER_SECONDS)] if refused.status == 503 else []
-        await _send(send, refused.status, MEDIA_TYPE, payload, extra)
+        exchange.answer(refused.status, MEDIA_TYPE, payload, extra)
 
-    def _note_refusal(
-        self,
-        refused: Refused,
-        *,
-        door: Door | None,
-        name: str,
-        scope: HTTPScope,
-        body: bytes,
-        trace_id: str,
-        now: datetime,
-    ) -> None:
+    def _note_refusal(self, exchange: Exchange, refused: Refused) -> None:
+        door, name, size = exchange.door, exchange.source, len(exchange.body)
         _log.warning(
             "delivery.rejected", source=name[:_LONGEST_NAME] if door else "unknown", reason=refused.reason.value,
-            trace_id=trace_id, bytes=len(body),
+            trace_id=exchange.trace_id, bytes=size,
         )  # fmt: skip
+        content_type = next((value for key, value in exchange.headers if key == b"content-type"), b"").decode("latin-1")
         self._rejections.add(
             Rejection(
                 tenant_id=door.tenant_id if door else None,
                 source_id=_printable(name)[:_LONGEST_NAME] if door else "unknown",
                 reason=refused.reason.value,
                 status=refused.status,
-                received_at=now,
-                method=str(scope["method"])[:16],
-                content_type=_printable(_header(scope, b"content-type").decode("latin-1")).partition(";")[0][:100],
-                body_bytes=len(body),
-                body_sha256=fingerprint(body),
+                received_at=exchange.now,
+                method=exchange.method[:16],
+                content_type=_printable(content_type).partition(";")[0][:100],
+                body_bytes=size,
+                body_sha256=fingerprint(bytes(exchange.body)),
                 detail=refused.detail if door else f"asked for {_printable(name)[:_LONGEST_NAME]!r}",
-                trace_id=trace_id,
+                trace_id=exchange.trace_id,
             )
         )
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request in."""
+        exchange = _AsgiExchange(scope)
+        limit = self.begin(exchange)
+        while not exchange.answered.done():
+            message = await receive()
+            if message["type"] != "http.request":  # the sender went away before its body was whole
+                return
+            exchange.body += message["body"]
+            if len(exchange.body) > limit:
+                self.refuse_size(exchange)
+            elif not message["more_body"]:
+                self.take(exchange)
+                break
+        await _send(send, *await exchange.answered)
+
+
+class _AsgiExchange(Exchange):
+    """An exchange whose answer is awaited."""
+
+    __slots__ = ("answered",)
+
+    def __init__(self, scope: HTTPScope) -> None:
+        query = scope["query_string"].decode("latin-1")
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
+        super().__init__(scope["method"], f"{path}?{query}" if query else path, list(scope["headers"]))
+        self.answered: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+
+    def answer(self, status: int, media_type: bytes, body: bytes, extra: list[tuple[bytes, bytes]]) -> None:
+        """Hand the answer to who awaits it."""
+        if not self.answered.done():
+            self.answered.set_result((status, media_type, body, extra))
 
 
 class HookedApp(Litestar):
     """A Litestar application that has the hook URLs asked before its own router."""
 
-    __slots__ = ("_hooks",)
+    __slots__ = ("hooks",)
 
     def __init__(self, hooks: Hooks, **options: Any) -> None:
-        self._hooks = hooks
+        self.hooks = hooks
         super().__init__(**options)
 
     async def __call__(
@@ -205,7 +233,7 @@ class HookedApp(Litestar):
     ) -> None:
         """Pass a request to its handler."""
         if scope["type"] == ScopeType.HTTP and (scope["path"].startswith("/hooks/") or scope["path"] == "/hooks"):  # type: ignore[typeddict-item]  # narrowed by the type above
-            await self._hooks(scope, receive, send)  # type: ignore[arg-type]  # those of a request
+            await self.hooks(scope, receive, send)  # type: ignore[arg-type]  # those of a request
         else:
             await super().__call__(scope, receive, send)
 
@@ -220,16 +248,8 @@ def _seconds(source: str) -> Histogram:
     return metrics.webhook_seconds.labels(source)
 
 
-def _header(scope: HTTPScope, name: bytes) -> bytes:
-    for key, value in scope["headers"]:
-        if key == name:
-            return value
-    return b""
-
-
-def _trace_id(scope: HTTPScope) -> str:
+def _trace_id(given: bytes | None) -> str:
     """Return the trace id of a W3C `traceparent`, else a fresh one of 32 hex digits."""
-    given = _header(scope, b"traceparent")
     if given:
         parts = given.decode("latin-1").split("-")
         if len(parts) == 4 and len(parts[1]) == 32 and all(sign in "0123456789abcdef" for sign in parts[1]):
@@ -241,30 +261,15 @@ def _printable(text: str) -> str:
     return "".join(sign for sign in text if sign.isprintable())
 
 
-async def _read(scope: HTTPScope, receive: Receive, *, limit: int) -> bytes:
-    """Return the whole body; raises OverflowError beyond `limit` bytes, announced or not, and HangUp."""
-    announced = _header(scope, b"content-length")
-    if announced.isdigit() and int(announced) > limit:
-        raise OverflowError
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HangUp
-        part: bytes = message.get("body", b"") if message["type"] == "http.request" else b""
-        size += len(part)
-        if size > limit:
-            raise OverflowError
-        parts.append(part)
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return b"".join(parts) if len(parts) > 1 else part
+def _break(exchange: Exchange, error: Exception) -> None:
+    _log.error("request.failed", error=error)
+    exchange.answer(500, MEDIA_TYPE, problem(500, "internal_error"), [])
 
 
-async def _send_reply(send: Send, reply: Reply, *, delivery_id: str) -> None:
+def _send_reply(exchange: Exchange, reply: Reply, *, delivery_id: str) -> None:
     body = reply.body.replace(b"{delivery_id}", delivery_id.encode())
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    await _send(send, reply.status, reply.media_type.encode("latin-1"), body, headers)
+    exchange.answer(reply.status, reply.media_type.encode("latin-1"), body, headers)
 
 
 async def _send(send: Send, status: int, media_type: bytes, body: bytes, extra: list[tuple[bytes, bytes]]) -> None:

@@ -6,16 +6,19 @@ where a pool of writers falls to an eighth. One bad row must not fail its neighb
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import psycopg
+from psycopg.pq.abc import PGresult
 
 from bridge.db.database import UNREACHABLE
 from bridge.db.direct import DirectConnection
 from bridge.domain.ids import DeliveryId
+from bridge.domain.reasons import Reason
 from bridge.intake import rows
 from bridge.intake.doorbell import Doorbell
+from bridge.intake.gate import Refused
 from bridge.intake.rows import Arrival, Key, Row
 
 _INSERT = """
@@ -58,19 +61,16 @@ class Stored(msgspec.Struct, frozen=True):
     is_redelivery: bool
 
 
-class IntakeFull(Exception):
-    """More requests wait than the bound allows: the sender must try again."""
+FULL = Refused(reason=Reason.INTAKE_FULL)
+"""More requests wait than the bound allows: the sender must try again."""
+UNREACHED = Refused(reason=Reason.DATABASE_UNREACHABLE)
+"""The commit did not come back: the sender must try again; if it was made all the same, that is a redelivery."""
+UNFIT = Refused(reason=Reason.PAYLOAD_MALFORMED, detail="an id or header holds a character no text may hold")
+"""PostgreSQL cannot keep a text of this request (a NUL character); its neighbours are stored."""
 
-
-class DatabaseUnreachable(Exception):
-    """The commit did not come back: the sender must try again; if it was made all the same, that is a redelivery."""
-
-
-class RowRefused(Exception):
-    """PostgreSQL cannot keep a text of this request (a NUL character); its neighbours are stored."""
-
-
-_Waiting = tuple[Row, "asyncio.Future[Stored]"]
+Outcome = Stored | Refused
+Tell = Callable[[Outcome], None]
+_Waiting = tuple[Row, Tell]
 
 
 class DeliveryStore:
@@ -86,34 +86,44 @@ class DeliveryStore:
         self._is_closing = False
         self._doorbell = Doorbell(dsn)
 
-    def store(self, arrival: Arrival) -> "asyncio.Future[Stored]":
-        """Return what is told once the arrival is committed with synchronous_commit on.
+    def put(self, arrival: Arrival, tell: Tell) -> None:
+        """Call `tell`, which must not raise, once the arrival is committed with synchronous_commit on, or why it is not.
 
-        Raises IntakeFull and RowRefused at once; the future raises DatabaseUnreachable and RowRefused.
+        A callback and no future: the loop is spared a turn and a task for each request.
         """
         if len(self._waiting) >= self._max_waiting:
-            raise IntakeFull
+            tell(FULL)
+            return
         try:
             row = rows.row_of(arrival)
         except UnicodeEncodeError:
-            raise RowRefused from None
-        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, future))
+            tell(UNFIT)
+            return
+        self._waiting.append((row, tell))
         if not self._arrived.is_set():
             self._arrived.set()
-        return future
 
     async def run(self) -> None:
-        """Write batches until `close` is called and nothing waits."""
+        """Write batches until `close` is called and nothing waits.
+
+        The next batch is on its way before the senders of the last one are answered: neither side waits for the other.
+        """
+        told: list[tuple[Tell, Outcome]] = []
         while True:
-            if not self._waiting:
-                if self._is_closing:
-                    break
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch))]
+            writing = self._begin(batch) if batch else None
+            for tell, outcome in told:
+                tell(outcome)
+            told = []
+            if batch:
+                told = await self._end(batch, writing)
+            elif self._waiting:
+                continue
+            elif self._is_closing:
+                break
+            else:
                 self._arrived.clear()
                 await self._arrived.wait()
-                continue
-            count = min(len(self._waiting), self._max_batch)
-            await self._flush([self._waiting.popleft() for _ in range(count)])
         await self._disconnect()
         await self._doorbell.close()
 
@@ -122,47 +132,56 @@ class DeliveryStore:
         self._is_closing = True
         self._arrived.set()
 
-    async def _flush(self, batch: Sequence[_Waiting]) -> None:
+    def _begin(self, batch: Sequence[_Waiting]) -> asyncio.Future[PGresult] | None:
+        """Send a batch where a connection is open; None where one has to be opened first."""
+        connection = self._connection
+        if connection is None or connection.is_closed:
+            return None
+        try:
+            return connection.run("insert", rows.columns_of([row for row, _ in batch]))
+        except psycopg.Error:
+            return None  # the same error comes again where it is awaited, and is told there
+
+    async def _end(
+        self, batch: Sequence[_Waiting], writing: asyncio.Future[PGresult] | None = None
+    ) -> list[tuple[Tell, Outcome]]:
+        """Return what to tell each sender of a batch, once it is committed or has failed."""
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
-                ids = await self._write([row for row, _ in batch])
+                outcomes = await self._outcomes([row for row, _ in batch], writing)
         except (*UNREACHABLE, TimeoutError, OSError):
             await self._disconnect()
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(DatabaseUnreachable())
+            return [(tell, UNREACHED) for _, tell in batch]
         except psycopg.Error:  # a row PostgreSQL will not have: find it, keep its neighbours
             if len(batch) == 1:
-                _, future = batch[0]
-                if not future.done():
-                    future.set_exception(RowRefused())
-                return
+                return [(batch[0][1], UNFIT)]
             middle = len(batch) // 2
-            await self._flush(batch[:middle])
-            await self._flush(batch[middle:])
-        else:
-            seen: set[Key] = set()
-            for row, future in batch:
-                delivery_id, is_new = ids[row.key]
-                if not future.done():  # a sender that hung up has its delivery stored all the same
-                    future.set_result(Stored(delivery_id, not is_new or row.key in seen))
-                seen.add(row.key)
-            self._doorbell.ring()
+            return [*await self._end(batch[:middle]), *await self._end(batch[middle:])]
+        self._doorbell.ring()
+        return [(tell, outcome) for (_, tell), outcome in zip(batch, outcomes, strict=True)]
 
-    async def _write(self, batch: Sequence[Row]) -> dict[Key, tuple[DeliveryId, bool]]:
+    async def _outcomes(self, batch: Sequence[Row], writing: asyncio.Future[PGresult] | None) -> list[Stored]:
         connection = self._connection
         if connection is None or connection.is_closed:
             connection = self._connection = await DirectConnection.open(
                 self._dsn, set_up=_SET_UP, statements={"insert": _INSERT, "find": _FIND}
             )
-        result = await connection.run("insert", rows.columns_of(batch))
-        ids = {key: (delivery_id, True) for key, delivery_id in rows.ids_in(result)}
-        if len(ids) < len(batch):
-            known = [row for row in batch if row.key not in ids]
-            if known:
-                result = await connection.run("find", rows.keys_of(known))
-                ids.update({key: (delivery_id, False) for key, delivery_id in rows.ids_in(result)})
-        return ids
+        result = await (writing or connection.run("insert", rows.columns_of(batch)))
+        stored = list(rows.ids_in(result))
+        if len(stored) == len(batch) and all(row.key == key for row, (key, _) in zip(batch, stored, strict=True)):
+            return [Stored(delivery_id, False) for _, delivery_id in stored]  # each was new: they come back in order
+        ids = {key: (delivery_id, True) for key, delivery_id in stored}
+        known = [row for row in batch if row.key not in ids]
+        if known:
+            result = await connection.run("find", rows.keys_of(known))
+            ids.update({key: (delivery_id, False) for key, delivery_id in rows.ids_in(result)})
+        seen: set[Key] = set()
+        outcomes = []
+        for row in batch:
+            delivery_id, is_new = ids[row.key]
+            outcomes.append(Stored(delivery_id, not is_new or row.key in seen))
+            seen.add(row.key)
+        return outcomes
 
     async def _disconnect(self) -> None:
         if self._connection is not None:

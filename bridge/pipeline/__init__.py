@@ -1,6 +1,6 @@
 """The story, top to bottom. Each step takes the last step's noun and returns the next."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol, assert_never
 
@@ -20,7 +20,7 @@ from bridge.intake.gate import Accepted, Answered, Door, Refused, judge, without
 from bridge.intake.ledger import Decided, Story
 from bridge.intake.queue import Queued
 from bridge.intake.rows import Arrival
-from bridge.intake.store import DatabaseUnreachable, DeliveryStore, IntakeFull, RowRefused, Stored
+from bridge.intake.store import DeliveryStore, Stored
 from bridge.pipeline.completing import Completed, Unfetched
 from bridge.pipeline.sentences import sentence
 from bridge.planning.rules import RuleBroken
@@ -32,13 +32,23 @@ _FAILURES = frozenset({Reason.EVENT_UNSUPPORTED, Reason.HYDRATION_MISSING})
 _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
 
-async def receive(
-    store: DeliveryStore, door: Door, request: HookRequest, *, trace_id: str, now: datetime
-) -> tuple[Accepted, Stored] | Answered | Refused:
-    """Check who sent the bytes and store them once; return only after the commit, or say why not."""
+Received = tuple[Accepted, Stored] | Answered | Refused
+
+
+def receive(
+    store: DeliveryStore,
+    door: Door,
+    request: HookRequest,
+    *,
+    trace_id: str,
+    now: datetime,
+    tell: Callable[[Received], None],
+) -> None:
+    """Check who sent the bytes and store them once; call `tell` after the commit, or at once with why not."""
     judgement = judge(door, request, now=now)
     if not isinstance(judgement, Accepted):
-        return judgement
+        tell(judgement)
+        return
     arrival = Arrival(
         tenant_id=door.tenant_id,
         source_id=door.source_id,
@@ -49,14 +59,7 @@ async def receive(
         verified_by=judgement.verified_by,
         trace_id=trace_id,
     )
-    try:
-        return judgement, await store.store(arrival)
-    except IntakeFull:
-        return Refused(reason=Reason.INTAKE_FULL)
-    except DatabaseUnreachable:
-        return Refused(reason=Reason.DATABASE_UNREACHABLE)
-    except RowRefused:
-        return Refused(reason=Reason.PAYLOAD_MALFORMED, detail="an id or header holds a character no text may hold")
+    store.put(arrival, lambda outcome: tell((judgement, outcome) if isinstance(outcome, Stored) else outcome))
 
 
 def _dedup_key(identity: Identity, *, now: datetime) -> str:
@@ -72,6 +75,10 @@ def _dedup_key(identity: Identity, *, now: datetime) -> str:
 
 def _without_credentials(request: HookRequest, door: Door) -> HookRequest:
     """Return what is kept of a request: the body as it came, no credential of the URL or the headers."""
+    names = {name for name, _ in request.headers}
+    written = "\n".join([request.url, *[value for _, value in request.headers]])
+    if names.isdisjoint(_CREDENTIAL_HEADERS) and not any(secret.value in written for secret in door.secrets):
+        return request
     kept = tuple(
         (name, without_secrets(value, door.secrets))
         for name, value in request.headers

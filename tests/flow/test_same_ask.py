@@ -15,15 +15,14 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from bridge import pipeline
 from bridge.bootstrap import doors_of, load_settings
 from bridge.domain.delivery import HookRequest
 from bridge.domain.ids import SourceId
 from bridge.entrypoints import worker
 from bridge.entrypoints.cli.demo_samples import samples
-from bridge.intake.store import DeliveryStore, Stored
+from bridge.intake.store import DeliveryStore
 from bridge.settings import Settings
-from tests.intake.senders import signed
+from tests.intake.senders import received, signed
 
 
 @pytest.fixture
@@ -94,9 +93,8 @@ async def test_thirty_two_at_once_are_one_booking(
 
     async def send(source: str, request: HookRequest) -> None:
         now = datetime.now(UTC)
-        received = await pipeline.receive(next(servers), doors[SourceId(source)], request, trace_id="0" * 32, now=now)
-        assert isinstance(received, tuple)
-        assert isinstance(received[1], Stored)
+        told = await received(next(servers), doors[SourceId(source)], request, now=now)
+        assert isinstance(told, tuple)
 
     with psycopg.connect(database_dsn, autocommit=True) as look:
 

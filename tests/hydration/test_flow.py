@@ -28,6 +28,7 @@ from bridge.simulator.senders import person_of
 from bridge.simulator.server import configure
 from bridge.simulator.state import Simulator
 from tests.hydration.far import Far, reply
+from tests.intake.senders import received
 
 TENANT = TenantId(1000001)
 SECRET = "a-secret-of-the-tests-1"
@@ -118,9 +119,9 @@ class Bridge:
         url = f"http://127.0.0.1:8080/hooks/{source}"
         bare = HookRequest(method="POST", url=url, headers=(("content-type", content_type),), body=body)
         request = door.connector.prove(bare, secret=Secret("s", SECRET), options=door.options, now=self.now)
-        received = await pipeline.receive(self.store, door, request, trace_id="0" * 32, now=self.now)
-        assert isinstance(received, tuple), received
-        return DeliveryId(received[1].delivery_id)
+        told = await received(self.store, door, request, now=self.now)
+        assert isinstance(told, tuple), told
+        return told[1].delivery_id
 
     async def step(self, *, settle: bool = True) -> Processed:
         """Process what is due; then let the fetches that are under way end."""
@@ -350,7 +351,7 @@ async def test_of_a_batch_what_is_known_is_done_and_what_is_missing_stays_visibl
         body=json.dumps({"object": "page", "entry": [{"changes": changes}]}).encode(),
     )
     request = door.connector.prove(bare, secret=Secret("s", SECRET), options=door.options, now=bridge.now)
-    await pipeline.receive(store, door, request, trace_id="0" * 32, now=bridge.now)
+    await received(store, door, request, now=bridge.now)
     await bridge.step()
     await bridge.step()
     decided = await bridge.rows("SELECT state, reason FROM decisions ORDER BY ordinal")

@@ -1,5 +1,6 @@
 """Signed requests of a website form, for tests of intake."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -7,8 +8,13 @@ import json
 from datetime import datetime
 from typing import Any
 
+from bridge import pipeline
 from bridge.bootstrap import load_settings
 from bridge.domain.delivery import HookRequest
+from bridge.intake.gate import Door
+from bridge.intake.rows import Arrival
+from bridge.intake.store import DeliveryStore, Outcome
+from bridge.pipeline import Received
 
 SETTINGS = load_settings(environ={})
 SECRET = SETTINGS.sources["website"].secrets[0].value
@@ -38,3 +44,19 @@ def request(ident: str, *, now: datetime, **parts: Any) -> HookRequest:
     return HookRequest(
         method="POST", url="https://b.example.com/hooks/website", headers=tuple(headers.items()), body=body
     )
+
+
+async def received(
+    store: DeliveryStore, door: Door, request: HookRequest, *, now: datetime, trace_id: str = "0" * 32
+) -> Received:
+    """Return what became of a request, once that is known."""
+    told: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
+    pipeline.receive(store, door, request, trace_id=trace_id, now=now, tell=told.set_result)
+    return await told
+
+
+async def stored(store: DeliveryStore, arrival: Arrival) -> Outcome:
+    """Return what became of an arrival, once that is known."""
+    told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    store.put(arrival, told.set_result)
+    return await told

@@ -34,6 +34,7 @@ from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials
 from bridge.simulator.door import Door
 from bridge.simulator.state import Simulator
+from tests.intake.senders import received
 from tests.simulation import whole
 from tests.simulation.asks import effects_of
 from tests.simulation.stage import DoorHttp, Stage
@@ -381,7 +382,7 @@ class Scene:
                 headers=(("content-type", "application/json"),),
                 body=msgspec.json.encode(delivery),
             )
-        told = await pipeline.receive(self.store, door, request, trace_id="", now=self.time)
+        told = await received(self.store, door, request, trace_id="", now=self.time)
         assert isinstance(told, tuple), told
 
     async def process(self, worker: Worker, *, share: int) -> int:
