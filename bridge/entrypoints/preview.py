@@ -15,6 +15,7 @@ from bridge.domain.plan import Plan
 from bridge.entrypoints.context import AppContext
 from bridge.intake import queue
 from bridge.pipeline.deciders import ConfiguredDeciders
+from bridge.planning.rules import RuleBroken
 from bridge.reports import masking
 from bridge.reports.reading import reading
 from bridge.reports.story import Story
@@ -46,8 +47,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     fault: str = ""
 
 
-async def of_delivery(context: AppContext, story: Story, *, now: datetime, body: str | None = None) -> Change:
-    """Return what replaying a delivery with today's config would do, with another body where one is given; nothing is kept."""
+async def of_delivery(
+    context: AppContext, story: Story, *, now: datetime, body: str | None = None, nonce: str = ""
+) -> Change:
+    """Return what replaying a delivery with today's config would do, with another body where one is given; nothing is kept.
+
+    With a nonce, as where a person forces it, no effect is known already.
+    """
     tenant_id = TenantId(story.tenant_id)
     doors = bootstrap.doors_of(context.settings)
     door = next((one for name, one in doors.items() if name == story.source_id), None)
@@ -69,13 +75,11 @@ async def of_delivery(context: AppContext, story: Story, *, now: datetime, body:
         for inquiry, match in zip(
             normalized.inquiries, await deciders.match(tx, tenant_id, asked) if asked else [], strict=True
         ):
-            anew.append(
-                Anew(
-                    inquiry=inquiry,
-                    match=match,
-                    plan=await deciders.plan(tx, delivery, inquiry, match, nonce="", pending={}, now=now),
-                )
-            )
+            try:
+                plan = await deciders.plan(tx, delivery, inquiry, match, nonce=nonce, pending={}, now=now)
+            except RuleBroken as broken:
+                plan = broken.plan()
+            anew.append(Anew(inquiry=inquiry, match=match, plan=plan))
     if not anew:
         return Change(fault=normalized.reason.advice.text)
     return Change(anew=tuple(anew), effects=_effects(story, anew), differences=_differences(story, anew))
@@ -96,7 +100,7 @@ def _effects(story: Story, anew: list[Anew]) -> tuple[Wanted, ...]:
             before = known.get(effect.key)
             if before is None:
                 verdict = "new: it will be sent"
-            elif before.command == msgspec.to_builtins(effect.command):
+            elif before.command == msgspec.json.decode(msgspec.json.encode(effect.command)):
                 verdict = (
                     "done already: nothing is sent"
                     if before.state == "done"
@@ -116,8 +120,9 @@ def _differences(story: Story, anew: list[Anew]) -> tuple[str, ...]:
     for before, now in zip(story.latest, anew, strict=False):
         if before.inquiry is not None and before.inquiry != now.inquiry:
             old, new = msgspec.to_builtins(before.inquiry), msgspec.to_builtins(now.inquiry)
-            names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-            found.append(f"It is read differently: {', '.join(names)}.")
+            names = sorted(name for name in {*old, *new} - {"origins"} if old.get(name) != new.get(name))
+            if names:
+                found.append(f"It is read differently: {', '.join(names)}.")
         if before.match is not None and type(before.match) is not type(now.match):
             found.append(f"It was {_word(before.match)}, now it is {_word(now.match)}.")
         kinds = [

@@ -183,6 +183,9 @@ def test_an_unset_secret_stops_the_program_and_an_unread_one_does_not() -> None:
     ]
     assert "holds a placeholder" in heads(TENANT + SOURCE, {"KEY": "changeme"})[0]
     assert "is empty" in heads(TENANT + SOURCE, {"KEY": " "})[0]
+    asked = load_texts({"bridge.yaml": TENANT + SOURCE}, {}, kinds=KINDS, inspect=source_faults)
+    assert isinstance(asked, tuple)
+    assert [fault.path for fault in asked] == ["sources.web.secrets.0.env"]
     assert isinstance(load_texts({"bridge.yaml": TENANT + SOURCE}, {}, kinds=KINDS, read_secrets=False), Settings)
 
 

@@ -10,6 +10,7 @@ from bridge.entrypoints.cli.desk import Desk, Manner, at_desk, writes
 from bridge.entrypoints.cli.exits import Exit, Stop
 
 if TYPE_CHECKING:
+    from bridge.entrypoints import preview
     from bridge.operations.audit import Done
 
 _WHAT = click.argument("what", shell_complete=completing.searches)
@@ -36,7 +37,7 @@ def retry(what: str, manner: Manner) -> None:
 def replay(what: str, force: bool, manner: Manner) -> None:
     """Run a stored delivery (its number), or every one a search finds, through today's config; done work is a no-op.
 
-    With --dry-run of one delivery it says first what would be different.
+    With --dry-run it says first what would be different, and what would be sent.
     """
     import functools
 
@@ -44,8 +45,8 @@ def replay(what: str, force: bool, manner: Manner) -> None:
 
     if force and not manner.reason.strip():
         raise Stop(Exit.REFUSED, "--force makes effects a second time: say --reason")
-    change = _foretell(int(what), manner) if manner.dry_run and what.isdecimal() else None
-    _each(what, manner, "Replay", functools.partial(deliveries.replay, force=force), shown=change)
+    told = _foretell(what, manner, force=force) if manner.dry_run else None
+    _each(what, manner, "Replay", functools.partial(deliveries.replay, force=force), shown=told)
 
 
 @click.command()
@@ -121,29 +122,46 @@ async def _matching(desk: Desk, what: str) -> list[int]:
     return await report.matching_ids(desk.database, desk.tenant_id, query, sources=desk.sources)
 
 
-def _foretell(number: int, manner: Manner) -> dict[str, Any] | None:
-    """Say what a replay would decide differently, or return it for JSON."""
-    import asyncio
-
+def _foretell(what: str, manner: Manner, *, force: bool) -> dict[str, Any] | None:
+    """Say what a replay of one delivery, or of all that a search finds, would decide differently, or return it for JSON."""
     import msgspec
+
+    async def tell(desk: Desk) -> "list[tuple[int, preview.Change]]":
+        found = [int(what)] if what.isdecimal() else await _matching(desk, what)
+        return [
+            (number, change) for number in found if (change := await _change(desk, number, force=force)) is not None
+        ]
+
+    changes = at_desk(tell, tenant=manner.tenant)
+    if manner.as_json:
+        if what.isdecimal():
+            return {"change": msgspec.to_builtins(changes[0][1])} if changes else None
+        return {"changes": [{"delivery": number, **msgspec.to_builtins(change)} for number, change in changes]}
+    if what.isdecimal():
+        for _, change in changes:
+            _print_change(change)
+    elif changes:
+        _print_changes(changes)
+    return None
+
+
+async def _change(desk: Desk, number: int, *, force: bool) -> "preview.Change | None":
+    import asyncio
 
     from bridge.domain.ids import DeliveryId
     from bridge.entrypoints import preview
     from bridge.entrypoints.context import AppContext
     from bridge.reports import story
 
-    async def tell(desk: Desk) -> "preview.Change | None":
-        found = await story.tell(desk.database, desk.tenant_id, DeliveryId(number))
-        if found is None:
-            return None
-        context = AppContext(desk.database, desk.settings, {}, lambda: desk.now, asyncio.Event())
-        return preview.masked(await preview.of_delivery(context, found, now=desk.now), found)
-
-    change = at_desk(tell, tenant=manner.tenant)
-    if change is None:
+    found = await story.tell(desk.database, desk.tenant_id, DeliveryId(number))
+    if found is None:
         return None
-    if manner.as_json:
-        return {"change": msgspec.to_builtins(change)}
+    context = AppContext(desk.database, desk.settings, {}, lambda: desk.now, asyncio.Event())
+    nonce = "dry run" if force else ""
+    return preview.masked(await preview.of_delivery(context, found, now=desk.now, nonce=nonce), found)
+
+
+def _print_change(change: "preview.Change") -> None:
     for line in (*change.differences, change.fault):
         if line:
             click.echo(line)
@@ -151,4 +169,17 @@ def _foretell(number: int, manner: Manner) -> dict[str, Any] | None:
         click.echo("It would be decided as before.")
     for one in change.effects:
         click.echo(f"  {one.kind.replace('_', ' ')}: {one.verdict}")
-    return None
+
+
+def _print_changes(changes: "list[tuple[int, preview.Change]]") -> None:
+    """Print the sum over many deliveries, and each that would come out differently."""
+    from collections import Counter
+
+    other = [(number, change) for number, change in changes if change.differences or change.fault]
+    click.echo(f"of {len(changes)}: {len(changes) - len(other)} would be decided as before, {len(other)} differently")
+    verdicts = Counter((one.kind, one.verdict) for _, change in changes for one in change.effects)
+    for (kind, verdict), count in sorted(verdicts.items()):
+        click.echo(f"{count:>7} {kind.replace('_', ' ')}: {verdict}")
+    for number, change in other:
+        click.echo(f"{number}: {' '.join(filter(None, (*change.differences, change.fault)))}")
+        click.echo(f"        bridge replay {number} --dry-run")
