@@ -70,13 +70,14 @@ async def of_delivery(
             normalized = door.connector.normalize(delivery, options=door.options)
         except PayloadMalformed as bad:
             return Change(fault=f"The payload cannot be read: {bad.detail or bad.reason.advice.text}")
-        anew = []
         asked = [(delivery.source_id, inquiry) for inquiry in normalized.inquiries]
-        for inquiry, match in zip(
-            normalized.inquiries, await deciders.match(tx, tenant_id, asked) if asked else [], strict=True
-        ):
+        matches = await deciders.match(tx, tenant_id, asked) if asked else []
+        pairs = list(zip(normalized.inquiries, matches, strict=True))
+        gathered = await deciders.gather(tx, tenant_id, pairs, now=now)
+        anew = []
+        for (inquiry, match), known in zip(pairs, gathered, strict=True):
             try:
-                plan = await deciders.plan(tx, delivery, inquiry, match, nonce=nonce, pending={}, now=now)
+                plan = await deciders.plan(tx, delivery, inquiry, match, known=known, nonce=nonce, pending={}, now=now)
             except RuleBroken as broken:
                 plan = broken.plan()
             anew.append(Anew(inquiry=inquiry, match=match, plan=plan))

@@ -83,14 +83,26 @@ class _Side:
             return []
         return await self._deciders.match(tx, tenant_id, [(delivery.source_id, inquiry) for delivery, inquiry in asked])
 
-    async def plan(self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match) -> _Decided:
-        """Plan as of when the delivery came."""
-        now = delivery.received_at
-        try:
-            made = await self._deciders.plan(tx, delivery, inquiry, match, nonce="", pending={}, now=now)
-        except RuleBroken as broken:
-            made = broken.plan()
-        return _Decided(inquiry, match, made)
+    async def plan(
+        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Delivery, Inquiry, Match]]
+    ) -> list[_Decided]:
+        """Plan each as of when its delivery came."""
+        if not asked:
+            return []
+        earliest = min(delivery.received_at for delivery, _, _ in asked)
+        pairs = [(inquiry, match) for _, inquiry, match in asked]
+        gathered = await self._deciders.gather(tx, tenant_id, pairs, now=earliest)
+        decided = []
+        for (delivery, inquiry, match), known in zip(asked, gathered, strict=True):
+            now = delivery.received_at
+            try:
+                made = await self._deciders.plan(
+                    tx, delivery, inquiry, match, known=known, nonce="", pending={}, now=now
+                )
+            except RuleBroken as broken:
+                made = broken.plan()
+            decided.append(_Decided(inquiry, match, made))
+        return decided
 
 
 async def compare(
@@ -162,10 +174,11 @@ async def _decide(
     outcome: dict[DeliveryId, _Outcome] = {
         name: found if isinstance(found, str) else [] for name, found in read.items()
     }
-    for place, (delivery, inquiry) in enumerate(asked):
+    matched = [(delivery, inquiry, matches[place]) for place, (delivery, inquiry) in enumerate(asked)]
+    for (delivery, _), one in zip(asked, await side.plan(tx, tenant_id, matched), strict=True):
         so_far = outcome[delivery.id]
         assert not isinstance(so_far, str)  # noqa: S101 - it asked for something
-        so_far.append(await side.plan(tx, delivery, inquiry, matches[place]))
+        so_far.append(one)
     return outcome
 
 

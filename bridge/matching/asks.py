@@ -1,15 +1,18 @@
 """The same ask through two sources: a party that asked within the window joins its open booking instead of making another.
 
-Call these in the transaction that decides an inquiry. One owner processes a tenant's deliveries in order, so look and open
-meet nobody; the primary key of `open_asks` is the backstop should two owners ever overlap.
+Asks are read for a whole batch of inquiries, looked at and opened in memory, and written with what the batch decides. One
+owner processes a tenant's deliveries in order, so look and open meet nobody; the primary key of `open_asks` is the backstop
+should two owners ever overlap.
 """
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
+from bridge.db.arrays import integers, numbers, texts
 from bridge.db.database import Tx
 from bridge.domain.ids import CustomerId, EffectKey, LocationId, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
@@ -31,22 +34,163 @@ class OpenAsk(msgspec.Struct, frozen=True, kw_only=True):
     """customer | phone | email"""
 
 
-_FIND = """
-SELECT party_key, person, place, customer_id, effect_key, source_id, inquiry_key, opened_at
-FROM open_asks WHERE tenant_id = %s AND party_key = ANY(%s) AND opened_at > %s AND closes_at > %s
-ORDER BY opened_at DESC, effect_key LIMIT 64
+MOST_OPEN = 64
+"""Open asks looked at per inquiry: the newest, where a contact is on more."""
+
+_LOAD = """
+SELECT o.party_key, o.person, o.place, o.customer_id, o.effect_key, o.source_id, o.inquiry_key, o.opened_at, o.closes_at
+FROM unnest(%s::bigint[]) AS k (key) CROSS JOIN LATERAL (
+  SELECT * FROM open_asks
+  WHERE tenant_id = %s AND party_key = k.key AND opened_at > %s AND closes_at > %s ORDER BY opened_at DESC, effect_key LIMIT %s
+) AS o
 """
 _OPEN = """
 INSERT INTO open_asks (tenant_id, party_key, person, place, ask_key, customer_id, effect_key, source_id, inquiry_key, opened_at,
   closes_at)
-SELECT %(tenant)s, key, %(person)s, %(place)s, %(ask)s, %(customer)s, %(effect)s, %(source)s, %(inquiry)s, %(now)s, %(closes)s
-FROM unnest(%(keys)s::bigint[]) AS k (key)
+SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+  %s::timestamptz[], %s::timestamptz[])
 ON CONFLICT (tenant_id, party_key, person, place) DO UPDATE
 SET ask_key = excluded.ask_key, customer_id = excluded.customer_id, effect_key = excluded.effect_key,
     source_id = excluded.source_id, inquiry_key = excluded.inquiry_key, opened_at = excluded.opened_at,
     closes_at = excluded.closes_at
 WHERE open_asks.closes_at <= excluded.opened_at OR open_asks.effect_key = excluded.effect_key
 """
+
+
+class Asker(NamedTuple):
+    """Who asks and where help is wanted, in comparable forms; `keys` say by what the party is recognised."""
+
+    keys: dict[int, str]
+    person: str
+    place: str
+    customer_id: CustomerId | None
+
+
+class Row(NamedTuple):
+    """One key of an open ask, as stored."""
+
+    key: int
+    person: str
+    place: str
+    customer_id: int | None
+    effect_key: str
+    source_id: str
+    inquiry_key: str
+    opened_at: datetime
+    closes_at: datetime
+
+
+class OpenAsks:
+    """The asks that are open around a batch of inquiries, those included that the batch opens itself."""
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self._by_key: dict[int, list[Row]] = {}
+        self._opened: dict[tuple[int, str, str], Row] = {}
+        for row in rows:
+            self._by_key.setdefault(row.key, []).append(row)
+
+    def find(self, asker: Asker, *, window: timedelta, now: datetime) -> OpenAsk | None:
+        """Return the open ask of the same party within the window, the newest first; None where the inquiry asks anew."""
+        rows = [
+            row
+            for key in asker.keys
+            for row in self._by_key.get(key, ())
+            if row.opened_at > now - window and row.closes_at > now
+        ]
+        rows.sort(key=lambda row: row.effect_key)
+        rows.sort(key=lambda row: row.opened_at, reverse=True)
+        for row in rows[:MOST_OPEN]:
+            if not _may_be_one_place(asker.place, row.place):
+                continue
+            by = asker.keys[row.key]
+            known = asker.customer_id
+            if by == "customer" or (known is not None and known == row.customer_id):
+                return _ask(row, by)
+            if _may_be_one_person(asker.person, row.person):
+                return _ask(row, by)
+        return None
+
+    def open(
+        self,
+        asker: Asker,
+        *,
+        effect_key: EffectKey,
+        source_id: SourceId,
+        inquiry_key: str,
+        window: timedelta,
+        now: datetime,
+    ) -> None:
+        """Open an ask for a booking that is being made; where the same is open already, the first stays."""
+        for key in asker.keys:
+            rows = self._by_key.setdefault(key, [])
+            same = [row for row in rows if (row.person, row.place) == (asker.person, asker.place)]
+            if any(row.closes_at > now and row.effect_key != effect_key for row in same):
+                continue
+            row = Row(
+                key, asker.person, asker.place, asker.customer_id, effect_key, source_id, inquiry_key, now, now + window
+            )
+            self._by_key[key] = [one for one in rows if one not in same] + [row]
+            self._opened[key, asker.person, asker.place] = row
+
+    def take_opened(self) -> list[Row]:
+        """Return what was opened since the last call, in one order for all writers."""
+        opened, self._opened = self._opened, {}
+        return [opened[name] for name in sorted(opened)]
+
+
+def asker_of(inquiry: Inquiry, match: Match, *, region: str = "US") -> Asker:
+    """Return who asks with an inquiry."""
+    party = party_keys(inquiry.person, region=region)
+    known = match.customer_id if isinstance(match, Matched) else None
+    return Asker(_party_keys(party, match), _person(party), _place(party, match), known)
+
+
+async def load(tx: Tx, tenant_id: TenantId, askers: Sequence[Asker], *, window: timedelta, now: datetime) -> OpenAsks:
+    """Return what is open around the askers in one round trip; `now` is the earliest at which one of them asks."""
+    keys = integers(sorted({key for asker in askers for key in asker.keys}))
+    if not askers:
+        return OpenAsks()
+    found = await tx.execute(_LOAD, [keys, tenant_id, now - window, now, MOST_OPEN], prepare=True)
+    return OpenAsks(Row(*row) for row in await found.fetchall())
+
+
+async def write(tx: Tx, tenant_id: TenantId, opened: Sequence[Row]) -> None:
+    """Write opened asks in one statement; one that another owner opened meanwhile stays his."""
+    if opened:
+        await tx.execute(
+            _OPEN,
+            [
+                tenant_id,
+                integers(row.key for row in opened),
+                texts(row.person for row in opened),
+                texts(row.place for row in opened),
+                texts(_name_of(row) for row in opened),
+                numbers(row.customer_id for row in opened),
+                texts(row.effect_key for row in opened),
+                texts(row.source_id for row in opened),
+                texts(row.inquiry_key for row in opened),
+                texts(row.opened_at.isoformat() for row in opened),
+                texts(row.closes_at.isoformat() for row in opened),
+            ],
+            prepare=True,
+        )
+
+
+def _name_of(row: Row) -> str:
+    """Return what makes an ask one: who and where."""
+    return hashlib.sha256(f"{row.person}|{row.place}".encode()).hexdigest()[:16]
+
+
+def _ask(row: Row, by: str) -> OpenAsk:
+    """Return a row as an open ask."""
+    return OpenAsk(
+        effect_key=EffectKey(row.effect_key),
+        source_id=SourceId(row.source_id),
+        inquiry_key=row.inquiry_key,
+        opened_at=row.opened_at,
+        customer_id=CustomerId(row.customer_id) if row.customer_id is not None else None,
+        by=by,
+    )
 
 
 def _party_keys(party: PartyKeys, match: Match) -> dict[int, str]:
@@ -111,82 +255,6 @@ def _may_be_one_place(one: str, other: str) -> bool:
         and surname_level(street, street_there) != "differ"
         and (unit == unit_there or not unit or not unit_there)
     )
-
-
-async def find_open(
-    tx: Tx, tenant_id: TenantId, inquiry: Inquiry, match: Match, *, window: timedelta, now: datetime, region: str = "US"
-) -> OpenAsk | None:
-    """Return the open ask of the same party within the window, the newest first; None where the inquiry asks anew."""
-    party = party_keys(inquiry.person, region=region)
-    keys = _party_keys(party, match)
-    if not keys:
-        return None
-    rows = await (await tx.execute(_FIND, [tenant_id, list(keys), now - window, now], prepare=True)).fetchall()
-    person, place = _person(party), _place(party, match)
-    known = match.customer_id if isinstance(match, Matched) else None
-    for row in rows:
-        if not _may_be_one_place(place, row[2]):
-            continue
-        by = keys[row[0]]
-        if by == "customer" or (known is not None and known == row[3]) or _may_be_one_person(person, row[1]):
-            return _ask(row, by)
-    return None
-
-
-def _ask(row: tuple[Any, ...], by: str) -> OpenAsk:
-    """Return a row as an open ask."""
-    return OpenAsk(
-        effect_key=EffectKey(row[4]),
-        source_id=SourceId(row[5]),
-        inquiry_key=row[6],
-        opened_at=row[7],
-        customer_id=CustomerId(row[3]) if row[3] is not None else None,
-        by=by,
-    )
-
-
-async def open_ask(
-    tx: Tx,
-    tenant_id: TenantId,
-    inquiry: Inquiry,
-    match: Match,
-    *,
-    effect_key: EffectKey,
-    source_id: SourceId,
-    window: timedelta,
-    now: datetime,
-    region: str = "US",
-) -> OpenAsk | None:
-    """Open an ask for a booking that is being made; return the ask of somebody else where one stands in its place already.
-
-    The caller that gets one back must join it instead: another owner was faster.
-    """
-    party = party_keys(inquiry.person, region=region)
-    keys = _party_keys(party, match)
-    if not keys:
-        return None
-    person, place = _person(party), _place(party, match)
-    done = await tx.execute(
-        _OPEN,
-        {
-            "tenant": tenant_id,
-            "person": person,
-            "place": place,
-            "ask": hashlib.sha256(f"{person}|{place}".encode()).hexdigest()[:16],
-            "customer": match.customer_id if isinstance(match, Matched) else None,
-            "effect": effect_key,
-            "source": source_id,
-            "inquiry": inquiry.key,
-            "now": now,
-            "closes": now + window,
-            "keys": sorted(keys),
-        },
-        prepare=True,
-    )
-    if done.rowcount == len(keys):
-        return None
-    held = await find_open(tx, tenant_id, inquiry, match, window=window, now=now, region=region)
-    return held if held is not None and held.effect_key != effect_key else None
 
 
 async def close_ask(tx: Tx, tenant_id: TenantId, effect_key: EffectKey) -> int:

@@ -1,10 +1,12 @@
 """What the mirror knows, as the other stages ask for it."""
 
+from collections.abc import Collection, Sequence
 from typing import Any, LiteralString
 
 import msgspec
 from psycopg.rows import DictRow, dict_row
 
+from bridge.db.arrays import integers, texts
 from bridge.db.database import Tx
 from bridge.domain.ids import ContactId, CustomerId, LocationId, TenantId
 from bridge.domain.inquiry import PostalAddress
@@ -17,20 +19,44 @@ MERGES_FOLLOWED = 16
 
 async def survivor(tx: Tx, tenant_id: TenantId, kind: str, record_id: int) -> int:
     """Return the customer or location (`kind`) that a record was merged into in the end, itself where it was not."""
+    return (await survivors(tx, tenant_id, kind, [record_id])).get(record_id, record_id)
+
+
+async def survivors(tx: Tx, tenant_id: TenantId, kind: str, ids: Collection[int]) -> dict[int, int]:
+    """Return for each customer or location (`kind`) that is mirrored the one it was merged into in the end, or itself."""
     table = {"customer": "mirrored_customers", "location": "mirrored_locations"}[kind]
     cursor = await tx.execute(
         f"""
-        WITH RECURSIVE chain (id, merged_to_id, step) AS (
-            SELECT id, merged_to_id, 0 FROM {table} WHERE tenant_id = %(tenant)s AND id = %(id)s
+        WITH RECURSIVE chain (start, id, merged_to_id, step) AS (
+            SELECT id, id, merged_to_id, 0 FROM {table} WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s::bigint[])
             UNION ALL
-            SELECT t.id, t.merged_to_id, step + 1 FROM chain JOIN {table} t
+            SELECT start, t.id, t.merged_to_id, step + 1 FROM chain JOIN {table} t
             ON t.tenant_id = %(tenant)s AND t.id = chain.merged_to_id WHERE step < %(most)s
-        ) SELECT id FROM chain ORDER BY step DESC LIMIT 1
+        ) SELECT DISTINCT ON (start) start, id FROM chain ORDER BY start, step DESC
         """,
-        {"tenant": tenant_id, "id": record_id, "most": MERGES_FOLLOWED},
+        {"tenant": tenant_id, "ids": integers(sorted(ids)), "most": MERGES_FOLLOWED},
     )
-    row = await cursor.fetchone()
-    return int(row[0]) if row else record_id
+    return dict(await cursor.fetchall())
+
+
+_CUSTOMERS = """
+SELECT id, merged_to_id, name, street, unit, city, state, zip, country, custom_fields, tag_type_ids, do_not_service, do_not_mail,
+  active
+FROM mirrored_customers WHERE tenant_id = %s AND id = ANY(%s::bigint[])
+"""
+_LOCATIONS = """
+SELECT id, merged_to_id, name, street, unit, city, state, zip, country, custom_fields, tag_type_ids, customer_id
+FROM mirrored_locations WHERE tenant_id = %s AND id = ANY(%s::bigint[])
+"""
+_CONTACTS = """
+SELECT k.id, k.type, k.value, k.memo, k.party, k.owner_id, k.do_not_text
+FROM unnest(%(parties)s::text[], %(owners)s::bigint[]) AS o (party, id) CROSS JOIN LATERAL (
+  SELECT * FROM mirrored_contacts WHERE tenant_id = %(tenant)s AND party = o.party AND owner_id = o.id AND active OFFSET 0
+) AS k ORDER BY k.party, k.id
+"""
+
+Place = tuple[CustomerId, LocationId | None]
+"""A customer, and the location of it that is meant."""
 
 
 async def party(
@@ -40,28 +66,64 @@ async def party(
 
     A location of another customer is left out: it is not this party's.
     """
-    owner = await survivor(tx, tenant_id, "customer", customer_id)
-    place = await survivor(tx, tenant_id, "location", location_id) if location_id is not None else None
-    customer = await _one(
-        tx,
-        "SELECT * FROM mirrored_customers WHERE tenant_id = %(tenant)s AND id = %(id)s",
-        {"tenant": tenant_id, "id": owner},
-    )
-    if customer is None:
-        return None
-    location = await _one(
-        tx,
-        "SELECT * FROM mirrored_locations WHERE tenant_id = %(tenant)s AND id = %(id)s AND customer_id = %(owner)s",
-        {"tenant": tenant_id, "id": place, "owner": owner},
-    )
+    place = (customer_id, location_id)
+    return (await parties(tx, tenant_id, [place])).get(place)
+
+
+async def parties(tx: Tx, tenant_id: TenantId, places: Collection[Place]) -> dict[Place, PartyRecord]:
+    """Return what `party` does for many at once; who is not in the mirror is left out."""
+    if not places:
+        return {}
+    customers = await _following(tx, tenant_id, "customer", {customer for customer, _ in places})
+    locations = await _following(tx, tenant_id, "location", {place for _, place in places if place is not None})
+    met: dict[Place, tuple[DictRow, DictRow | None]] = {}
+    for place in places:
+        customer, location = customers.get(place[0]), locations.get(place[1] or 0)
+        if customer is not None:
+            is_its = location is not None and location["customer_id"] == customer["id"]
+            met[place] = (customer, location if is_its else None)
+    owners = {("customer", int(customer["id"])) for customer, _ in met.values()}
+    owners |= {("location", int(location["id"])) for _, location in met.values() if location is not None}
+    contacts = await _contacts(tx, tenant_id, sorted(owners))
+    return {place: _party(customer, location, contacts) for place, (customer, location) in met.items()}
+
+
+async def _following(tx: Tx, tenant_id: TenantId, kind: str, ids: set[int]) -> dict[int, DictRow]:
+    """Return the record of each id, or of the one that it was merged into."""
+    if not ids:
+        return {}
+    query = _CUSTOMERS if kind == "customer" else _LOCATIONS
+    found = await _by_id(tx, query, tenant_id, ids)
+    merged = {id_ for id_, row in found.items() if row["merged_to_id"] is not None}
+    if not merged:
+        return found
+    became = await survivors(tx, tenant_id, kind, merged)
+    ends = await _by_id(tx, query, tenant_id, set(became.values()))
+    return found | {id_: ends[end] for id_, end in became.items()}
+
+
+async def _by_id(tx: Tx, query: LiteralString, tenant_id: TenantId, ids: set[int]) -> dict[int, DictRow]:
+    cursor = tx.cursor(row_factory=dict_row)
+    await cursor.execute(query, [tenant_id, integers(sorted(ids))], prepare=True)
+    return {row["id"]: row for row in await cursor.fetchall()}
+
+
+_ADDRESS = ("street", "unit", "city", "state", "zip", "country")
+
+
+def _party(
+    customer: DictRow, location: DictRow | None, contacts: dict[tuple[str, int], list[KnownContact]]
+) -> PartyRecord:
     at = location or customer
+    own = contacts.get(("customer", customer["id"]), [])
+    there = contacts.get(("location", location["id"]), []) if location else []
     return PartyRecord(
-        customer_id=CustomerId(owner),
+        customer_id=CustomerId(customer["id"]),
         name=customer["name"] or "",
         location_id=LocationId(location["id"]) if location else None,
         location_name=(location["name"] or "") if location else "",
         address=PostalAddress(**{name: at[name] or "" for name in _ADDRESS}),
-        contacts=await _contacts(tx, tenant_id, owner, location["id"] if location else None),
+        contacts=(*own, *there),
         customer_fields=_fields(customer["custom_fields"]),
         location_fields=_fields(location["custom_fields"]) if location else {},
         customer_tags=tuple(customer["tag_type_ids"] or ()),
@@ -72,54 +134,52 @@ async def party(
     )
 
 
-_ADDRESS = ("street", "unit", "city", "state", "zip", "country")
-
-
-async def _one(tx: Tx, query: LiteralString, values: dict[str, Any]) -> DictRow | None:
-    return await (await tx.cursor(row_factory=dict_row).execute(query, values)).fetchone()
-
-
 def _fields(stored: list[dict[str, Any]] | None) -> dict[int, str]:
     return {field["typeId"]: field.get("value") or "" for field in stored or () if field.get("typeId") is not None}
 
 
-async def _contacts(tx: Tx, tenant_id: TenantId, owner: int, location_id: int | None) -> tuple[KnownContact, ...]:
+async def _contacts(
+    tx: Tx, tenant_id: TenantId, owners: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], list[KnownContact]]:
+    """Return the contacts that are not deleted by whose they are: `customer` or `location`, and its id."""
+    of: dict[tuple[str, int], list[KnownContact]] = {}
+    if not owners:
+        return of
     found = await tx.execute(
-        "SELECT id, type, value, memo, party, owner_id, do_not_text FROM mirrored_contacts"
-        " WHERE tenant_id = %s AND active AND ((party = 'customer' AND owner_id = %s)"
-        " OR (party = 'location' AND owner_id = %s)) ORDER BY party, id",
-        [tenant_id, owner, location_id],
+        _CONTACTS,
+        {
+            "tenant": tenant_id,
+            "parties": texts(party for party, _ in owners),
+            "owners": integers(owner for _, owner in owners),
+        },
+        prepare=True,
     )
-    return tuple(
-        KnownContact(
-            id=ContactId(row[0]),
-            type=row[1] or "",
-            value=row[2] or "",
-            memo=row[3] or "",
-            location_id=LocationId(row[5]) if row[4] == "location" else None,
-            do_not_text=bool(row[6]),
+    for id_, type_, value, memo, party_, owner, do_not_text in await found.fetchall():
+        contact = KnownContact(
+            id=ContactId(id_),
+            type=type_ or "",
+            value=value or "",
+            memo=memo or "",
+            location_id=LocationId(owner) if party_ == "location" else None,
+            do_not_text=bool(do_not_text),
         )
-        for row in await found.fetchall()
-    )
+        of.setdefault((party_, owner), []).append(contact)
+    return of
 
 
-async def booking(
-    tx: Tx, tenant_id: TenantId, *, booking_id: int | None = None, external_id: str | None = None
-) -> KnownBooking | None:
-    """Return a booking by its id or by its `externalId`, None where the mirror does not hold it.
-
-    ServiceTitan does not keep `externalId` unique: of several the first made counts.
-    """
-    by, value = ("id", booking_id) if booking_id is not None else ("external_id", external_id)
+async def bookings(tx: Tx, tenant_id: TenantId, ids: Collection[int]) -> dict[int, KnownBooking]:
+    """Return bookings by their ids; those that the mirror does not hold are left out."""
+    if not ids:
+        return {}
     found = await tx.execute(
-        f"SELECT id, external_id, status, job_id FROM mirrored_bookings"
-        f" WHERE tenant_id = %s AND {by} = %s ORDER BY id LIMIT 1",
-        [tenant_id, value],
+        "SELECT id, external_id, status, job_id FROM mirrored_bookings WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        [tenant_id, integers(sorted(ids))],
+        prepare=True,
     )
-    row = await found.fetchone()
-    if row is None:
-        return None
-    return KnownBooking(id=row[0], external_id=row[1] or "", status=row[2] or "", job_id=row[3])
+    return {
+        id_: KnownBooking(id=id_, external_id=external_id or "", status=status or "", job_id=job_id)
+        for id_, external_id, status, job_id in await found.fetchall()
+    }
 
 
 class _ListData(msgspec.Struct, frozen=True, rename="camel"):

@@ -22,7 +22,8 @@ from bridge.matching.decide import decide
 from bridge.matching.weights import Weights
 from bridge.mirror import changes, records
 from bridge.pipeline.completing import Completed, Completer
-from bridge.pipeline.earlier import Earlier, answers_of, booking_of, of_record
+from bridge.pipeline.earlier import Earlier, Made, answers_of, made_by, of_record, open_booking
+from bridge.pipeline.known import Facts, Known
 from bridge.planning.context import OpenBooking, PlanContext
 from bridge.planning.plan import plan
 from bridge.planning.rules import RuleBook
@@ -101,6 +102,34 @@ class ConfiguredDeciders:
             trusts_fictional=tenant.is_simulator,
         )
 
+    async def gather(
+        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Inquiry, Match]], *, now: datetime
+    ) -> list[Known]:
+        """Return for each inquiry what planning it needs of the database, read for all of them together.
+
+        `now` is the time of the earliest. What one of them asks for, those after it see.
+        """
+        tenant = self._settings.tenants[tenant_id]
+        askers = [
+            asks.asker_of(inquiry, match, region=tenant.phone_region) if isinstance(inquiry, BookingInquiry) else None
+            for inquiry, match in asked
+        ]
+        asking = [asker for asker in askers if asker is not None]
+        opened = await asks.load(tx, tenant_id, asking, window=tenant.dedup_window, now=now)
+        # Of what is open now only what is found now can be found later: what the batch itself opens is newer.
+        found = [opened.find(asker, window=tenant.dedup_window, now=now) for asker in asking]
+        shared = Facts(
+            asks=opened,
+            bookings=await made_by(tx, tenant_id, {ask.effect_key for ask in found if ask is not None}),
+            reference=await self._lists(tx, tenant_id, now=now),
+        )
+        places = [(match.customer_id, match.location_id) if isinstance(match, Matched) else None for _, match in asked]
+        parties = await records.parties(tx, tenant_id, {place for place in places if place is not None})
+        return [
+            Known(shared, asker, parties.get(place) if place is not None else None)
+            for asker, place in zip(askers, places, strict=True)
+        ]
+
     async def plan(
         self,
         tx: Tx,
@@ -108,26 +137,24 @@ class ConfiguredDeciders:
         inquiry: Inquiry,
         match: Match,
         *,
+        known: Known,
         nonce: str,
         pending: Mapping[EffectKey, Effect],
         now: datetime,
     ) -> Plan:
-        """Say what should happen."""
+        """Say what should happen; only a change of an earlier booking and a hold ask the database again."""
         before = Earlier()
         if isinstance(inquiry, BookingChange):
             before = await of_record(tx, delivery.tenant_id, delivery.source_id, inquiry.refers_to)
-        party = None
-        if isinstance(match, Matched):
-            party = await records.party(tx, delivery.tenant_id, match.customer_id, match.location_id)
         context = PlanContext(
             tenant_id=delivery.tenant_id,
             tenant=self._settings.tenants[delivery.tenant_id],
             source_id=delivery.source_id,
             source=self._settings.sources[delivery.source_id],
-            reference=await self._lists(tx, delivery.tenant_id, now=now),
+            reference=known.facts.reference,
             rules=self._rules,
-            party=party,
-            open_booking=await self._open_booking(tx, delivery, inquiry, match, pending=pending, now=now),
+            party=known.party,
+            open_booking=self._open_booking(known, delivery, inquiry, pending=pending, now=now),
             earlier_booking=before.booking,
             earlier_lead=before.lead,
             nonce=nonce,
@@ -150,49 +177,39 @@ class ConfiguredDeciders:
         """Bring a change that ServiceTitan told into the mirror."""
         await changes.apply(tx, tenant_id, change, now=now)
 
-    async def _open_booking(
-        self,
-        tx: Tx,
-        delivery: Delivery,
-        inquiry: Inquiry,
-        match: Match,
-        *,
-        pending: Mapping[EffectKey, Effect],
-        now: datetime,
+    def _open_booking(
+        self, known: Known, delivery: Delivery, inquiry: Inquiry, *, pending: Mapping[EffectKey, Effect], now: datetime
     ) -> OpenBooking | None:
         """Return the booking that this party asked for already; not its own: a replay finds what it opened itself."""
-        if not isinstance(inquiry, BookingInquiry):
+        if known.asker is None:
             return None
-        tenant = self._settings.tenants[delivery.tenant_id]
-        ask = await asks.find_open(
-            tx, delivery.tenant_id, inquiry, match, region=tenant.phone_region, window=tenant.dedup_window, now=now
-        )
+        window = self._settings.tenants[delivery.tenant_id].dedup_window
+        ask = known.facts.asks.find(known.asker, window=window, now=now)
         if ask is None or (ask.inquiry_key, ask.source_id) == (inquiry.key, delivery.source_id):
             return None
-        return await booking_of(
-            tx,
-            delivery.tenant_id,
-            ask.effect_key,
-            inquiry_key=ask.inquiry_key,
-            source_id=ask.source_id,
-            pending=pending,
-        )
+        made = known.facts.bookings.get(ask.effect_key)
+        if ask.effect_key in pending:  # wanted by this very batch
+            command = pending[ask.effect_key].command
+            made = Made(command) if isinstance(command, CreateBooking) else None
+        if made is None:
+            return None
+        return open_booking(ask.effect_key, made, inquiry_key=ask.inquiry_key, source_id=ask.source_id)
 
-    async def remember(self, tx: Tx, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
-        """Open what later inquiries of the same party may join."""
+    def remember(self, known: Known, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
+        """Open what later inquiries of the same party may join; `keep` writes it down."""
         inquiry, plan_ = decided.inquiry, decided.plan
-        if not isinstance(inquiry, BookingInquiry) or plan_ is None or decided.match is None or not plan_.opens_ask:
+        if known.asker is None or inquiry is None or plan_ is None or not plan_.opens_ask:
             return
-        made = next(effect.key for effect in plan_.effects if isinstance(effect.command, CreateBooking))
-        tenant = self._settings.tenants[delivery.tenant_id]
-        await asks.open_ask(
-            tx,
-            delivery.tenant_id,
-            inquiry,
-            decided.match,
-            effect_key=made,
+        known.facts.asks.open(
+            known.asker,
+            effect_key=next(effect.key for effect in plan_.effects if isinstance(effect.command, CreateBooking)),
             source_id=delivery.source_id,
-            region=tenant.phone_region,
-            window=tenant.dedup_window,
+            inquiry_key=inquiry.key,
+            window=self._settings.tenants[delivery.tenant_id].dedup_window,
             now=now,
         )
+
+    async def keep(self, tx: Tx, tenant_id: TenantId, known: Sequence[Known]) -> None:
+        """Write down what was opened."""
+        if known:
+            await asks.write(tx, tenant_id, known[0].facts.asks.take_opened())

@@ -1,16 +1,18 @@
 """What an earlier inquiry led to: the booking or lead that a later one of the same party or record speaks of."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
+from typing import NamedTuple
 
 import msgspec
 
+from bridge.db.arrays import texts
 from bridge.db.database import Tx
 from bridge.domain.command import Command, CreateBooking, CreateLead, SubmitLeadForm
 from bridge.domain.delivery import Delivery
 from bridge.domain.ids import EffectKey, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.party import KnownBooking
-from bridge.domain.plan import Effect, Plan
+from bridge.domain.plan import Plan
 from bridge.domain.values import digits_of, phone_e164
 from bridge.mirror import records
 from bridge.planning.answers import REMEMBERED, Answer
@@ -18,13 +20,13 @@ from bridge.planning.context import OpenBooking
 
 _decode_command = msgspec.json.Decoder(Command).decode
 
-_COMMAND = """
-SELECT e.command::text, (
+_COMMANDS = """
+SELECT replace(k.key::text, '-', ''), e.command::text, (
     SELECT a.created::text FROM attempts a
     WHERE a.tenant_id = e.tenant_id AND a.effect_id = e.id AND a.settles = 1 AND a.created IS NOT NULL LIMIT 1
 )
 FROM effect_keys k JOIN effects e ON e.tenant_id = k.tenant_id AND e.id = k.effect_id
-WHERE k.tenant_id = %s AND k.key = %s::uuid
+WHERE k.tenant_id = %s AND k.key = ANY(%s::uuid[])
 """
 
 # The newest decisions about a sender's record; `record_ids` is indexed, and few deliveries share one record.
@@ -51,6 +53,14 @@ ORDER BY 4 DESC, 1, 2
 """
 
 
+class Made(NamedTuple):
+    """What is known of an effect that makes a booking: the command, the booking's id once there is one, and its mirror."""
+
+    command: CreateBooking
+    id: int | None = None
+    mirrored: KnownBooking | None = None
+
+
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     """What one record of a sender led to so far."""
 
@@ -72,7 +82,9 @@ async def of_record(tx: Tx, tenant_id: TenantId, source_id: SourceId, record_id:
                 lead = lead or effect.key
         made = next((effect.key for effect in plan.effects if isinstance(effect.command, CreateBooking)), plan.joins)
         if booking is None and made is not None:
-            booking = await booking_of(tx, tenant_id, made, inquiry_key=inquiry_key, source_id=source_id, pending={})
+            known = await made_by(tx, tenant_id, [made])
+            if made in known:
+                booking = open_booking(made, known[made], inquiry_key=inquiry_key, source_id=source_id)
     return Earlier(booking=booking, lead=lead)
 
 
@@ -94,33 +106,31 @@ async def answers_of(tx: Tx, delivery: Delivery, inquiry: Inquiry) -> tuple[Answ
     return tuple(Answer(reason=row[0], detail=row[1], is_yes=row[2], is_same=row[3]) for row in rows)
 
 
-async def booking_of(
-    tx: Tx,
-    tenant_id: TenantId,
-    key: EffectKey,
-    *,
-    inquiry_key: str,
-    source_id: SourceId,
-    pending: Mapping[EffectKey, Effect],
-) -> OpenBooking | None:
-    """Return what is known of the booking that an effect makes; `pending` are effects of this very transaction."""
-    command: object = pending[key].command if key in pending else None
-    created: int | None = None
-    if command is None:
-        row = await (await tx.execute(_COMMAND, [tenant_id, key], prepare=True)).fetchone()
-        if row is None:
-            return None
-        command = _decode_command(row[0])
-        created = msgspec.json.decode(row[1], type=dict[str, int]).get("") if row[1] else None
-    if not isinstance(command, CreateBooking):
-        return None
-    known = await records.booking(tx, tenant_id, booking_id=created) if created is not None else None
+async def made_by(tx: Tx, tenant_id: TenantId, keys: Collection[EffectKey]) -> dict[EffectKey, Made]:
+    """Return what is known of the bookings that effects make, by effect key; effects that make none are left out."""
+    if not keys:
+        return {}
+    rows = await tx.execute(_COMMANDS, [tenant_id, texts(sorted(keys))], prepare=True)
+    commands: dict[EffectKey, tuple[CreateBooking, int | None]] = {}
+    for key, stored, created in await rows.fetchall():
+        command = _decode_command(stored)
+        if isinstance(command, CreateBooking):
+            commands[EffectKey(key)] = (
+                command,
+                msgspec.json.decode(created, type=dict[str, int]).get("") if created else None,
+            )
+    mirrored = await records.bookings(tx, tenant_id, {id_ for _, id_ in commands.values() if id_ is not None})
+    return {key: Made(command, id_, mirrored.get(id_ or 0)) for key, (command, id_) in commands.items()}
+
+
+def open_booking(key: EffectKey, made: Made, *, inquiry_key: str, source_id: SourceId) -> OpenBooking:
+    """Return the booking of an earlier inquiry as planning wants it."""
     return OpenBooking(
         effect_key=key,
         inquiry_key=inquiry_key,
         source_id=source_id,
-        booking=known or KnownBooking(id=created, external_id=key),
-        known_contacts=tuple(contact.value for contact in command.contacts),
-        summary=command.summary,
-        start=command.start,
+        booking=made.mirrored or KnownBooking(id=made.id, external_id=key),
+        known_contacts=tuple(contact.value for contact in made.command.contacts),
+        summary=made.command.summary,
+        start=made.command.start,
     )

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from bridge.db.arrays import numbers, texts
 from bridge.db.database import Tx
 from bridge.db.ownership import shard_of
 from bridge.domain.command import Command, CreatedBy, kind_of
 from bridge.domain.ids import DecisionId, DeliveryId, EffectId, EffectKey, SourceId, TenantId
 from bridge.domain.plan import Effect
 from bridge.domain.reasons import Reason
-from bridge.sending.arrays import numbers, texts
 
 READY, IN_DOUBT, HELD = 0, 1, 2  # outbox.state
 

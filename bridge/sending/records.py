@@ -9,10 +9,10 @@ from operator import attrgetter
 
 import msgspec
 
+from bridge.db.arrays import integers, microseconds
 from bridge.db.database import Tx
 from bridge.db.ownership import HELD, LeaseLost, fences
 from bridge.domain.ids import TenantId
-from bridge.sending.arrays import integers, microseconds
 
 NOT_SETTLED, DONE, DEAD, CANCELLED = 0, 1, 2, 3  # attempts.settles
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from bridge.db.arrays import integers
 from bridge.db.database import Tx
 from bridge.db.ownership import HELD, fences
 from bridge.domain.command import Command
 from bridge.domain.ids import EffectId, EffectKey, TenantId
-from bridge.sending.arrays import integers
 from bridge.sending.backlog import Message
 from bridge.sending.horizon import Snapshot
 

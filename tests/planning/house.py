@@ -91,18 +91,23 @@ class House:
             )
             await renew(tx, TENANT, [customer], region="US")
 
-    async def arrive(self, source: str, payload: Any, *, at: datetime = NOW) -> DeliveryId:
+    def forget_arrivals(self) -> None:
+        """Count deliveries from the first again, so that the next get the ids that earlier ones had."""
+        self._count = 0
+
+    async def arrive(self, source: str, payload: Any, *, event: str = "", at: datetime = NOW) -> DeliveryId:
         """Store a delivery and let it wait."""
         self._count += 1
         async with self.database.begin() as tx:
             row = await (
                 await tx.execute(
                     "INSERT INTO deliveries (tenant_id, source_id, dedup_key, event_type, received_at, method, url, headers,"
-                    " body, verified_by, trace_id) VALUES (%s, %s, %s, '', %s, 'POST', %s, %s, %s, 'test', '') RETURNING id",
+                    " body, verified_by, trace_id) VALUES (%s, %s, %s, %s, %s, 'POST', %s, %s, %s, 'test', '') RETURNING id",
                     [
                         TENANT,
                         source,
                         f"d{self._count}",
+                        event,
                         at,
                         f"/hooks/{source}",
                         json.dumps([["content-type", "application/json"]]),

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from bridge.db.arrays import integers
 from bridge.db.database import Database
 from bridge.db.ownership import fences
 from bridge.sending import outbox, records, standing, store
-from bridge.sending.arrays import integers
 
 FEW = {"shard_leases.shard", "sending_tenants.tenant_id"}  # what may be sorted: a handful, to be locked in one order
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

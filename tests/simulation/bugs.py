@@ -120,7 +120,7 @@ class Bugs:
                 return []
 
 
-async def _none_is_open(*_: Any, **__: Any) -> None:
+def _none_is_open(*_: Any, **__: Any) -> None:
     return None
 
 

@@ -21,11 +21,14 @@ from bridge.domain.ids import SourceId, TenantId
 from bridge.domain.inquiry import BookingInquiry, Inquiry
 from bridge.domain.match import Match, Unmatched
 from bridge.domain.plan import Plan
+from bridge.domain.reference import ReferenceLists
 from bridge.intake import gate, queue
 from bridge.intake.ledger import Decided
 from bridge.intake.queue import Queued
 from bridge.intake.store import DeliveryStore
+from bridge.matching.asks import OpenAsks
 from bridge.pipeline.completing import Completed
+from bridge.pipeline.known import Facts, Known
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
 from bridge.sending.landing import Flight
@@ -152,7 +155,14 @@ class ScriptDeciders:
     async def apply(self, *_: Any, **__: Any) -> None:
         return None
 
-    async def remember(self, tx: Tx, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
+    async def gather(self, tx: Tx, tenant_id: TenantId, asked: Sequence[Any], *, now: datetime) -> list[Known]:
+        facts = Facts(asks=OpenAsks(), bookings={}, reference=ReferenceLists())
+        return [Known(facts, asker=None, party=None) for _ in asked]
+
+    def remember(self, known: Known, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
+        return None
+
+    async def keep(self, tx: Tx, tenant_id: TenantId, known: Sequence[Known]) -> None:
         return None
 
 

@@ -156,9 +156,13 @@ async def _explained(
         await tx.execute("SET TRANSACTION READ ONLY")
         asked = [(door.source_id, inquiry) for inquiry in normalized.inquiries]
         matches = await deciders.match(tx, door.tenant_id, asked) if asked else []
-        for inquiry, match in zip(normalized.inquiries, matches, strict=True):
+        pairs = list(zip(normalized.inquiries, matches, strict=True))
+        gathered = await deciders.gather(tx, door.tenant_id, pairs, now=delivery.received_at)
+        for (inquiry, match), known in zip(pairs, gathered, strict=True):
             try:
-                plan = await deciders.plan(tx, delivery, inquiry, match, nonce="", pending={}, now=delivery.received_at)
+                plan = await deciders.plan(
+                    tx, delivery, inquiry, match, known=known, nonce="", pending={}, now=delivery.received_at
+                )
             except RuleBroken as broken:
                 plan = broken.plan()
             told["inquiries"].append(
