@@ -4,11 +4,11 @@ What is known already is left out before anything is written; what is new goes i
 compares once more, since our own writes come in between.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import errors
 
@@ -23,13 +23,12 @@ SETTLING = timedelta(minutes=2)
 SAME_TICK = timedelta(minutes=10)
 """Two versions with one `modifiedOn` are compared whole while so young; older ones are repeats."""
 
-FEW = 50
-"""Up to so many changed rows are sent one by one, more by COPY into a temporary table."""
+FEW = 8
+"""Up to so many changed rows are sent one by one (0.15 ms each), more by COPY into a temporary table (1 ms in all)."""
 
 Rows = Iterable[Row]
 
-Version = tuple[datetime, datetime | None, bool, int | None]
-"""`modified_on`, `written_at`, `active` and the owner of a row that is there."""
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +66,15 @@ async def apply(
         return Applied(seen=0)
     if expect_new and await _insert(tx, tenant_id, shape, [whole(row) for row in newest.values()]):
         return Applied(seen=len(newest), changed=frozenset(newest))
-    known = await _known(tx, tenant_id, shape, newest)
-    fresh = [whole(row) for row in newest.values() if row[0] not in known]
-    newer = [
-        whole(row) for row in newest.values() if row[0] in known and _may_replace(row, known[row[0]], asked_at=asked_at)
-    ]
+    news = await _news(tx, tenant_id, shape, newest, asked_at=asked_at)
+    fresh = [whole(newest[one.id]) for one in news if not one.is_known]
+    newer = [whole(newest[one.id]) for one in news if one.is_known]
     changed = {row[0] for row in fresh}
     if not await _insert(tx, tenant_id, shape, fresh):
         newer += fresh  # our own write came in between
     if newer:
         changed |= await _upsert(tx, tenant_id, shape, newer, asked_at=asked_at)
-    left = {known[row[0]][3] for row in newer if row[0] in known and shape.owner and known[row[0]][3] != row[3]}
+    left = {one.owner for one in news if one.is_known and shape.owner and one.owner != newest[one.id][3]}
     return Applied(
         seen=len(newest),
         changed=frozenset(changed),
@@ -108,29 +105,52 @@ async def _insert(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Sequence[Row]
     return True
 
 
-def _may_replace(row: Row, known: Version, *, asked_at: datetime) -> bool:
-    """Tell what the statement below decides for good, as far as three columns tell it."""
-    modified_on, written_at, active, _ = known
-    if row[2] > modified_on:
-        return True
-    return row[2] == modified_on and (
-        written_at is not None or active != row[1] or row[2] == UNDATED or asked_at - row[2] < SAME_TICK
-    )
+class _News(NamedTuple):
+    """A row that the mirror lacks or may hold an older version of, and whose it was."""
+
+    id: int
+    is_known: bool
+    owner: int | None
 
 
-async def _known(tx: Tx, tenant_id: TenantId, shape: Shape, ids: Iterable[int]) -> dict[int, Version]:
+@cache
+def _question(shape: Shape) -> str:
+    """Return what asks which of some rows are news: it decides what the upsert decides for good, as far as three columns tell.
+
+    A row that is none comes no further than its index entry: of 5,000 rows with 50 changed only those are sent back.
+    """
     fixed = "".join(f" AND t.{name} = '{value}'" for name, value in shape.fixed.items())
-    cursor = tx.cursor(binary=True)
     # One by one: asked for a list at once, a planner without statistics walks all rows of the tenant.
+    return f"""
+        SELECT w.id, t.id IS NOT NULL, t.owner
+        FROM (SELECT id, active, timestamptz 'epoch' + told * interval '1 microsecond' AS modified_on
+              FROM unnest(%(ids)s::bigint[], %(active)s::bool[], %(told)s::bigint[]) AS w (id, active, told)) w
+        LEFT JOIN LATERAL (
+            SELECT t.id, modified_on, written_at, active, {shape.owner or "NULL::bigint"} AS owner FROM {shape.table} t
+            WHERE t.tenant_id = %(tenant)s{fixed} AND t.id = w.id OFFSET 0
+        ) t ON true
+        WHERE t.id IS NULL OR w.modified_on > t.modified_on
+           OR w.modified_on = t.modified_on AND (
+                t.written_at IS NOT NULL OR w.active <> t.active OR w.modified_on = 'epoch' OR w.modified_on > %(young)s)
+    """
+
+
+async def _news(
+    tx: Tx, tenant_id: TenantId, shape: Shape, newest: Mapping[int, Row], *, asked_at: datetime
+) -> list[_News]:
+    rows = newest.values()
+    cursor = tx.cursor(binary=True)
     await cursor.execute(
-        f"SELECT found.* FROM unnest(%s::bigint[]) AS wanted (id) CROSS JOIN LATERAL ("
-        f"SELECT t.id, modified_on, written_at, active, {shape.owner or 'NULL::bigint'} FROM {shape.table} t"
-        f" WHERE t.tenant_id = %s{fixed} AND t.id = wanted.id OFFSET 0) AS found",
-        [listed(ids), tenant_id],
+        _question(shape),
+        {
+            "ids": listed(newest),
+            "active": listed(row[1] for row in rows),
+            "told": listed((row[2] - UNDATED) // _MICROSECOND for row in rows),
+            "tenant": tenant_id,
+            "young": asked_at - SAME_TICK,
+        },
     )
-    return {
-        key: (modified, written, active, owner) for key, modified, written, active, owner in await cursor.fetchall()
-    }
+    return [_News._make(found) for found in await cursor.fetchall()]
 
 
 async def _copy(tx: Tx, tenant_id: TenantId, shape: Shape, table: str, rows: Sequence[Row]) -> None:
