@@ -102,6 +102,25 @@ def variables(expression: str) -> frozenset[str]:
         raise _fault(error) from None
 
 
+@lru_cache(maxsize=4096)
+def conjuncts(expression: str) -> tuple[str, ...]:
+    """Return the parts that an expression joins with `and`, so that an explanation can name the one that is not so."""
+    bare, parts, depth, start = _code_of(expression), [], 0, 0
+    if _is_template(expression):
+        return (expression.strip(),)
+    for word in re.finditer(r"[\[({]|[\])}]|\b(?:and|or|if)\b", bare):
+        if word[0] in "[({":
+            depth += 1
+        elif word[0] in "])}":
+            depth -= 1
+        elif depth == 0 and word[0] == "and":
+            parts.append(expression[start : word.start()].strip())
+            start = word.end()
+        elif depth == 0:
+            return (expression.strip(),)
+    return (*parts, expression[start:].strip())
+
+
 def is_true(value: Any) -> bool:
     """Tell whether a result counts as yes; the texts of a rendered template (`False`, `no`, `0`, empty) count as no."""
     if isinstance(value, str):

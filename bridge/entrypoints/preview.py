@@ -13,6 +13,7 @@ from bridge.domain.inquiry import Inquiry
 from bridge.domain.match import Match
 from bridge.domain.plan import Plan
 from bridge.entrypoints.context import AppContext
+from bridge.entrypoints.differing import between, counted
 from bridge.intake import queue
 from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.planning.rules import RuleBroken
@@ -119,27 +120,13 @@ def _differences(story: Story, anew: list[Anew]) -> tuple[str, ...]:
     """Return what the new decisions say differently, as short sentences without personal data."""
     found = []
     for before, now in zip(story.latest, anew, strict=False):
-        if before.inquiry is not None and before.inquiry != now.inquiry:
-            old, new = msgspec.to_builtins(before.inquiry), msgspec.to_builtins(now.inquiry)
-            names = sorted(name for name in {*old, *new} - {"origins"} if old.get(name) != new.get(name))
-            if names:
-                found.append(f"It is read differently: {', '.join(names)}.")
-        if before.match is not None and type(before.match) is not type(now.match):
-            found.append(f"It was {_word(before.match)}, now it is {_word(now.match)}.")
-        kinds = [
-            [kind_of(effect.command) for effect in plan.effects] for plan in (before.plan, now.plan) if plan is not None
+        if before.inquiry is None or before.match is None or before.plan is None:
+            continue
+        was = (before.inquiry, before.match, before.plan)
+        found += [
+            f"It {counted(1, label).removeprefix('1 ')}." for label in between(was, (now.inquiry, now.match, now.plan))
         ]
-        if len(kinds) == 2 and kinds[0] != kinds[1]:
-            found.append(
-                f"It wanted {', '.join(kinds[0]) or 'nothing'}, now it wants {', '.join(kinds[1]) or 'nothing'}."
-            )
-        if before.plan is not None and before.plan.holds != now.plan.holds:
-            found.append(f"{len(before.plan.holds)} holds before, {len(now.plan.holds)} now.")
     return tuple(found)
-
-
-def _word(match: Match) -> str:
-    return str(match.__struct_config__.tag)
 
 
 def masked(change: Change, story: Story) -> Change:

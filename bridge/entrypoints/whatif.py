@@ -4,19 +4,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Any
 
 import msgspec
 
 from bridge import bootstrap
 from bridge.connectors.base import PayloadMalformed
 from bridge.db.database import Database, Tx
-from bridge.domain.command import Command, kind_of
 from bridge.domain.delivery import Delivery
 from bridge.domain.ids import DeliveryId, TenantId
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.match import Match
 from bridge.domain.plan import Plan
+from bridge.entrypoints.differing import between
 from bridge.intake import queue
 from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.planning.rules import RuleBroken
@@ -202,51 +201,4 @@ def _differences(one: _Outcome, other: _Outcome) -> Iterator[str]:
         yield f"would be read as {len(other)} inquiries, not {len(one)}"
     for was, will in zip_longest(one, other):
         if was is not None and will is not None:
-            yield from _between(was, will)
-
-
-def _between(was: _Decided, will: _Decided) -> Iterator[str]:
-    if was.inquiry != will.inquiry:
-        old, new = msgspec.to_builtins(was.inquiry), msgspec.to_builtins(will.inquiry)
-        names = sorted(name for name in {*old, *new} - {"origins"} if old.get(name) != new.get(name))
-        if names:
-            yield f"would be read differently: {', '.join(names)}"
-    before, after = str(was.match.__struct_config__.tag), str(will.match.__struct_config__.tag)
-    if before != after:
-        yield f"would be {after}, not {before}"
-    elif getattr(was.match, "may_write", None) != getattr(will.match, "may_write", None):
-        yield f"would {'' if getattr(will.match, 'may_write', False) else 'not '}be sure enough to write to the customer"
-    held, will_hold = {hold.reason for hold in was.plan.holds}, {hold.reason for hold in will.plan.holds}
-    yield from (f"would be held: {reason}" for reason in sorted(will_hold - held))
-    yield from (f"would no longer be held: {reason}" for reason in sorted(held - will_hold))
-    yield from _commands(_by_kind(was.plan), _by_kind(will.plan))
-    if was.plan.reason != will.plan.reason and not (will_hold ^ held):
-        yield f"would end as {will.plan.reason}, not {was.plan.reason}"
-
-
-def _by_kind(plan: Plan) -> dict[str, list[Command]]:
-    found: dict[str, list[Command]] = {}
-    for effect in plan.effects:
-        found.setdefault(kind_of(effect.command), []).append(effect.command)
-    return found
-
-
-def _commands(before: dict[str, list[Command]], after: dict[str, list[Command]]) -> Iterator[str]:
-    for kind in sorted({*before, *after}):
-        one, other = before.get(kind, []), after.get(kind, [])
-        if not one or not other:
-            yield f"would get {kind}" if other else f"would get no {kind}"
-        elif len(one) != len(other):
-            yield f"would get {len(other)} {kind}, not {len(one)}"
-        else:
-            names = {name for old, new in zip(one, other, strict=True) for name in _fields(old, new)}
-            yield from (f"would get another {name} ({kind})" for name in sorted(names))
-
-
-def _fields(old: Command, new: Command) -> Iterator[str]:
-    if type(old) is not type(new):
-        return
-    for name in old.__struct_fields__:
-        before: Any = getattr(old, name)
-        if before != getattr(new, name):
-            yield name.removesuffix("_id").replace("_", " ")
+            yield from between((was.inquiry, was.match, was.plan), (will.inquiry, will.match, will.plan))

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.domain.expressions import ExpressionFault, as_text, evaluate, is_true
+from bridge.domain.expressions import ExpressionFault, PlainContext, as_text, conjuncts, evaluate, is_true
 from bridge.domain.ids import SourceId
 from bridge.domain.plan import Plan, RuleTrial
 from bridge.domain.reasons import Reason
@@ -115,18 +115,22 @@ class RuleBook(msgspec.Struct, frozen=True):
         chosen: dict[str, Chosen] = {}
         never: dict[str, str] = {}
         trials: list[RuleTrial] = []
+        view = PlainContext(view)
         for rule in self.rules:
-            if rule.tenant_key not in (None, tenant_key) or rule.source_id not in (None, source_id):
-                trials.append(
-                    RuleTrial(rule=rule.name, applied=False, why="is for another tenant or source", at=rule.at)
-                )
+            if rule.tenant_key not in (None, tenant_key):
+                why = f"is for tenant {rule.tenant_key}"
+                trials.append(RuleTrial(rule=rule.name, applied=False, why=why, at=rule.at))
+                continue
+            if rule.source_id not in (None, source_id):
+                why = f"is for source {rule.source_id}"
+                trials.append(RuleTrial(rule=rule.name, applied=False, why=why, at=rule.at))
                 continue
             fits = rule.when.strip() in _ALWAYS or is_true(_evaluate(rule.when, view, rule.name, rule.at))
             if not fits:
-                trials.append(RuleTrial(rule=rule.name, applied=False, why=_why_not(rule.when, view), at=rule.at))
+                trials.append(RuleTrial(rule=rule.name, applied=False, why=_why_not(rule, view), at=rule.at))
                 continue
             held, ignored, lost = _take(rule, chosen, never)
-            why = "; ".join(f"{kind} was taken by {winner}" for kind, winner in lost) or _why_not(rule.when, view)
+            why = "; ".join(f"{kind} was taken by {winner}" for kind, winner in lost) or _shown(rule.when, view)
             trials.append(RuleTrial(rule=rule.name, applied=True, why=why, at=rule.at))
             if held is not None or ignored is not None:
                 return Applied(
@@ -176,7 +180,17 @@ def _evaluate(expression: str, view: Mapping[str, Any], rule: str, at: str) -> A
         raise RuleBroken(rule, at, str(fault)) from None
 
 
-def _why_not(expression: str, view: Mapping[str, Any]) -> str:
+def _why_not(rule: RuleSettings, view: Mapping[str, Any]) -> str:
+    """Return why a condition does not hold: what its names stood for, and the first of its parts that is not so."""
+    told = _shown(rule.when, view)
+    parts = conjuncts(rule.when)
+    if told and len(parts) == 1:
+        return told
+    fails = next((part for part in parts if not is_true(_evaluate(part, view, rule.name, rule.at))), rule.when)
+    return f"{told}; not so: {fails}" if told else f"not so: {fails}"
+
+
+def _shown(expression: str, view: Mapping[str, Any]) -> str:
     """Return what the names in a condition stood for, as far as they are no person's data."""
     told = []
     for path in dict.fromkeys(_SHOWN.findall(expression)):

@@ -33,6 +33,8 @@ class SecretValue:
 
     name: str
     value: str = field(repr=False)
+    is_read: bool = True
+    """False where a config is looked at on a machine that has not its secrets: the value only stands for one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

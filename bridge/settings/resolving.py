@@ -152,7 +152,7 @@ class Resolver:
         """Return the value; one that is unset, a placeholder or unreadable is a fault."""
         name = reference.name or reference.env or Path(reference.file or "").name
         if not self._read_secrets:
-            return SecretValue(name=name, value=f"unread {name}")
+            return SecretValue(name=name, value=f"unread {name}", is_read=False)
         if reference.env is not None:
             where, at, what = f"the environment variable {reference.env}", (*path, "env"), "is not set"
             found = self._environ.get(reference.env)
@@ -167,7 +167,9 @@ class Resolver:
                 what = "holds a placeholder"
         if what:
             self._fault(at, f"{where} {what}")
-            return SecretValue(name=name, value=f"unread {name}")  # the connector is still asked about the rest
+            return SecretValue(
+                name=name, value=f"unread {name}", is_read=False
+            )  # the connector is still asked about the rest
         return SecretValue(name=name, value=found or "")
 
     def _line_of(self, path: tuple[str | int, ...]) -> str:

@@ -197,3 +197,18 @@ def test_preferences_by_rule_change_only_what_differs() -> None:
     known = msgspec.structs.replace(PARTY, do_not_mail=True)
     again = plan(booking(), MATCHED, context(rules, party=known), now=NOW)
     assert [kind_of(effect.command) for effect in again.effects] == ["create_booking"]
+
+
+@pytest.mark.parametrize(
+    ("when", "why"),
+    [
+        ('inquiry.kind == "booking_inquiry" and "heat" in inquiry.message and 1 / 0', 'inquiry.kind is booking_inquiry; not so: "heat" in inquiry.message'),
+        ("(inquiry.message and false) and true", "not so: (inquiry.message and false)"),
+        ('"x and y" in inquiry.message and true', 'not so: "x and y" in inquiry.message'),
+        ("inquiry.message == 'a' or inquiry.service == 'b' and true", "inquiry.service is empty"),
+        ("match.kind == 'matched'", "match.kind is unmatched"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_does_not_apply_says_which_part_is_not_so(when: str, why: str) -> None:
+    trial = made(f"  - name: r\n    when: '{when.replace(chr(39), chr(39) * 2)}'\n    do: [{{ignore: x}}]\n").trials[0]
+    assert (trial.applied, trial.why) == (False, why)

@@ -48,14 +48,14 @@ async def test_the_differences_are_counted_and_named(house: House) -> None:
     found = await whatif.compare(house.database, TENANT, settings_of(), settings_of(RULES), since=None)
     assert (found.deliveries, found.inquiries) == (6, 6)
     assert found.counts == {
-        "would get no create_booking": 3,
-        "would get another priority (create_booking)": 2,
-        "would be held: held_by_rule": 1,
+        "would get no create booking": 3,
+        "get another priority": 2,
+        "would be held (held_by_rule)": 1,
         "would end as ignored_by_rule, not processed": 1,
         "would end as rule_failed, not processed": 1,
     }
     assert len(found.changes) == 5
-    assert found.changes[0].differences == ("would get another priority (create_booking)",)
+    assert found.changes[0].differences == ("get another priority",)
     assert before == [await house.rows(f"SELECT count(*) FROM {table}") for table in tables]
 
 
@@ -94,8 +94,10 @@ async def test_the_command_prints_counts_and_the_way_to_each_explanation(
 
     told = await run("plan", str(new), "--since", "all")
     assert told.exit_code == 0, told.output
-    assert told.output.startswith("of 6 deliveries with 6 inquiries: 5 change\n")
-    assert "      2 would get another priority (create_booking)" in told.output
+    assert told.output.startswith(
+        "of 6: 3 would get no create booking, 2 get another priority, 1 would be held (held_by_rule), "
+    )
+    assert "\nweb 1: gets another priority\n" in told.output
     assert f"bridge explain 1 --config {new}" in told.output
     assert told.output == (await run("plan", str(new), "--since", "all")).output
     assert (await run("plan", str(old), "--since", "all", "--fail-on-change")).exit_code == 0
@@ -103,10 +105,46 @@ async def test_the_command_prints_counts_and_the_way_to_each_explanation(
     assert failed.exception is not None
     assert json.loads(failed.output)["deliveries"] == 6
     explained = await run("explain", "1", "--config", str(new))
-    assert "urgent" in explained.output, explained.output
+    assert "✓ urgent" in explained.output, explained.output
+    assert '- spam  not so: "seo" in inquiry.message  new.yaml:19\n' in explained.output
+    assert "person.phones.0          (512) 555-0100  from phone\n" in explained.output
+    assert 'priority               Urgent  from rule "urgent" (new.yaml:16)\n' in explained.output
+    held = (await run("explain", "4", "--config", str(new))).output
+    assert "waits for a person: held_by_rule is it real? (rule odd)\n  … after a yes: create_booking" in held
+    assert held.count("POST http") == 1
     assert '"priority": "Urgent"' in explained.output
     assert "POST http://127.0.0.1:8377/crm/v2/tenant/7/booking-provider/501/bookings" in explained.output
     inquiry = json.loads((await run("explain", "1", "--json")).output)["inquiries"][0]
     ((key, (request,)),) = inquiry["requests"].items()
     assert request["body"]["externalId"] == key
     assert request["body"]["contacts"][0]["value"] == "(512) 555-0100"
+
+
+async def test_a_dry_run_of_a_replay_says_what_all_that_a_search_finds_would_become(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncio
+
+    place = tmp_path / "c.yaml"
+    place.write_text(CONFIG)
+    monkeypatch.setenv("BRIDGE_CONFIG", str(place))
+    monkeypatch.setenv("DATABASE_URL", house.database.dsn)
+
+    async def dry(*arguments: str) -> Any:
+        return await asyncio.to_thread(CliRunner().invoke, cli, ["replay", *arguments, "--dry-run"])
+
+    told = await dry("source:web")
+    assert told.output.startswith(
+        "of 6: 6 would be decided as before, 0 differently\n"
+        "      6 create booking: known already (ready): left as it is\n"
+    )
+    place.write_text(CONFIG + RULES)
+    told = await dry("source:web")
+    assert told.output.startswith("of 6: 1 would be decided as before, 5 differently\n")
+    assert "1: It gets another priority.\n        bridge replay 1 --dry-run\n" in told.output
+    assert (await dry("1")).output.startswith("It gets another priority.\n  create booking: known already with other")
+    assert "create booking: new: it will be sent" in (await dry("1", "--force", "--reason", "lost there")).output
+    assert (await dry("1", "--force")).exit_code != 0
+    changes = json.loads((await dry("source:web", "--json")).output)["changes"]
+    assert [bool(change["differences"]) for change in changes].count(True) == 5
+    assert not await house.rows("SELECT 1 FROM delivery_queue")

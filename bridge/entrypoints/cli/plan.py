@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bridge.settings import Settings
 
 
+_SHOWN = 60
+"""Characters of a value that are shown beside its origin; the request below shows it whole."""
 _MASK = "***"
 """Stands where a stored request held a secret itself."""
 
@@ -71,13 +73,16 @@ def explain(
 
 
 def config_at(place: Path) -> "Settings":
-    """Return the config of a place without its secrets; one with faults ends the command with all of them."""
+    """Return the config of a place, with its secrets where all are set here; one with faults ends the command with all of them."""
     import os
 
     from bridge import connectors
     from bridge.settings import Settings, load
 
-    found = load(place, os.environ, kinds=(*connectors.kinds(), *connectors.ALIASES), read_secrets=False)
+    kinds = (*connectors.kinds(), *connectors.ALIASES)
+    found = load(place, os.environ, kinds=kinds)
+    if not isinstance(found, Settings):
+        found = load(place, os.environ, kinds=kinds, read_secrets=False)
     if not isinstance(found, Settings):
         raise Stop(Exit.PROBLEMS, "\n".join(map(str, found)))
     return found
@@ -123,6 +128,8 @@ async def _explained(
         stored.request if stored else HookRequest(method="POST", url=f"/hooks/{source}", headers=headers, body=body)
     )
     verified = _verified(door, request, now=stored.received_at if stored else desk.now)
+    if not all(secret.is_read for secret in settings.sources[door.source_id].secrets):
+        verified = "not verified: the secret of its source is not set here"
     if stored and _MASK in f"{request.url} {request.headers}":
         verified = f"not verified again: the secret it came with was not kept; when it came: {stored.verified_by}"
     told: dict[str, Any] = {
@@ -172,7 +179,7 @@ async def _explained(
                     "plan": msgspec.to_builtins(plan),
                     "requests": {
                         effect.key: msgspec.to_builtins(await requests_of(settings.tenants[door.tenant_id], effect))
-                        for effect in plan.effects
+                        for effect in (*plan.effects, *(held for hold in plan.holds for held in hold.effects))
                     },
                 }
             )
@@ -219,29 +226,61 @@ def _print(told: dict[str, Any]) -> None:
         inquiry, match, plan = one["inquiry"], one["match"], one["plan"]
         click.echo(f"\n{inquiry['type']} {inquiry['key']}")
         for place, origin in inquiry.get("origins", {}).items():
-            click.echo(f"  {place:<24} from {origin}")
-        click.echo(f"matched: {match['type']}")
-        for candidate in match.get("evidence", {}).get("candidates", [])[:3]:
-            click.echo(
-                f"  customer {candidate.get('customer_id')}  {candidate.get('probability', 0):.4f}  {candidate.get('why_not', '')}"
-            )
+            click.echo(f"  {place:<24} {_value(inquiry, place)}  from {origin}")
+        _print_match(match)
         click.echo(f"planned: {plan.get('reason', 'processed')}")
         for trial in plan.get("trials", []):
             click.echo(
                 f"  {'✓' if trial['applied'] else '-'} {trial['rule']}  {trial.get('why', '')}  {trial.get('at', '')}".rstrip()
             )
         for effect in plan.get("effects", []):
-            click.echo(f"  → {effect['command']['type']}, wanted by {effect['rule']}")
-            for name, origin in effect.get("origins", {}).items():
-                click.echo(f"      {name:<22} from {origin}")
-            for request in one["requests"][effect["key"]]:
-                click.echo(f"      {request['method']} {request['url']}")
-                if request.get("body") is not None:
-                    click.echo("        " + json.dumps(request["body"], indent=2).replace("\n", "\n        "))
-                if request.get("then"):
-                    click.echo(f"      … {request['then']}")
+            _print_effect(effect, one["requests"])
         for hold in plan.get("holds", []):
-            click.echo(f"  waits for a person: {hold['reason']} {hold.get('detail', '')}")
+            click.echo(f"  waits for a person: {hold['reason']} {hold.get('detail', '')}".rstrip())
+            for effect in hold.get("effects", []):
+                _print_effect(effect, one["requests"], sign="… after a yes:")
+
+
+def _print_match(match: dict[str, Any]) -> None:
+    evidence = match.get("evidence", {})
+    who = f" customer {match['customer_id']}" if match.get("customer_id") else ""
+    sure = "" if match["type"] != "matched" or match.get("may_write") else ", not sure enough to write to it"
+    click.echo(f"matched: {match['type']}{who}{sure} {evidence.get('decided_by', '')}".rstrip())
+    for candidate in evidence.get("candidates", [])[:3]:
+        click.echo(
+            f"  customer {candidate.get('customer_id')}  {candidate.get('probability', 0):.4f}  {candidate.get('why_not', '')}".rstrip()
+        )
+        for one in candidate.get("comparisons", []):
+            click.echo(f"    {one['weight']:+6.2f} {one['field']}: {one['level']}")
+
+
+def _print_effect(effect: dict[str, Any], requests: dict[str, Any], *, sign: str = "→") -> None:
+    command = effect["command"]
+    click.echo(f"  {sign} {command['type']}, wanted by {effect['rule']}")
+    for name, origin in effect.get("origins", {}).items():
+        click.echo(f"      {name:<22} {_value(command, name)}  from {origin}")
+    for request in requests.get(effect["key"], []):
+        click.echo(f"      {request['method']} {request['url']}")
+        if request.get("body") is not None:
+            click.echo("        " + json.dumps(request["body"], indent=2).replace("\n", "\n        "))
+        if request.get("then"):
+            click.echo(f"      … {request['then']}")
+
+
+def _value(tree: Any, place: str) -> str:
+    """Return what stands at a dotted place, on one line and not long; of a custom field its wanted value."""
+    for part in place.split("."):
+        if isinstance(tree, dict) and part in tree:
+            tree = tree[part]
+        elif isinstance(tree, list | tuple) and part.isdecimal() and int(part) < len(tree):
+            tree = tree[int(part)]
+        else:
+            changes = tree.get("changes", []) if isinstance(tree, dict) else []
+            tree = next((change["value"] for change in changes if change.get("name") == place), None)
+            break
+    said = tree if isinstance(tree, str) else json.dumps(tree, ensure_ascii=False)
+    said = " ".join(said.split())
+    return said if len(said) <= _SHOWN else said[: _SHOWN - 1] + "…"
 
 
 @click.command()
@@ -291,10 +330,13 @@ def _since(text: str, now: "datetime", time_zone: str) -> "datetime | None":
 
 
 def _print_changes(told: "WhatIf", new: Path) -> None:
-    click.echo(f"of {told.deliveries} deliveries with {told.inquiries} inquiries: {len(told.changes)} change")
-    click.echo(f"config {told.old} -> {told.new}")
-    for what, count in told.counts.items():
-        click.echo(f"{count:>7} {what}")
+    from bridge.entrypoints.differing import counted, sentence
+
+    click.echo(sentence(told.deliveries, told.counts))
+    click.echo(
+        f"{len(told.changes)} of {told.deliveries} deliveries ({told.inquiries} inquiries) change; config {told.old} -> {told.new}"
+    )
     for change in told.changes:
-        click.echo(f"\n{change.source} {change.delivery}: {'; '.join(change.differences)}")
+        differences = "; ".join(counted(1, label).removeprefix("1 ") for label in change.differences)
+        click.echo(f"\n{change.source} {change.delivery}: {differences}")
         click.echo(f"        bridge explain {change.delivery} --config {new}")
