@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from bridge.db.arrays import integers, texts
 from bridge.db.database import Tx
 from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
 from bridge.domain.inquiry import BookingInquiry, Inquiry
@@ -17,28 +18,39 @@ _encode = msgspec.json.Encoder().encode
 _DECISIONS = """
 INSERT INTO decisions (tenant_id, delivery_id, ordinal, inquiry_key, decided_at, config_version, state, reason, inquiry, match,
                        plan, by)
-SELECT tenant_id, delivery_id, ordinal, inquiry_key, decided_at, config_version, state, reason, inquiry::jsonb, match::jsonb,
-       plan::jsonb, by
-FROM unnest(%s::int8[], %s::int8[], %s::int2[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
-     AS t (tenant_id, delivery_id, ordinal, inquiry_key, decided_at, config_version, state, reason, inquiry, match, plan, by, n)
+SELECT tenant_id, delivery_id, ordinal, inquiry_key, %s, %s, state, reason, inquiry::jsonb, match::jsonb, plan::jsonb, by
+FROM unnest(%s::int8[], %s::int8[], %s::int2[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::text[]) WITH ORDINALITY
+     AS t (tenant_id, delivery_id, ordinal, inquiry_key, state, reason, inquiry, match, plan, by, n)
 ORDER BY n RETURNING id
 """
 
 _STATES = """
 INSERT INTO delivery_states (tenant_id, delivery_id, source_id, received_at, updated_at, state, reason, sentence, name, phones,
                              phone_ends, emails, zip, campaign, record_ids, servicetitan_ids)
-SELECT tenant_id, delivery_id, source_id, received_at, updated_at, state, reason, sentence, name, phones::text[],
+SELECT tenant_id, delivery_id, source_id, received_at, %s, state, reason, sentence, name, phones::text[],
        phone_ends::text[], emails::text[], zip, campaign, record_ids::text[], servicetitan_ids::int8[]
-FROM unnest(%s::int8[], %s::int8[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-     AS t (tenant_id, delivery_id, source_id, received_at, updated_at, state, reason, sentence, name, phones, phone_ends, emails,
+FROM unnest(%s::int8[], %s::int8[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+     AS t (tenant_id, delivery_id, source_id, received_at, state, reason, sentence, name, phones, phone_ends, emails,
            zip, campaign, record_ids, servicetitan_ids)
 ON CONFLICT (tenant_id, delivery_id) DO UPDATE SET
     updated_at = excluded.updated_at, state = excluded.state, reason = excluded.reason, sentence = excluded.sentence,
     name = excluded.name, phones = excluded.phones, phone_ends = excluded.phone_ends, emails = excluded.emails,
     zip = excluded.zip, campaign = excluded.campaign, record_ids = excluded.record_ids,
     servicetitan_ids = delivery_states.servicetitan_ids || excluded.servicetitan_ids
+"""
+
+_HOLDS = """
+INSERT INTO holds (tenant_id, delivery_id, decision_id, inquiry_key, source_id, opened_at, reason, detail, commands)
+SELECT tenant_id, delivery_id, decision_id, inquiry_key, source_id, %s, reason, detail, commands::jsonb
+FROM unnest(%s::int8[], %s::int8[], %s::int8[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+     AS t (tenant_id, delivery_id, decision_id, inquiry_key, source_id, reason, detail, commands, n)
+WHERE NOT EXISTS (
+    SELECT 1 FROM holds AS h WHERE h.tenant_id = t.tenant_id AND h.delivery_id = t.delivery_id
+    AND h.inquiry_key = t.inquiry_key AND h.reason = t.reason
+)
+ORDER BY n
 """
 
 
@@ -73,24 +85,24 @@ async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: d
     flat = [(story, decided) for story in stories for decided in story.decided]
     ids: list[DecisionId] = []
     if flat:
-        rows = [
-            (
-                story.tenant_id,
-                story.delivery_id,
-                decided.ordinal,
-                decided.inquiry.key if decided.inquiry is not None else "",
+        cursor = await tx.execute(
+            _DECISIONS,
+            [
                 now,
                 config_version,
-                decided.state,
-                decided.reason,
-                _json(decided.inquiry),
-                _json(decided.match),
-                _json(decided.plan),
-                story.by,
-            )
-            for story, decided in flat
-        ]
-        cursor = await tx.execute(_DECISIONS, [list(column) for column in zip(*rows, strict=True)], prepare=True)
+                integers(story.tenant_id for story, _ in flat),
+                integers(story.delivery_id for story, _ in flat),
+                integers(decided.ordinal for _, decided in flat),
+                texts(decided.inquiry.key if decided.inquiry is not None else "" for _, decided in flat),
+                texts(decided.state for _, decided in flat),
+                texts(decided.reason for _, decided in flat),
+                texts(_json(decided.inquiry) for _, decided in flat),
+                texts(_json(decided.match) for _, decided in flat),
+                texts(_json(decided.plan) for _, decided in flat),
+                texts(story.by for story, _ in flat),
+            ],
+            prepare=True,
+        )
         ids = sorted(DecisionId(row[0]) for row in await cursor.fetchall())
     await _write_states(tx, stories, now=now)
     result: list[list[DecisionId]] = []
@@ -102,7 +114,7 @@ async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: d
 
 
 async def _write_states(tx: Tx, stories: Sequence[Story], *, now: datetime) -> None:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for story in stories:
         asked = [decided.inquiry for decided in story.decided if decided.inquiry is not None]
         people = [inquiry.person for inquiry in asked]
@@ -114,11 +126,10 @@ async def _write_states(tx: Tx, stories: Sequence[Story], *, now: datetime) -> N
         )
         rows.append(
             (
-                story.tenant_id,
-                story.delivery_id,
+                str(story.tenant_id),
+                str(story.delivery_id),
                 story.source_id,
-                story.received_at,
-                now,
+                story.received_at.isoformat(),
                 story.state,
                 story.reason,
                 story.sentence,
@@ -133,33 +144,35 @@ async def _write_states(tx: Tx, stories: Sequence[Story], *, now: datetime) -> N
             )
         )
     if rows:
-        await tx.execute(_STATES, [list(column) for column in zip(*rows, strict=True)], prepare=True)
+        columns = [texts(column) for column in zip(*rows, strict=True)]
+        await tx.execute(_STATES, [now, *columns], prepare=True)
 
 
 async def _write_holds(tx: Tx, stories: Sequence[Story], ids: list[list[DecisionId]], *, now: datetime) -> None:
-    rows = [
-        (
-            story.tenant_id,
-            story.delivery_id,
-            decision_id,
-            decided.inquiry.key if decided.inquiry is not None else "",
-            story.source_id,
-            now,
-            hold.reason,
-            hold.detail,
-            _json(hold.commands),
-        )
-        for story, decision_ids in zip(stories, ids, strict=True)
-        for decided, decision_id in zip(story.decided, decision_ids, strict=True)
-        for hold in (decided.plan.holds if decided.plan is not None else ())
-    ]
-    for row in rows:
-        # A replay of a delivery whose hold is still open, or was settled by a person, opens no second one.
+    # A replay of a delivery whose hold is still open, or was settled by a person, opens no second one.
+    rows = {
+        (story.tenant_id, story.delivery_id, key, hold.reason): (decision_id, story.source_id, hold)
+        for story, decision_ids in zip(reversed(stories), reversed(ids), strict=True)
+        for decided, decision_id in zip(reversed(story.decided), reversed(decision_ids), strict=True)
+        for key in (decided.inquiry.key if decided.inquiry is not None else "",)
+        for hold in reversed(decided.plan.holds if decided.plan is not None else ())
+    }
+    if rows:
+        ordered = list(reversed(rows.items()))
         await tx.execute(
-            "INSERT INTO holds (tenant_id, delivery_id, decision_id, inquiry_key, source_id, opened_at, reason, detail, commands)"
-            " SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s::text::jsonb WHERE NOT EXISTS (SELECT 1 FROM holds"
-            " WHERE tenant_id = %s AND delivery_id = %s AND inquiry_key = %s AND reason = %s)",
-            [*row, row[0], row[1], row[3], row[6]],
+            _HOLDS,
+            [
+                now,
+                integers(name[0] for name, _ in ordered),
+                integers(name[1] for name, _ in ordered),
+                integers(decision_id for _, (decision_id, _, _) in ordered),
+                texts(name[2] for name, _ in ordered),
+                texts(source_id for _, (_, source_id, _) in ordered),
+                texts(name[3] for name, _ in ordered),
+                texts(hold.detail for _, (_, _, hold) in ordered),
+                texts(_json(hold.commands) for _, (_, _, hold) in ordered),
+            ],
+            prepare=True,
         )
 
 
@@ -170,8 +183,7 @@ def _json(value: object) -> str | None:
 
 def _array(values: Sequence[str]) -> str:
     """Return a PostgreSQL array literal: rows of one statement carry arrays of different lengths."""
-    quoted = (value.replace("\0", "").replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+    return texts(value.replace("\0", "") for value in values)
 
 
 def _matched_ids(match: Match | None) -> tuple[int, ...]:

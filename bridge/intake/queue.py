@@ -5,7 +5,9 @@ from datetime import datetime
 
 import msgspec
 
+from bridge.db.arrays import integers
 from bridge.db.database import Tx
+from bridge.db.ownership import HELD, LeaseLost, fences, shard_of
 from bridge.domain.delivery import Delivery, Fetched, HookRequest
 from bridge.domain.ids import DeliveryId, SourceId, TenantId
 
@@ -19,13 +21,20 @@ CROSS JOIN LATERAL (
 """
 
 _LOAD = """
-SELECT id, source_id, dedup_key, event_type, received_at, method, url, headers, body, verified_by, trace_id
-FROM deliveries WHERE tenant_id = %s AND id = ANY(%s)
+SELECT id, source_id, dedup_key, event_type, received_at, method, url, headers, body, verified_by, trace_id,
+  EXISTS (SELECT FROM fetched AS f WHERE f.tenant_id = d.tenant_id AND f.delivery_id = d.id)
+FROM deliveries AS d WHERE tenant_id = %s AND id = ANY(%s::int8[])
 """
 
-_FETCHED = (
-    "SELECT delivery_id, name, status, body, fetched_at FROM fetched WHERE tenant_id = %s AND delivery_id = ANY(%s)"
+_FETCHED = "SELECT delivery_id, name, status, body, fetched_at FROM fetched WHERE tenant_id = %s AND delivery_id = ANY(%s::int8[])"
+
+_FINISH = f"""
+WITH held AS MATERIALIZED ({HELD}), gone AS (
+    DELETE FROM delivery_queue
+    WHERE (SELECT count(*) FROM held) = %(fenced)s AND tenant_id = %(tenant)s AND id = ANY(%(ids)s::int8[]) RETURNING id
 )
+SELECT count(*), NULL FROM held UNION ALL SELECT NULL, id FROM gone
+"""
 
 
 class Queued(msgspec.Struct, frozen=True):
@@ -46,12 +55,9 @@ async def claim(connection: Tx, tenant_ids: Sequence[TenantId], *, now: datetime
 
 async def load(connection: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId]) -> dict[DeliveryId, Delivery]:
     """Return deliveries of one tenant with what hydration stored beside them."""
-    known = await connection.execute(_FETCHED, [tenant_id, list(ids)], prepare=True)
-    fetched: dict[int, list[Fetched]] = {}
-    for delivery_id, name, status, body, fetched_at in await known.fetchall():
-        answer = Fetched(name=name, status=status, body=bytes(body), fetched_at=fetched_at)
-        fetched.setdefault(delivery_id, []).append(answer)
-    cursor = await connection.execute(_LOAD, [tenant_id, list(ids)], binary=True, prepare=True)
+    cursor = await connection.execute(_LOAD, [tenant_id, integers(ids)], binary=True, prepare=True)
+    rows = await cursor.fetchall()
+    fetched = await _fetched(connection, tenant_id, [row[0] for row in rows if row[11]])
     return {
         DeliveryId(row[0]): Delivery(
             id=DeliveryId(row[0]),
@@ -70,8 +76,19 @@ async def load(connection: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId]) -
             trace_id=row[10],
             fetched=tuple(fetched.get(row[0], ())),
         )
-        for row in await cursor.fetchall()
+        for row in rows
     }
+
+
+async def _fetched(connection: Tx, tenant_id: TenantId, ids: Sequence[int]) -> dict[int, list[Fetched]]:
+    """Return what was fetched for deliveries that are known to have something."""
+    fetched: dict[int, list[Fetched]] = {}
+    if ids:
+        known = await connection.execute(_FETCHED, [tenant_id, integers(ids)], prepare=True)
+        for delivery_id, name, status, body, fetched_at in await known.fetchall():
+            answer = Fetched(name=name, status=status, body=bytes(body), fetched_at=fetched_at)
+            fetched.setdefault(delivery_id, []).append(answer)
+    return fetched
 
 
 async def keep_fetched(tx: Tx, tenant_id: TenantId, delivery_id: DeliveryId, answers: Sequence[Fetched]) -> None:
@@ -101,14 +118,16 @@ async def postpone_many(tx: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId], 
         )
 
 
-async def finish(tx: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId]) -> set[DeliveryId]:
-    """Take deliveries out of the queue and return those that were still in it; others were processed meanwhile."""
-    cursor = await tx.execute(
-        "DELETE FROM delivery_queue WHERE tenant_id = %s AND id = ANY(%s) RETURNING id",
-        [tenant_id, list(ids)],
-        prepare=True,
-    )
-    return {DeliveryId(row[0]) for row in await cursor.fetchall()}
+async def finish(tx: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId], *, epoch: int) -> set[DeliveryId]:
+    """Take deliveries out of the queue and return those that were still in it; others were processed meanwhile.
+
+    It brings the fence of the transaction: raises LeaseLost, with nothing done, where another worker owns the tenant now.
+    """
+    values = {**fences({shard_of(tenant_id): epoch}), "tenant": tenant_id, "ids": integers(ids)}
+    rows = await (await tx.execute(_FINISH, values, prepare=True)).fetchall()
+    if not any(held == values["fenced"] for held, _ in rows):
+        raise LeaseLost(f"shard {shard_of(tenant_id)} belongs to another worker now")
+    return {DeliveryId(taken) for _, taken in rows if taken is not None}
 
 
 async def replay(tx: Tx, tenant_id: TenantId, delivery_id: DeliveryId, *, by: str, nonce: str = "") -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.connectors.base import Identity
 from bridge.db.database import UNREACHABLE, Database
-from bridge.db.ownership import LeaseLost, fence, shard_of
+from bridge.db.ownership import LeaseLost
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.ids import DeliveryId, TenantId
 from bridge.domain.reasons import Reason
@@ -139,8 +139,7 @@ async def _decide_and_write(
         return []
     read = {one.delivery.id: read_of(deciders.doors, one) for one in ready}
     async with database.begin() as tx:
-        await fence(tx, shard=shard_of(tenant_id), epoch=epoch)
-        mine = await queue.finish(tx, tenant_id, [delivery.id for _, delivery, _ in ready])
+        mine = await queue.finish(tx, tenant_id, [delivery.id for _, delivery, _ in ready], epoch=epoch)
         ready = [one for one in ready if one.delivery.id in mine]
         asked = [(one.delivery.source_id, inquiry) for one in ready for inquiry in read[one.delivery.id].inquiries]
         matches = iter(await deciders.match(tx, tenant_id, asked) if asked else [])
@@ -166,7 +165,6 @@ async def _decide_alone(
         reason = reason if isinstance(reason, Reason) else Reason.PROCESS_FAILED
         story = story_of(delivery, queued, state="failed", reason=reason, sentence=place_of(broken, reason))
         async with database.begin() as tx:
-            await fence(tx, shard=shard_of(tenant_id), epoch=epoch)
-            if await queue.finish(tx, tenant_id, [delivery.id]):
+            if await queue.finish(tx, tenant_id, [delivery.id], epoch=epoch):
                 await write(tx, [story], config_version=deciders.config_version, now=now)
         return [story]
