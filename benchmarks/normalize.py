@@ -80,10 +80,10 @@ def timed(case: Case, rounds: int) -> tuple[list[float], list[float]]:
     return sorted(cpu), sorted(wall)
 
 
-def measure() -> dict[str, dict[str, float | str]]:
+def measure(only: str = "") -> dict[str, dict[str, float | str]]:
     """Return per connector the case, its size and the times of one normalize of it."""
     found: dict[str, dict[str, float | str]] = {}
-    for kind in sorted({path.parent.name for path in paths()}):
+    for kind in sorted({path.parent.name for path in paths() if only in ("", path.parent.name)}):
         case = max(samples(kind), key=lambda case: statistics.median(timed(case, PROBES)[0]))
         cpu, wall = timed(case, ROUNDS)
         found[kind] = {
@@ -118,8 +118,9 @@ def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--json", action="store_true")
     reader.add_argument("--write", metavar="DIR", type=Path)
+    reader.add_argument("--only", metavar="CONNECTOR", default="")
     given = reader.parse_args()
-    figures = measure()
+    figures = measure(given.only)
     slow = [kind for kind, row in figures.items() if float(row["cpu_median_ms"]) > LIMIT_MS]
     told = json.dumps({"limit_ms": LIMIT_MS, "rounds": ROUNDS, "slow": slow, "connectors": figures}, indent=2)
     if given.write:
