@@ -1,10 +1,12 @@
 """Samples of what each sender sends, signed as it signs: for `bridge send` and for the console's button."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -68,15 +70,59 @@ def _body(case: dict[str, Any], changes: Sequence[str]) -> bytes:
     if any(not joined for _, joined, _ in pairs):
         raise SampleInvalid("--set wants KEY=VALUE")
     if isinstance(body, str):
-        if pairs and "x-www-form-urlencoded" not in case["headers"].get("content-type", ""):
-            raise SampleInvalid("--set changes JSON and form bodies only")
-        for name, _, value in pairs:
-            kept = [pair for pair in parse_qsl(body, keep_blank_values=True) if pair[0] != name]
-            body = urlencode([*kept, (name, value)])
+        kind = case["headers"].get("content-type", "")
+        change = next((one for part, one in _TEXTS.items() if part in kind), None)
+        if change is None and pairs:
+            raise SampleInvalid("--set changes JSON, form and XML bodies only")
+        for name, _, value in pairs if change else ():
+            body = change(body, name, value)  # type: ignore[misc]  # without a change there are no pairs
         return str(body).encode()
     for name, _, value in pairs:
         _put(body, name.split("."), value)
     return msgspec.json.encode(body)
+
+
+def _in_form(body: str, name: str, value: str) -> str:
+    """Return a form with a field set; `rawRequest.q3_name.first` is a place in the JSON of a field."""
+    pairs = parse_qsl(body, keep_blank_values=True)
+    whole, _, path = name.partition(".")
+    known = dict(pairs)
+    if path and name not in known and whole in known:
+        name, value = whole, _within(known[whole], path, value)
+    return urlencode([*(pair for pair in pairs if pair[0] != name), (name, value)])
+
+
+def _in_parts(body: str, name: str, value: str) -> str:
+    """Return a multipart form with a part set, or a place in the JSON of a part."""
+    whole, _, path = name.partition(".")
+    found = re.search(rf'name="{re.escape(whole)}"\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--', body, re.DOTALL)
+    if found is None:
+        raise SampleInvalid(f"no part {whole!r} in the form")
+    new = _within(found[1], path, value) if path else value
+    return body[: found.start(1)] + new + body[found.end(1) :]
+
+
+def _within(text: str, path: str, value: str) -> str:
+    try:
+        data = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        raise SampleInvalid(f"there is no JSON in which {path!r} could be set") from None
+    _put(data, path.split("."), value)
+    return msgspec.json.encode(data).decode()
+
+
+def _in_xml(body: str, name: str, value: str) -> str:
+    """Return a document with the text of its first element of a name set, whatever its namespace."""
+    found = re.search(rf"<(?:[\w.-]+:)?{re.escape(name.rpartition('.')[2])}(?:\s[^<>]*)?>([^<]*)</", body)
+    if found is None:
+        raise SampleInvalid(f"no element {name!r} with a text")
+    return body[: found.start(1)] + escape(value) + body[found.end(1) :]
+
+
+_TEXTS: dict[str, Callable[[str, str, str], str]] = {
+    "x-www-form-urlencoded": _in_form, "multipart/form-data": _in_parts, "xml": _in_xml,
+}  # fmt: skip
+"""How a value is set in a body that is text, by a part of its content type."""
 
 
 def _alike(known: Any, value: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 
 from bridge.bootstrap import load_settings
 from bridge.connectors import kinds
+from bridge.domain.ids import SourceId
 from bridge.entrypoints import samples
 from bridge.entrypoints.cli import cli
 from bridge.entrypoints.cli.exits import Stop
@@ -94,11 +96,32 @@ async def test_what_is_changed_is_signed_as_changed(running: Running) -> None:
         ("google-ads-lead-form", "--set", "is_test=false", "--set", "lead_id=77"),
         ("twilio", "--set", "Body=No heat & no water", "--set", "MessageSid=SM77"),
         ("hubspot", "--set", "0.objectId=77"),
+        (
+            "jotform",
+            "--case",
+            "multipart",
+            "--set",
+            "submissionID=77",
+            "--set",
+            "rawRequest.q99_note=Gate code 4411 & bell",
+        ),
+        ("mailchimp", "--set", "data[email]=sam@example.com"),
     ):
         code, said = await sent(*arguments, "--url", running.base)
         assert (code, said[:1]) == (0, "2"), (arguments, said)
-    code, said = await sent("salesforce", "--url", running.base)
+    code, said = await sent(
+        "salesforce", "--url", running.base, "--case", "lead", "--set", "sObject.LastName=Day & Night"
+    )
     assert (code, "<Ack>true</Ack>" in said) == (0, True)
+    source = running.settings.sources[SourceId("salesforce")]
+    request = samples.signed(running.settings, source, name="lead", changes=["LastName=<1>"], now=datetime.now(UTC))
+    assert b"LastName>&lt;1&gt;</" in request.body
+    source = running.settings.sources[SourceId("jotform")]
+    for name in ("form", "multipart", "parts"):
+        request = samples.signed(
+            running.settings, source, name=name, changes=["rawRequest.a.b=7"], now=datetime.now(UTC)
+        )
+        assert b'"a":{"b":"7"}' in unquote_to_bytes(request.body)
 
 
 async def test_the_printed_curl_does_the_same(running: Running) -> None:
@@ -119,5 +142,13 @@ async def test_what_cannot_be_sent_says_why(running: Running) -> None:
     assert (code, "no sample 'nothing' of typeform; there are" in said) == (2, True)
     code, said = await sent("google-ads-lead-form", "--set", "is_test=perhaps", "--url", running.base)
     assert (code, "cannot stand where" in said) == (2, True)
+    for arguments in (
+        ("jotform", "--case", "parts", "--set", "nobody=1"),
+        ("jotform", "--case", "parts", "--set", "formTitle.a=1"),
+        ("salesforce", "--set", "Nobody=1"),
+        ("twilio", "--set", "Body"),
+    ):
+        code, said = await sent(*arguments, "--url", running.base)
+        assert code == 2, (arguments, said)
     code, said = await sent("typeform", "--url", "http://127.0.0.1:9")
     assert (code, "nobody answers" in said) == (3, True)

@@ -18,7 +18,7 @@ from bridge.entrypoints.cli.exits import Exit, Stop
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change a value of the body: a dotted path, or a form field.",
+    help="Change a value of the body: a dotted path, a form field, or the name of an XML element.",
 )
 @click.option("--url", "base", default="", help="Where the bridge listens; by default what the config says.")
 @click.option("--curl", "as_curl", is_flag=True, help="Print the command instead of sending.")
@@ -32,7 +32,7 @@ def send(source: str, case_name: str, changes: tuple[str, ...], base: str, as_cu
 
     settings = load(None, os.environ, kinds=(*kinds(), *ALIASES))
     if not isinstance(settings, Settings):
-        raise Stop(Exit.PROBLEMS, "the config has faults; run `bridge check`")
+        raise Stop(Exit.PROBLEMS, "the config has faults; run `bridge check --secrets`")
     found = settings.sources.get(SourceId(source))
     if found is None:
         raise Stop(Exit.USAGE, f"no source {source!r}; there are {', '.join(sorted(settings.sources))}")
