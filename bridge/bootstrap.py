@@ -90,14 +90,17 @@ def doors_of(settings: Settings) -> dict[SourceId, Door]:
     doors = {}
     for source in settings.sources.values():
         tenant = settings.tenants[source.tenant_id]
+        connector, secrets = connectors.get_connector(source.connector), secrets_of(source)
+        options = options_of(
+            source, time_zone=tenant.time_zone, country=tenant.phone_region, public_url=public_url_of(settings)
+        )
         doors[source.id] = Door(
             source_id=source.id,
             tenant_id=source.tenant_id,
-            connector=connectors.get_connector(source.connector),
-            secrets=secrets_of(source),
-            options=options_of(
-                source, time_zone=tenant.time_zone, country=tenant.phone_region, public_url=public_url_of(settings)
-            ),
+            connector=connector,
+            secrets=secrets,
+            options=options,
+            verify=connector.verifier(secrets=secrets, options=options),
         )
     return doors
 

@@ -5,6 +5,7 @@ defaults here are those of a sender without handshake, without a wish for a spec
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -204,6 +205,10 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     """What is not proved by a captured request or the sender's own documents, and how to configure it."""
 
 
+Verifier = Callable[[HookRequest, datetime], Verified]
+"""Proves who sent the raw bytes to one source at a time, or raises SignatureInvalid."""
+
+
 class Connector(ABC):
     """One sender's dialect."""
 
@@ -233,6 +238,14 @@ class Connector(ABC):
         self, request: HookRequest, *, secrets: tuple[Secret, ...], options: SourceOptions, now: datetime
     ) -> Verified:
         """Prove who sent the raw bytes, or raise SignatureInvalid."""
+
+    def verifier(self, *, secrets: tuple[Secret, ...], options: SourceOptions) -> Verifier:
+        """Return `verify` for one source, with what can be prepared once prepared."""
+
+        def verify(request: HookRequest, now: datetime) -> Verified:
+            return self.verify(request, secrets=secrets, options=options, now=now)
+
+        return verify
 
     @abstractmethod
     def identify(self, request: HookRequest, *, options: SourceOptions) -> Identity:

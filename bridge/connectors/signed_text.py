@@ -36,7 +36,7 @@ def messages(request: HookRequest, row: Scheme, secret: Secret, stamp: str, iden
             form = False
     for url in _url_spellings(request.url) if row.url_variants else (request.url,):
         parts = []
-        for is_part, text in _split(template):
+        for is_part, text in parts_of(template):
             match text:
                 case _ if not is_part:
                     parts.append(text.encode())
@@ -52,7 +52,8 @@ def messages(request: HookRequest, row: Scheme, secret: Secret, stamp: str, iden
 
 
 @lru_cache(maxsize=256)
-def _split(template: str) -> tuple[tuple[bool, str], ...]:
+def parts_of(template: str) -> tuple[tuple[bool, str], ...]:
+    """Return a `signed` text piece by piece, each with whether it names a part of the request."""
     pieces = ((place % 2 == 1, text) for place, text in enumerate(_PART.split(template)))
     return tuple((is_part, text) for is_part, text in pieces if text)
 

@@ -1,6 +1,7 @@
 """One verified webhook request, kept exactly as it came."""
 
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -32,7 +33,12 @@ class HookRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def content_type(self) -> str:
         """The media type in lower case, without parameters."""
-        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+        return _media_type(self.header("content-type") or "")
+
+
+@lru_cache(maxsize=256)
+def _media_type(header: str) -> str:
+    return header.partition(";")[0].strip().lower()
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):

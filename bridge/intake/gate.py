@@ -4,7 +4,16 @@ from datetime import datetime
 
 import msgspec
 
-from bridge.connectors.base import Connector, Identity, PayloadMalformed, Reply, Secret, SignatureInvalid, SourceOptions
+from bridge.connectors.base import (
+    Connector,
+    Identity,
+    PayloadMalformed,
+    Reply,
+    Secret,
+    SignatureInvalid,
+    SourceOptions,
+    Verifier,
+)
 from bridge.domain.delivery import HookRequest
 from bridge.domain.ids import SourceId, TenantId
 from bridge.domain.reasons import Reason
@@ -29,6 +38,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     connector: Connector
     secrets: tuple[Secret, ...]
     options: SourceOptions
+    verify: Verifier
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +88,7 @@ def judge(door: Door, request: HookRequest, *, now: datetime) -> Judgement:
         if not _reads(connector, request):
             expected = ", ".join(sorted(connector.content_types))
             return Refused(reason=Reason.CONTENT_TYPE_UNSUPPORTED, detail=f"expected {expected}")
-        verified = connector.verify(request, secrets=door.secrets, options=door.options, now=now)
+        verified = door.verify(request, now)
         identity = connector.identify(request, options=door.options)
     except (SignatureInvalid, PayloadMalformed) as no:
         return Refused(reason=no.reason, detail=no.detail)

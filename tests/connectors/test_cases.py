@@ -27,6 +27,7 @@ def test_a_signed_case_is_believed_and_an_unsigned_one_is_not(path: Path) -> Non
     secret = secret_for(case.kind)
     verified = case.connector.verify(case.signed, secrets=(secret,), options=case.options, now=NOW)
     assert verified.secret_name == "primary"
+    assert case.connector.verifier(secrets=(secret,), options=case.options)(case.signed, NOW) == verified
 
 
 @pytest.mark.parametrize("path", paths(), ids=name_of)

@@ -1,14 +1,14 @@
 """One hostile suite for all connectors: what is not proved changes nothing, and nothing sent to a hook breaks the program."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import msgspec
 import pytest
 
 from bridge.connectors import get_connector, kinds
-from bridge.connectors.base import PayloadMalformed, Secret, SignatureInvalid, SourceOptions
+from bridge.connectors.base import PayloadMalformed, Secret, SignatureInvalid, SourceOptions, Verified
 from bridge.connectors.payloads import without_nul
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.ids import DeliveryId, SourceId, TenantId
@@ -25,13 +25,23 @@ def first_case(kind: str) -> Case:
 
 
 def believed(case: Case, request: HookRequest, *, secrets: tuple[Secret, ...] | None = None, later: float = 0) -> str:
-    found = case.connector.verify(
-        request,
-        secrets=(secret_for(case.kind),) if secrets is None else secrets,
-        options=case.options,
-        now=NOW + timedelta(seconds=later),
-    )
+    """Return the name of the secret; what a source has prepared for its requests must say the same of each."""
+    given, now = (secret_for(case.kind),) if secrets is None else secrets, NOW + timedelta(seconds=later)
+    found = said_by(lambda: case.connector.verify(request, secrets=given, options=case.options, now=now))
+    prepared = said_by(lambda: case.connector.verifier(secrets=given, options=case.options)(request, now))
+    if isinstance(found, SignatureInvalid):
+        assert isinstance(prepared, SignatureInvalid)
+        assert (prepared.reason, prepared.detail) == (found.reason, found.detail)
+        raise found
+    assert prepared == found
     return found.secret_name
+
+
+def said_by(check: Callable[[], Verified]) -> Verified | SignatureInvalid:
+    try:
+        return check()
+    except SignatureInvalid as no:
+        return no
 
 
 def refused(case: Case, request: HookRequest, *, secrets: tuple[Secret, ...] | None = None, later: float = 0) -> Reason:

@@ -126,6 +126,7 @@ class ScriptDeciders:
                 connector=ScriptConnector(),
                 secrets=(),
                 options=SourceOptions(unsigned=True),
+                verify=ScriptConnector().verifier(secrets=(), options=SourceOptions(unsigned=True)),
             )
             for source in SOURCES
             for tenant in scene.tenants
