@@ -16,6 +16,8 @@ from psycopg import sql
 from bridge.db import migrations
 from bridge.db.database import Database, Tx
 from bridge.db.embedded import EmbeddedPostgres
+from tests import watching
+from tests.watching import Watch
 
 PURE = frozenset({"connectors", "domain", "intake", "matching", "planning", "settings"})
 """Folders of tests of what decides: where such a test asks for no database, it needs nothing but the code."""
@@ -37,6 +39,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.database)
         elif item.path.parent.name in PURE and item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.pure)
+
+
+@pytest.fixture(scope="session")
+def watch(tmp_path_factory: pytest.TempPathFactory) -> Watch:
+    """What looks at every line that this run logs."""
+    return watching.watch(tmp_path_factory.mktemp("logs"))
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_named_in_a_log(watch: Watch) -> Iterator[None]:
+    """Fail the test that made a process of ours log a person's data."""
+    watch.install()
+    yield
+    found = watch.found()
+    assert not found, f"{len(found)} log lines name somebody:\n" + "\n".join(found[:5])
 
 
 @pytest.fixture(scope="session")
