@@ -185,6 +185,11 @@ def clock() -> Clock:
 @pytest.fixture
 def free_port() -> int:
     """A port nobody listens on just now."""
+    return unused_port()
+
+
+def unused_port() -> int:
+    """Return a port nobody listens on just now."""
     import socket
 
     with socket.socket() as probe:

@@ -15,7 +15,7 @@ from litestar.handlers import BaseRouteHandler
 from bridge.domain.ids import TenantId
 from bridge.entrypoints.context import AppContext
 from bridge.operations import tokens, users
-from bridge.operations.audit import Act
+from bridge.operations.audit import Act, Once
 from bridge.operations.users import Person, Role, same_text
 
 PUBLIC = "public"
@@ -43,10 +43,11 @@ class Visit(NamedTuple):
     context: AppContext
     person: Person
     tenant_id: TenantId
+    once: Once | None = None
 
     def act(self, reason: str = "") -> Act:
         """Return who does it, when and why, for the audit."""
-        return Act(self.person.by, self.context.clock(), readable(reason).strip())
+        return Act(self.person.by, self.context.clock(), readable(reason).strip(), self.once)
 
     def may(self, role: Role) -> bool:
         """Tell whether the person may do what a role may."""

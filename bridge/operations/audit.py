@@ -26,12 +26,25 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return not self.refusal
 
 
+class Once(NamedTuple):
+    """The idempotency key that a request of the API took, and when: another that takes it later took another."""
+
+    token_id: int
+    key: str
+    started_at: datetime
+
+
 class Act(NamedTuple):
-    """Who does something, when, and why."""
+    """Who does something, when, and why; `once` is the key under which it may happen a single time."""
 
     by: str
     now: datetime
     reason: str = ""
+    once: Once | None = None
+
+
+class KeyTaken(Exception):
+    """The idempotency key was given up as abandoned and taken by another request: this one must not act any more."""
 
 
 async def write(
@@ -59,6 +72,23 @@ async def write(
             msgspec.json.encode(detail or {}).decode(),
         ],
     )
+    if act.once is not None:
+        await _mark(tx, act.once, delivery_id)
+
+
+async def _mark(tx: Tx, once: Once, delivery_id: DeliveryId | None) -> None:
+    """Note with the key, in the transaction that acts, that it happened: a process that ends before it answers does it no second time.
+
+    Raises KeyTaken.
+    """
+    done = Done(text="It was done; how it was answered is lost, for the process ended.", id=delivery_id)
+    marked = await tx.execute(
+        "UPDATE idempotency_keys SET media_type = 'application/json', body = %s"
+        " WHERE token_id = %s AND key = %s AND started_at = %s AND status IS NULL",
+        [msgspec.json.encode(done), *once],
+    )
+    if not marked.rowcount:
+        raise KeyTaken
 
 
 async def note(database: Database, act: Act, action: str, subject: str, *, tenant_id: TenantId) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.db.database import Database
 from bridge.operations import audit
-from bridge.operations.audit import Act, Done
+from bridge.operations.audit import Act, Done, Once
 from bridge.operations.users import SCOPES, Person, Role
 
 LONGEST_LIFE = timedelta(days=366)
@@ -16,7 +16,7 @@ KEPT = timedelta(hours=24)
 """How long the answer to an idempotent write is kept."""
 
 ABANDONED = timedelta(minutes=2)
-"""A first request that never answered (its process died) blocks its key so long."""
+"""A first request that never answered (its process died) blocks its key so long. If it acted, the key then tells so; if not, it is free."""
 
 
 class KeptAnswer(msgspec.Struct, frozen=True):
@@ -109,12 +109,12 @@ async def whose(database: Database, text: str, *, now: datetime) -> Person | Non
 
 async def begin_once(
     database: Database, *, token_id: int, key: str, request: bytes, now: datetime
-) -> KeptAnswer | Mismatch | Running | None:
-    """Take an idempotency key for a request: None says go on, else what became of the key before."""
+) -> KeptAnswer | Mismatch | Running | Once:
+    """Take an idempotency key for a request: a Once says go on, else what became of the key before."""
     fingerprint = hashlib.sha256(request).digest()
     async with database.begin() as tx:
         await tx.execute(
-            "DELETE FROM idempotency_keys WHERE started_at < %s OR (status IS NULL AND started_at < %s)",
+            "DELETE FROM idempotency_keys WHERE started_at < %s OR (status IS NULL AND body IS NULL AND started_at < %s)",
             [now - KEPT, now - ABANDONED],
         )
         taken = await tx.execute(
@@ -122,27 +122,33 @@ async def begin_once(
             [token_id, key, fingerprint, now],
         )
         if taken.rowcount:
-            return None
+            return Once(token_id, key, now)
         row = await (
             await tx.execute(
-                "SELECT fingerprint, status, media_type, body FROM idempotency_keys WHERE token_id = %s AND key = %s",
+                "SELECT fingerprint, status, media_type, body, started_at FROM idempotency_keys WHERE token_id = %s AND key = %s",
                 [token_id, key],
             )
         ).fetchone()
-    if row is None or row[1] is None:
-        return Running() if row is None or bytes(row[0]) == fingerprint else Mismatch()
-    return KeptAnswer(row[1], row[2], bytes(row[3])) if bytes(row[0]) == fingerprint else Mismatch()
+    if row is None:
+        return Running()
+    if bytes(row[0]) != fingerprint:
+        return Mismatch()
+    acted_and_died = row[1] is None and row[3] is not None and row[4] < now - ABANDONED
+    if row[1] is None and not acted_and_died:
+        return Running()
+    return KeptAnswer(row[1] or 200, row[2], bytes(row[3]))
 
 
-async def end_once(database: Database, *, token_id: int, key: str, answer: KeptAnswer | None) -> None:
-    """Keep what was answered; None gives the key back, because nothing was done."""
+async def end_once(database: Database, once: Once, *, answer: KeptAnswer | None) -> None:
+    """Keep what was answered; None gives the key back where nothing was done."""
+    mine = "token_id = %s AND key = %s AND started_at = %s"
     async with database.begin() as tx:
         if answer is None:
-            await tx.execute("DELETE FROM idempotency_keys WHERE token_id = %s AND key = %s", [token_id, key])
+            await tx.execute(f"DELETE FROM idempotency_keys WHERE {mine} AND body IS NULL", [*once])
         else:
             await tx.execute(
-                "UPDATE idempotency_keys SET status = %s, media_type = %s, body = %s WHERE token_id = %s AND key = %s",
-                [answer.status, answer.media_type, answer.body, token_id, key],
+                f"UPDATE idempotency_keys SET status = %s, media_type = %s, body = %s WHERE {mine}",
+                [answer.status, answer.media_type, answer.body, *once],
             )
 
 

@@ -1,7 +1,11 @@
 """Idempotency-Key over real HTTP: a write waits inside the database while its key is tried again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import httpx
@@ -9,9 +13,15 @@ import psycopg
 import pytest
 
 from bridge.db.database import Database
+from bridge.domain.ids import DeliveryId
 from bridge.entrypoints.server import serve
+from bridge.operations import deliveries, tokens
+from bridge.operations.audit import Act, KeyTaken, Once
+from bridge.operations.tokens import Running
+from tests.conftest import unused_port
 from tests.console.conftest import Seeded
-from tests.console.seeding import app_for, context_for
+from tests.console.seeding import NOW, TENANT, app_for, context_for
+from tests.console.visiting import listens
 
 
 class Api(NamedTuple):
@@ -27,7 +37,8 @@ class Api(NamedTuple):
 
     async def one(self, query: str) -> Any:
         async with self.database.begin() as tx:
-            row = await (await tx.execute(query)).fetchone()
+            asked = await tx.execute(query)
+            row = await asked.fetchone() if asked.description else None
             return row[0] if row else None
 
     async def replays(self) -> int:
@@ -97,3 +108,78 @@ async def test_while_the_first_is_in_flight_the_key_is_a_conflict(api: Api, data
     answer, again = await first, await api.replay("k")
     assert (answer.status_code, again.content) == (200, answer.content)
     assert await api.replays() == 1
+
+
+async def test_what_a_killed_process_left_behind(api: Api, database_dsn: str) -> None:
+    """One request acted and was never answered, another waits inside the database, as the process is killed."""
+    port = unused_port()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    environ |= {"DATABASE_URL": database_dsn, "BRIDGE_PORT": str(port), "BRIDGE_CONFIG": ""}
+    await api.one(
+        "DO $$ BEGIN CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN PERFORM pg_advisory_xact_lock(8); RETURN NEW; END $f$;"
+        " CREATE TRIGGER stay BEFORE UPDATE ON idempotency_keys FOR EACH ROW WHEN (NEW.status IS NOT NULL) EXECUTE FUNCTION stay(); END $$"
+    )
+    process = subprocess.Popen([sys.executable, "-m", "bridge", "serve"], env=environ, stdout=subprocess.DEVNULL)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            doomed = api._replace(client=client)
+            await until(lambda: listens(port))
+            async with await psycopg.AsyncConnection.connect(database_dsn) as keeper:
+                await keeper.execute("SELECT pg_advisory_xact_lock(8)")
+                acted = asyncio.create_task(doomed.replay("acted"))
+                await until(lambda: api.one("SELECT body IS NOT NULL FROM idempotency_keys WHERE key = 'acted'"))
+                await keeper.execute("LOCK TABLE delivery_queue IN ACCESS EXCLUSIVE MODE")
+                waiting = asyncio.create_task(doomed.replay("waiting", kind="updated"))
+                await until(lambda: api.one("SELECT count(*) FROM idempotency_keys WHERE key = 'waiting'"))
+                process.kill()
+                for one in (acted, waiting):
+                    with pytest.raises(httpx.TransportError):
+                        await one
+            await until(lambda: api.one(ALONE))  # what waited for a lock ends, and no commit follows
+    finally:
+        process.kill()
+        process.wait()
+    await api.one("DROP TRIGGER stay ON idempotency_keys")
+    await aged(api, timedelta())
+    for key, kind in (("acted", "booked"), ("waiting", "updated")):
+        assert (await api.replay(key, kind=kind)).json()["reason"] == "idempotency_key_running"
+    await aged(api, tokens.ABANDONED + timedelta(seconds=1))
+    told = await api.replay("acted")
+    assert (told.status_code, told.headers["idempotent-replayed"]) == (200, "true")
+    assert told.json() == {
+        "text": "It was done; how it was answered is lost, for the process ended.",
+        "id": api.seeded.made["booked"],
+    }
+    assert await api.replays() == 1
+    done = await api.replay("waiting", kind="updated")
+    assert (done.status_code, done.headers.get("idempotent-replayed")) == (200, None)
+    assert await api.replays() == 2
+
+
+ALONE = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+
+
+async def until(seen: Callable[[], Awaitable[Any]]) -> None:
+    async with asyncio.timeout(30):
+        while not await seen():
+            await asyncio.sleep(0.02)
+
+
+async def aged(api: Api, by: timedelta) -> None:
+    async with api.database.begin() as tx:
+        await tx.execute("UPDATE idempotency_keys SET started_at = %s WHERE status IS NULL", [NOW - by])
+
+
+async def test_who_lost_the_key_to_another_acts_no_more(database: Database, seeded: Seeded) -> None:
+    """A request slower than the time after which its key counts as abandoned: the second one acts, the first is rolled back."""
+    took: dict[str, Any] = {"token_id": 1, "key": "k", "request": b"x"}
+    slow = await tokens.begin_once(database, **took, now=NOW - tokens.ABANDONED - timedelta(seconds=1))
+    second = await tokens.begin_once(database, **took, now=NOW)
+    assert isinstance(slow, Once)
+    assert isinstance(second, Once)
+    here: dict[str, Any] = {"tenant_id": TENANT, "delivery_id": DeliveryId(seeded.made["booked"])}
+    with pytest.raises(KeyTaken):
+        await deliveries.replay(database, Act("token:write", NOW, once=slow), **here)
+    assert (await deliveries.replay(database, Act("token:write", NOW, once=second), **here)).is_done
+    await tokens.end_once(database, slow, answer=None)
+    assert isinstance(await tokens.begin_once(database, **took, now=NOW), Running)

@@ -77,4 +77,9 @@ def test_the_watch_over_this_run_sees_a_person_in_any_line(watch: Watch) -> None
     found = watch.found()
     assert len(found) == 3
     assert [word in line for word, line in zip(("5550142", "dana@", "Maria"), found, strict=True)] == [True] * 3
-    assert people_in(b'{"delivery_id": 1000001, "trace_id": "a2125550142f", "event": "delivery.processed"}\n{"event": "at 555"}') == []
+    assert (
+        people_in(
+            b'{"delivery_id": 1000001, "trace_id": "a2125550142f", "event": "delivery.processed"}\n{"event": "at 555"}'
+        )
+        == []
+    )

@@ -91,7 +91,7 @@ async def _once(request: Request[Any, Any, Any], do: Callable[[Visit], Awaitable
         raise Refused(422, "idempotency_key_reused", "This Idempotency-Key was used with another request.")
     if isinstance(before, Running):
         raise Refused(409, "idempotency_key_running", "The first request of this Idempotency-Key is not answered yet.")
-    if before is not None:
+    if isinstance(before, KeptAnswer):
         return Response(
             content=before.body,
             status_code=before.status,
@@ -100,10 +100,12 @@ async def _once(request: Request[Any, Any, Any], do: Callable[[Visit], Awaitable
         )
     kept: KeptAnswer | None = None
     try:
-        answer = _respond(await do(seen))
+        answer = _respond(await do(seen._replace(once=before)))
         kept = KeptAnswer(int(answer.status_code or 200), str(answer.media_type), answer.content)
+    except audit.KeyTaken:
+        raise Refused(409, "idempotency_key_running", "Another request took this Idempotency-Key meanwhile.") from None
     finally:
-        await tokens.end_once(seen.context.database, token_id=seen.person.token_id, key=key, answer=kept)
+        await tokens.end_once(seen.context.database, before, answer=kept)
     return answer
 
 
