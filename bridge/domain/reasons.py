@@ -331,8 +331,13 @@ class Reason(StrEnum):
     )
     FIELD_NOT_KEPT = (
         "field_not_kept",
-        "ServiceTitan accepted the custom fields and did not keep them as written.",
+        "ServiceTitan accepted the custom fields and does not show them as written.",
         "Look at the field's type and options in ServiceTitan; then retry.",
+    )
+    READ_TRAILS = (
+        "read_trails",
+        "ServiceTitan answered with an older state of the record than it had shown before.",
+        "Nothing to do; it is read again when reads have caught up, within minutes.",
     )
     CANCELLED = ("cancelled", "A person cancelled it.", "Nothing to do; a retry brings it back.")
     RETRIED = ("retried", "A person sent it again.", "Nothing to do.")

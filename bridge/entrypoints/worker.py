@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import structlog
@@ -13,6 +13,7 @@ import structlog
 from bridge import bootstrap, pipeline
 from bridge.db.database import UNREACHABLE, Database
 from bridge.db.ownership import LeaseLost, Ownership, shard_of
+from bridge.domain.command import PartyKind
 from bridge.domain.ids import SourceId, TenantId
 from bridge.entrypoints import alerting, janitor, metrics
 from bridge.entrypoints.reloading import Reloader
@@ -20,6 +21,7 @@ from bridge.entrypoints.signals import stop_on_signals
 from bridge.hydration.fetcher import Got
 from bridge.intake import queue
 from bridge.intake.queue import Queued
+from bridge.mirror import records as mirror
 from bridge.mirror.observing import Observer
 from bridge.pipeline.completing import Completer
 from bridge.pipeline.deciders import ConfiguredDeciders
@@ -155,6 +157,13 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         region_of=lambda tenant_id: reloader.settings.tenants[tenant_id].phone_region,
         clock=bootstrap.wall_clock,
     )
+
+    async def newest_of(tenant_id: TenantId, party: PartyKind, record_id: int) -> datetime | None:
+        with contextlib.suppress(*UNREACHABLE):
+            async with database.connection() as connection:
+                return await mirror.last_changed(connection, tenant_id, party.value, record_id)
+        return None
+
     clients = bootstrap.Clients(settings, on_success_of=observer.of_tenant)
     doors = bootstrap.doors_of(settings)
     fetchers = [bootstrap.fetcher_of(settings, doors, on_fetch=_note_fetch)]
@@ -170,6 +179,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
             performer := Performer(
                 lambda tenant: reloader.settings.tenants[tenant].external_data_guid or "",
                 http_timeout=worker.http_seconds,
+                newest_of=newest_of,
             )
         ).execute,
         look_up=performer.look_up,

@@ -1,6 +1,7 @@
 """What the mirror knows, as the other stages ask for it."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, LiteralString
 
 import msgspec
@@ -57,6 +58,16 @@ FROM unnest(%(parties)s::text[], %(owners)s::bigint[]) AS o (party, id) CROSS JO
 
 Place = tuple[CustomerId, LocationId | None]
 """A customer, and the location of it that is meant."""
+
+
+async def last_changed(tx: Tx, tenant_id: TenantId, kind: str, record_id: int) -> datetime | None:
+    """Return when a customer or location (`kind`) was last changed, None where the mirror does not hold it."""
+    table = {"customer": "mirrored_customers", "location": "mirrored_locations"}[kind]
+    cursor = await tx.execute(
+        f"SELECT modified_on FROM {table} WHERE tenant_id = %s AND id = %s", [tenant_id, record_id]
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
 
 
 async def party(

@@ -26,9 +26,10 @@ from bridge.domain.command import (
 from bridge.domain.ids import EffectKey, TenantId
 from bridge.domain.outcome import Outcome, Rejected
 from bridge.domain.reasons import Reason
-from bridge.sending import bookings, leads, parties
+from bridge.sending import bookings, fields, leads, parties
 from bridge.sending.landing import Finding, Unknowable
 from bridge.sending.settings import SendingSettings
+from bridge.sending.sightings import NewestOf, Sightings, nothing_kept
 from bridge.sending.store import Loaded
 from bridge.sending.wire import ReferenceMissingError
 from bridge.servicetitan.client import ServiceTitan
@@ -40,13 +41,19 @@ class Performer:
     """Performs commands and looks them up. `guid_of` gives a tenant's External Data Application GUID, empty if none.
 
     `http_timeout` bounds all requests of one command together: a lease and what is in doubt are reckoned by it.
+    `newest_of` tells when a customer or location was last changed, as far as is known beyond this process.
     """
 
     def __init__(
-        self, guid_of: Callable[[TenantId], str] = lambda _: "", *, http_timeout: float = SendingSettings.http_timeout
+        self,
+        guid_of: Callable[[TenantId], str] = lambda _: "",
+        *,
+        http_timeout: float = SendingSettings.http_timeout,
+        newest_of: NewestOf = nothing_kept,
     ) -> None:
         self._guid_of = guid_of
         self._http_timeout = http_timeout
+        self._sightings = Sightings(newest_of)
 
     async def execute(  # noqa: PLR0911  a table
         self, client: ServiceTitan, loaded: Loaded, refs: Refs, *, now: datetime
@@ -77,7 +84,7 @@ class Performer:
                 case UpdateContact():
                     return await parties.update_contact(client, command, refs)
                 case SetCustomFields():
-                    return await parties.set_custom_fields(client, command, refs)
+                    return await fields.set_custom_fields(client, command, refs, self._sightings)
                 case ChangeTags():
                     return await parties.change_tags(client, command, refs)
                 case AddNote():
@@ -127,7 +134,7 @@ class Performer:
                 case UpdateContact():
                     return await parties.find_contact_updated(client, command, refs)
                 case SetCustomFields():
-                    return await parties.find_custom_fields(client, command, refs)
+                    return await fields.find_custom_fields(client, command, refs, self._sightings)
                 case ChangeTags():
                     return await parties.find_tags(client, command, refs)
                 case AddNote():

@@ -19,8 +19,11 @@ DETAIL_MAX = 500
 
 _encode = msgspec.json.Encoder().encode
 
-HOLDS = frozenset({Reason.FIELD_CONFLICT, Reason.FIELD_NOT_KEPT})
+HOLDS = frozenset({Reason.FIELD_CONFLICT})
 """Refusals of our own making that a person settles: the message waits instead of dying."""
+
+ACCEPTED = frozenset({Reason.FIELD_NOT_KEPT})
+"""Doubts after a success: what is still not there when reads show everything is for a person; sending it again would not help."""
 
 
 class Intent:
@@ -209,12 +212,7 @@ def record_of_look(
         case Absent() if asked_at < plan.settles_at:
             return plan
         case Absent():
-            policy = message.policy
-            spent = message.spent + 1
-            reason = Reason.FOUND_ABSENT.value
-            if spent >= policy.attempts and now - message.created_at >= policy.window:
-                return replace(record, outcome="absent", settles=DEAD, reason=reason)
-            return replace(record, outcome="absent", state=READY, spent=spent, due_at=now, reason=reason)
+            return _absent(replace(record, outcome="absent", reason=Reason.FOUND_ABSENT.value), message, now=now)
         case Unknowable(detail=detail):
             if asked_at < plan.settles_at:
                 return plan  # a late answer may still tell
@@ -229,3 +227,13 @@ def record_of_look(
             return plan
         case _:
             assert_never(finding)
+
+
+def _absent(record: Record, message: Message, *, now: datetime) -> Record:
+    """Return what it leads to that an effect is surely not there."""
+    policy, spent = message.policy, message.spent + 1
+    if message.reason in ACCEPTED:
+        return replace(record, state=HELD, spent=message.spent, due_at=now, reason=message.reason)
+    if spent >= policy.attempts and now - message.created_at >= policy.window:
+        return replace(record, settles=DEAD)
+    return replace(record, state=READY, spent=spent, due_at=now)

@@ -11,13 +11,11 @@ from bridge.domain.command import (
     CreateCustomer,
     CreateLocation,
     PartyKind,
-    SetCustomFields,
     SetPreferences,
     UpdateContact,
 )
 from bridge.domain.ids import EffectKey
-from bridge.domain.merge import merge_fields
-from bridge.domain.outcome import Deferred, Outcome, Rejected, Succeeded
+from bridge.domain.outcome import Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.sending.landing import Absent, Finding, Found, LookFailed, Unknowable
 from bridge.sending.wire import Refs, address, contact, digits, is_marked, marked, resolve, same_contact
@@ -184,62 +182,6 @@ async def find_contact_updated(client: ServiceTitan, command: UpdateContact, ref
     return Found(ids={"": command.contact_id}) if is_done else Absent()
 
 
-async def set_custom_fields(  # noqa: PLR0911  each way it can end
-    client: ServiceTitan, command: SetCustomFields, refs: Refs
-) -> Outcome:
-    """Read, merge, write the whole list, read it back: ServiceTitan erases what a PATCH leaves out."""
-    party, target = family(client, command.party), resolve(command.target, refs)
-    read = await party.get(target)
-    if not isinstance(read, Succeeded):
-        return read
-    if read.body.merged_to_id is not None:  # merged in ServiceTitan's screens: the survivor is meant
-        target = read.body.merged_to_id
-        read = await party.get(target)
-        if not isinstance(read, Succeeded):
-            return read
-    if read.body.name is None:
-        # ServiceTitan is known to answer null where a value belongs. On the word of such a record the list of others'
-        # fields would be replaced with nothing.
-        return Deferred(reason=Reason.ANSWER_UNREADABLE, detail="the record came without its name, so it is not whole")
-    merged = merge_fields(command.changes, _fields(read.body.custom_fields), theirs_changed_at=read.body.modified_on)
-    if merged.conflicts:
-        first = merged.conflicts[0]
-        return Rejected(
-            reason=Reason.FIELD_CONFLICT,
-            detail=f"field {first.name or first.type_id} has another value in ServiceTitan than when this was planned",
-        )
-    if not merged.written:
-        return Succeeded(status=200, body={})
-    values = [{"typeId": type_id, "value": value} for type_id, value in sorted(merged.values.items())]
-    written = await party.update(target, body={"customFields": values})
-    if not isinstance(written, Succeeded):
-        return written
-    back = await party.get(target)
-    if not isinstance(back, Succeeded):
-        return Succeeded(status=written.status, body={})  # it was accepted; the read-back is a check, not the effect
-    stands = _fields(back.body.custom_fields)
-    # A read may trail our write by minutes and show the list as it was before: that proves nothing.
-    if stands != _fields(read.body.custom_fields):
-        lost = [type_id for type_id, value in merged.written.items() if (stands.get(type_id) or "") != value]
-        if lost:
-            return Rejected(
-                reason=Reason.FIELD_NOT_KEPT, detail=f"ServiceTitan did not keep field {lost[0]} as written"
-            )
-    return Succeeded(status=written.status, body={})
-
-
-async def find_custom_fields(client: ServiceTitan, command: SetCustomFields, refs: Refs) -> Finding:
-    """Tell whether the fields stand as wanted, or their policies want nothing more."""
-    party, target = family(client, command.party), resolve(command.target, refs)
-    read = await party.get(target)
-    if isinstance(read, Succeeded) and read.body.merged_to_id is not None:
-        read = await party.get(read.body.merged_to_id)
-    if not isinstance(read, Succeeded):
-        return LookFailed(outcome=read)
-    merged = merge_fields(command.changes, _fields(read.body.custom_fields), theirs_changed_at=read.body.modified_on)
-    return Absent() if merged.written or merged.conflicts else Found()
-
-
 async def change_tags(client: ServiceTitan, command: ChangeTags, refs: Refs) -> Outcome:
     """Add and remove tags one by one, only those that are missing or there."""
     party, target = family(client, command.party), resolve(command.target, refs)
@@ -359,10 +301,6 @@ def _preferences(row: Any, *, marketing: bool) -> dict[str, bool]:
 
 def _note_family(client: ServiceTitan, command: AddNote) -> Any:
     return {"customer": client.customers, "location": client.locations, "lead": client.leads}[command.on]
-
-
-def _fields(rows: Sequence[Any]) -> dict[int, str | None]:
-    return {row.type_id: row.value for row in rows if row.type_id is not None}
 
 
 def _external(key: EffectKey, guid: str) -> dict[str, Any]:

@@ -91,15 +91,15 @@ class Bugs:
             case "pause_unseen":
                 return [(store, "_INTEND", _with(store._INTEND, "version = (", "version >= 0 * ("))]
             case "partial_patch":
-                from bridge.sending import parties
+                from bridge.sending import fields
 
-                real_merge = parties.merge_fields
+                real_merge = fields.merge_fields
 
                 def ours_only(*arguments: Any, **parts: Any) -> Any:
                     merged = real_merge(*arguments, **parts)
                     return merged._replace(values=merged.written)
 
-                return [(parties, "merge_fields", ours_only)]
+                return [(fields, "merge_fields", ours_only)]
             case "no_order":
                 real_add = Backlog.add
 

@@ -203,7 +203,8 @@ def _fields_kept(
             row = scene.simulator.accounts[tenant].customers.get(customer)
             assert row is not None
             values = {one["typeId"]: one["value"] for one in row["customFields"]}
-            if (tenant, customer) in history.edits and values.get(THEIRS) != history.edits[tenant, customer]:
+            known = history.edits if (tenant, customer) not in scene.hidden else {}
+            if (tenant, customer) in known and values.get(THEIRS) != known[tenant, customer]:
                 history.story.violations.append(f"customer {customer} lost the field somebody in ServiceTitan set")
             ours = sorted(
                 (order[key], effect.command.changes[0].value)

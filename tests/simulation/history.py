@@ -23,6 +23,7 @@ from tests.simulation import whole
 from tests.simulation.asks import KINDS, THEIRS, effects_of
 from tests.simulation.bugs import Bugs
 from tests.simulation.scene import LEASE, SOURCES, Scene, Worker
+from tests.simulation.stage import Stepped
 
 FAULTS = (
     "rate_limit",
@@ -133,7 +134,7 @@ class History:
         self.touched: set[str] = set()
         self.forced: list[tuple[dict[str, Any], TenantId, str, str]] = []
         self.paused: set[tuple[TenantId, Scope, str]] = set()
-        self.late: tuple[psycopg.AsyncConnection, list[dict[str, Any]], TenantId] | None = None
+        self.late: tuple[Stepped, list[dict[str, Any]], TenantId] | None = None
         self.late_asks: list[tuple[TenantId, dict[str, Any]]] = []
         self.configs: dict[str, str] = {}
 
@@ -157,7 +158,7 @@ class History:
             for worker in self.workers:
                 await worker.crash()
             if self.late is not None:
-                await self.late[0].close()
+                self.scene.database.take_back(self.late[0])
         await self.check()
         return self.story
 
@@ -226,7 +227,8 @@ class History:
         """Let somebody in ServiceTitan's screens change a field that is not ours, when no write of ours is amid its steps.
 
         ServiceTitan takes custom fields as a whole list and asks for no version: a write that it does late undoes what came
-        between, and no client can prevent that.
+        between, and so does one that was merged with an answer from before the change, where no answer had shown the change
+        yet (`Scene.hidden`). No client can prevent either.
         """
         if any(worker.flights for worker in self.workers) or not self.scene.simulator.is_settled:
             return
@@ -237,6 +239,8 @@ class History:
             self.scene.simulator.operator(tenant), party="customer", id=customer, type_id=THEIRS, value=value
         )
         self.edits[tenant, customer] = value
+        self.scene.edited[tenant, customer] = self.scene.time
+        self.scene.hidden.discard((tenant, customer))
 
     async def do_pass(self, step: Step) -> None:
         self.scene.advance((0.02, 0.3, 2.0, 7.0)[step.a % 4])
@@ -364,7 +368,8 @@ class History:
         if self.late is None:
             tenant = self.tenant(step.a)
             ask = self.ask(step.b, f"late{len(self.late_asks)}")
-            connection = await psycopg.AsyncConnection.connect(self.scene.database.dsn)
+            connection = await self.scene.database.lend()
+            await connection.execute("BEGIN")
             await self._put(connection, tenant, ask)
             self.late = (connection, [ask], tenant)
             if step.b % 2:
@@ -377,7 +382,7 @@ class History:
             connection, asks, tenant = self.late
             self.late = None
             await connection.commit()
-            await connection.close()
+            self.scene.database.take_back(connection)
             self.late_asks += [(tenant, ask) for ask in asks]
 
     async def _put(self, tx: Tx, tenant: TenantId, ask: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from bridge.connectors.base import About, Connector, Identity, Normalized, Sourc
 from bridge.db import ownership
 from bridge.db.database import Database, Tx
 from bridge.db.ownership import shard_of
+from bridge.domain.command import PartyKind
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.ids import SourceId, TenantId
 from bridge.domain.inquiry import BookingInquiry, Inquiry
@@ -27,6 +28,7 @@ from bridge.intake.ledger import Decided
 from bridge.intake.queue import Queued
 from bridge.intake.store import DeliveryStore
 from bridge.matching.asks import OpenAsks
+from bridge.mirror.shapes import Head
 from bridge.pipeline.completing import Completed
 from bridge.pipeline.known import Facts, Known
 from bridge.sending.dispatcher import Dispatcher
@@ -212,7 +214,7 @@ class Worker:
         self.scene = scene
         self.skew = timedelta(seconds=skew)
         self.lease = Lease(self)
-        performer = Performer(lambda _: GUID)
+        performer = Performer(lambda _: GUID, newest_of=scene.newest_of)
         self.dispatcher = Dispatcher(
             scene.database,
             clients=scene.client,
@@ -293,7 +295,7 @@ class Scene:
         self.database = database
         self.time = START
         self.simulator = Simulator(seed=0, now=lambda: self.time, demo=False)
-        self.http = DoorHttp(Door(self.simulator), Gates(self))
+        self.http = DoorHttp(Door(self.simulator), Gates(self), on_stale=self._note_hidden)
         self.store = DeliveryStore(dsn)
         self.tenants: list[TenantId] = []
         self.shards: set[int] = set()
@@ -301,6 +303,9 @@ class Scene:
         self.is_whole = False
         self.deciders: pipeline.Deciders = ScriptDeciders(self)
         self.epoch_floor: dict[int, int] = {}
+        self.shown: dict[tuple[TenantId, int], datetime] = {}  # customer → the newest state that any answer showed us
+        self.edited: dict[tuple[TenantId, int], datetime] = {}  # customer → when a person last changed it
+        self.hidden: set[tuple[TenantId, int]] = set()
         self._clients: dict[TenantId, ServiceTitan] = {}
         self._played: Counter[int] = Counter()
 
@@ -312,6 +317,9 @@ class Scene:
         self.simulator.clear()
         GATE.set(None)
         self._clients.clear()
+        self.shown.clear()
+        self.edited.clear()
+        self.hidden.clear()
         self.tenants, shards = [], set[int]()
         # A seed has the same tenants wherever it is played; played again (to shrink it) it has others.
         numbers = count(2_000_000 + seed * 10_000 + self._played[seed] * 20)
@@ -379,8 +387,27 @@ class Scene:
                 app_key="ak1.demo",
                 booking_provider=501,
             )
-            self._clients[tenant_id] = ServiceTitan(credentials, self.http, lambda: self.time)
+
+            def note(operation: str, ids: Mapping[str, int | str], body: object, answer: Any) -> None:
+                if operation in {"customers.get", "customers.update"} and answer.modified_on is not None:
+                    key = (tenant_id, int(answer.id))
+                    self.shown[key] = max(self.shown.get(key, START), answer.modified_on)
+
+            self._clients[tenant_id] = ServiceTitan(credentials, self.http, lambda: self.time, on_success=note)
         return self._clients[tenant_id]
+
+    async def newest_of(self, tenant_id: TenantId, party: PartyKind, record_id: int) -> datetime | None:
+        """Tell what the mirror would: answers of our own calls are in it at once, and outlive a crash."""
+        return self.shown.get((tenant_id, record_id)) if party is PartyKind.CUSTOMER else None
+
+    def _note_hidden(self, tenant_id: TenantId, path: str, body: bytes) -> None:
+        """Take note of an answer from before a person's change that no answer had shown us yet: nobody can know of it."""
+        last = path.rpartition("/")[2]
+        key = (tenant_id, int(last) if last.isdigit() else 0)
+        if key in self.edited and self.shown.get(key, START) < self.edited[key]:
+            shows = msgspec.json.decode(body, type=Head)
+            if shows.modified_on is None or shows.modified_on < self.edited[key]:
+                self.hidden.add(key)
 
     async def receive(self, tenant: TenantId, source: str, delivery: dict[str, Any]) -> None:
         door = self.deciders.doors[SourceId(f"{source}-{tenant}")]
