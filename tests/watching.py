@@ -3,7 +3,9 @@
 import logging
 import os
 import re
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -32,6 +34,11 @@ def people_in(lines: bytes) -> list[str]:
     return [line.decode(errors="replace") for line in lines.splitlines() if PERSON.search(line)]
 
 
+def _line(_logger: object, method: str, event: MutableMapping[str, Any]) -> bytes:
+    """Return the line that the program would write; a processor, so that a test may still capture the events themselves."""
+    return logs._Logger(None, [], {})._line(method, event.pop("event"), dict(event))
+
+
 class Watch(logging.Handler):
     """Takes every line of this process as it would be written, and finds the new ones of the processes it started."""
 
@@ -45,7 +52,7 @@ class Watch(logging.Handler):
     def install(self) -> None:
         """Have this process log as the program does, to here; again before each test, for a command may change it."""
         structlog.configure(
-            processors=[logs._line],
+            processors=[_line],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
             logger_factory=lambda *_: self,
             cache_logger_on_first_use=False,
