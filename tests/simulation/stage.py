@@ -188,7 +188,7 @@ class DoorHttp(httpx.AsyncClient):
     def _serve(self, request: Request) -> httpx.Response:
         reply = self._door.serve(request)
         log = self._door.simulator.log
-        if log and log[-1].fault == "stale_reads":
+        if log and log[-1].fault == "stale_reads" and reply.status == 200:
             self._on_stale(log[-1].tenant, request.path, reply.body)
         match reply.fate:
             case "timeout":
