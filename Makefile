@@ -16,7 +16,7 @@ demo: $(VENV)/.demo ## Run the whole bridge on sample webhooks: PostgreSQL, simu
 
 test: $(VENV)/.dev browser ## Run every check and every test
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -n 2 --dist worksteal --durations 15
+	$(BIN)/pytest -n 4 --dist worksteal --durations 15
 
 pure: $(VENV)/.dev ## Run the tests that need no PostgreSQL: seconds, for while you write
 	$(BIN)/pytest -n 0 -m pure -q

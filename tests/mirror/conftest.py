@@ -1,18 +1,13 @@
-"""Makes the town of this folder's tests importable, and opens sessions on a test's own database."""
+"""Opens sessions on a test's own database."""
 
-import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from mirrored_town import NOW, Opened, Town, syncing
-
 from bridge.mirror import feeds
 from bridge.mirror.feeds import Syncing
+from tests.mirror.mirrored_town import NOW, Opened, Town, syncing
 
 
 @pytest.fixture

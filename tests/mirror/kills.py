@@ -17,15 +17,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import psycopg
-from mirrored_town import TENANT, Town, assert_equal, catch_up, load, session, syncing
 
 from bridge.db import migrations
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.mirror import cursors, feeds
+from tests.mirror.mirrored_town import TENANT, Town, assert_equal, catch_up, load, session, syncing
 
 BATCH = 25
 

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from mirrored_town import BOOKING, NOW, TENANT, Opened, Town, assert_equal, catch_up, load, mirrored, session
 
 from bridge.db.database import Tx
 from bridge.domain.ids import CustomerId, TenantId
@@ -20,6 +19,18 @@ from bridge.mirror.cursors import CursorMoved
 from bridge.mirror.feeds import Syncing
 from bridge.mirror.shapes import CUSTOMERS, FEEDS
 from bridge.simulator import hooks
+from tests.mirror.mirrored_town import (
+    BOOKING,
+    NOW,
+    TENANT,
+    Opened,
+    Town,
+    assert_equal,
+    catch_up,
+    load,
+    mirrored,
+    session,
+)
 
 
 async def column(sync: Syncing, feed: str, record_id: int, name: str) -> Any:
@@ -147,7 +158,7 @@ async def test_a_tag_we_gave_stays_until_a_page_that_may_know_better(opened: Ope
 
 
 async def test_versions_of_a_record_in_any_order_and_number_end_at_the_newest(tx: Tx) -> None:
-    def version(number: int) -> rows.Row:
+    def version(number: int):
         record = {"id": 5, "name": f"v{number}", "active": number != 2, "modifiedOn": NOW + timedelta(hours=number)}
         return CUSTOMERS.to_row(CUSTOMERS.of(record))
 

@@ -1,5 +1,6 @@
 import pytest
-from kills import kill_often
+
+from tests.mirror.kills import kill_often
 
 
 @pytest.mark.timeout(180)  # it starts four processes

@@ -1,6 +1,5 @@
-from mirrored_town import Town, assert_equal, load, mirrored, syncing
-
 from bridge.mirror import feeds
+from tests.mirror.mirrored_town import Town, assert_equal, load, mirrored, syncing
 
 
 async def test_a_first_load_makes_the_mirror_equal_to_servicetitan(database_dsn: str) -> None:

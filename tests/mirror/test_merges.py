@@ -1,8 +1,7 @@
 """Links follow the merges that a page of a feed brings."""
 
-from mirrored_town import TENANT, Town, catch_up, load, mirrored, syncing
-
 from bridge.mirror import feeds
+from tests.mirror.mirrored_town import TENANT, Town, catch_up, load, mirrored, syncing
 
 
 async def test_links_follow_a_chain_of_merges_that_a_page_brings_and_others_stay(database_dsn: str) -> None:

@@ -5,11 +5,10 @@ import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
-from mirrored_town import BOOKING, NOW, TENANT, Town
-
 from bridge.db.database import Database
 from bridge.mirror.observing import Observer
 from bridge.servicetitan.client import ServiceTitan
+from tests.mirror.mirrored_town import BOOKING, NOW, TENANT, Town
 
 
 async def ids(database: Database, table: str) -> list[int]:

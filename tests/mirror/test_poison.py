@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from mirrored_town import BOOKING, TENANT, Opened, Town, assert_equal, mirrored
 
 from bridge.mirror import cursors, feeds, rows
 from bridge.mirror.feeds import Syncing
 from bridge.servicetitan.reading import legible_text
+from tests.mirror.mirrored_town import BOOKING, TENANT, Opened, Town, assert_equal, mirrored
 
 
 async def cursor_of(sync: Syncing, feed: str) -> cursors.Cursor:

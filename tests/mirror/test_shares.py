@@ -9,7 +9,6 @@ from itertools import count, cycle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from mirrored_town import BOOKING, NOW, Town
 
 from bridge.domain import budget
 from bridge.domain.budget import Budget
@@ -19,6 +18,7 @@ from bridge.mirror.pacing import Pace
 from bridge.sending.retry import POLICIES
 from bridge.sending.settings import SendingSettings
 from bridge.simulator.faults import Action, Fault
+from tests.mirror.mirrored_town import BOOKING, NOW, Town
 
 
 class Time:

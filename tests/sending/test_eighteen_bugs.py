@@ -6,7 +6,6 @@ from datetime import timedelta
 import msgspec
 import psycopg
 import pytest
-from world import OTHER, TENANT, World, booking, effect
 
 from bridge.db.ownership import Ownership, fence_all, shard_of
 from bridge.domain.command import AddNote, FieldChange, PartyKind, SetCustomFields
@@ -17,6 +16,7 @@ from bridge.sending.control import Refusal, Scope
 from bridge.sending.execute import Performer
 from bridge.sending.settings import SendingSettings
 from bridge.servicetitan.client import ServiceTitan
+from tests.sending.world import OTHER, TENANT, World, booking, effect
 
 
 async def id_of(world: World, key: str) -> EffectId:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from world import Worker, World, booking, effect
 
 from bridge.db.database import Database
 from bridge.db.ownership import shard_of
@@ -25,6 +24,7 @@ from bridge.sending.landing import Absent, Finding, Found, LookFailed
 from bridge.sending.outbox import HELD
 from bridge.sending.settings import SendingSettings
 from bridge.sending.store import Loaded
+from tests.sending.world import Worker, World, booking, effect
 
 MOODS = ("fine", "no", "conflict", "refused", "throttled", "lost_before", "lost_after", "late")
 WHO = st.sampled_from((0, 1))

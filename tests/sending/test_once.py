@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from world import TENANT, World, booking, effect
 
 from bridge.domain.command import AddNote, ChangeTags, CreatedBy, PartyKind
 from bridge.domain.outcome import Outcome, Succeeded
 from bridge.sending.execute import Performer
 from bridge.sending.landing import Finding
 from bridge.sending.retry import FAR_SIDE_TIMEOUT, READ_LAG
+from tests.sending.world import TENANT, World, booking, effect
 
 
 async def test_a_booking_is_made_once_and_leaves_the_outbox(world: World) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from world import TENANT, World, booking, effect
 
 from bridge.db import database as pool
 from bridge.db.database import Database
 from bridge.domain.command import AddNote, CreatedBy
 from bridge.domain.ids import EffectId
 from bridge.sending import control
+from tests.sending.world import TENANT, World, booking, effect
 
 BIG = ("outbox", "effects", "effect_keys", "attempts", "dead_messages")
 PAGES = 1_000  # a walk over all that waits touches more than that
