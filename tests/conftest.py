@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from bridge.db import migrations
 from bridge.db.database import Database, Tx
 from bridge.db.embedded import EmbeddedPostgres
 from tests import watching
+from tests.recycling import Databases, copied, drop
 from tests.watching import Watch
 
 PURE = frozenset({"connectors", "domain", "intake", "matching", "planning", "settings"})
@@ -71,7 +71,13 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shared = shared_folder(tmp_path_factory)
     server = EmbeddedPostgres(
         shared / "bridge-postgres",
-        options={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"},
+        options={
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "max_connections": "200",
+            "autovacuum": "off",
+        },
     )
     using = os.open(shared / "bridge-postgres.users", os.O_RDWR | os.O_CREAT)
     fcntl.flock(using, fcntl.LOCK_SH)
@@ -108,21 +114,21 @@ def with_database(dsn: str, name: str) -> str:
 @contextmanager
 def copy_of(postgres_dsn: str, template: str) -> Iterator[str]:
     """The address of a copy of a template database, dropped at the end."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_dsn, autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-        yield with_database(postgres_dsn, name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    name = copied(postgres_dsn, template)
+    yield with_database(postgres_dsn, name)
+    drop(postgres_dsn, name)
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_dsn: str) -> Databases:
+    """The migrated databases of this test process."""
+    return Databases(postgres_dsn, TEMPLATE, address=with_database)
 
 
 @pytest.fixture
-def database_dsn(postgres_dsn: str) -> Iterator[str]:
-    """The address of a migrated database of this test's own: commits, crashes and concurrency are real."""
-    with copy_of(postgres_dsn, TEMPLATE) as dsn:
+def database_dsn(databases: Databases) -> Iterator[str]:
+    """The address of a migrated database that is this test's own: commits, crashes and concurrency are real."""
+    with databases.lend() as dsn:
         yield dsn
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from mirrored_town import NOW, Opened, Town, assert_equal, mirrored, stored_keys, true_keys
 
 from bridge.db import match_keys
 from bridge.mirror import cursors, feeds, keying
 from bridge.mirror.feeds import Progress, Syncing
 from bridge.mirror.shapes import FEEDS
 from bridge.mirror.writing import write_through
+from tests.mirror.mirrored_town import NOW, Opened, Town, assert_equal, mirrored, stored_keys, true_keys
 
 
 async def load_records(sync: Syncing) -> None:

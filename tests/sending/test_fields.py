@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from world import TENANT, World, effect
-
 from bridge.domain.command import FieldChange, PartyKind, SetCustomFields
 from bridge.domain.outcome import Succeeded
 from bridge.domain.plan import Effect
+from tests.sending.world import TENANT, World, effect
 
 LEVEL, SOURCE, NUMBER = 1001, 1002, 1003
 
