@@ -30,6 +30,7 @@ from bridge.intake.store import DeliveryStore
 from bridge.matching.asks import OpenAsks
 from bridge.mirror.shapes import Head
 from bridge.pipeline.completing import Completed
+from bridge.pipeline.deciding import Deciders
 from bridge.pipeline.known import Facts, Known
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
@@ -301,7 +302,7 @@ class Scene:
         self.shards: set[int] = set()
         self.customers: dict[TenantId, list[int]] = {}
         self.is_whole = False
-        self.deciders: pipeline.Deciders = ScriptDeciders(self)
+        self.deciders: Deciders = ScriptDeciders(self)
         self.epoch_floor: dict[int, int] = {}
         self.shown: dict[tuple[TenantId, int], datetime] = {}  # customer → the newest state that any answer showed us
         self.edited: dict[tuple[TenantId, int], datetime] = {}  # customer → when a person last changed it
