@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bridge.db.database import Database, Tx
-from bridge.domain.ids import CustomerId, DecisionId, DeliveryId, LocationId, SourceId, TenantId
+from bridge.domain.ids import CustomerId, DecisionId, DeliveryId, EffectId, LocationId, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.match import Match, Matched
 from bridge.domain.reasons import Reason
@@ -14,6 +14,7 @@ from bridge.matching import links
 from bridge.operations import audit
 from bridge.operations.audit import Act, Done
 from bridge.operations.deliveries import enqueue
+from bridge.sending import control
 
 UNDO_SECONDS = 6.0
 """How long a choice waits before it is carried out: as long as `u` takes it back."""
@@ -35,6 +36,12 @@ class _Open(msgspec.Struct, frozen=True, kw_only=True):
     inquiry: Inquiry | None
     match: Match | None
 
+    @property
+    def effect_id(self) -> EffectId | None:
+        """The message that waits, where the question came up when it was sent."""
+        found = (self.choice or {}).get("effect_id")
+        return None if found is None else EffectId(found)
+
 
 async def accept(
     database: Database,
@@ -53,6 +60,8 @@ async def accept(
         held = await _lock(tx, tenant_id, hold_id)
         if isinstance(held, Done):
             return held
+        if held.effect_id is not None:
+            return await _answered(tx, act, tenant_id, held, is_yes=True)
         if customer_id is None and held.reason == Reason.MATCH_AMBIGUOUS:
             return Done(text="Several customers could be this person: choose one.", refusal="choice_missing")
         who, where = customer_id, location_id
@@ -82,6 +91,8 @@ async def none_of_these(database: Database, act: Act, *, tenant_id: TenantId, ho
         held = await _lock(tx, tenant_id, hold_id)
         if isinstance(held, Done):
             return held
+        if held.effect_id is not None:
+            return Done(text="Who it is was no question here: release it, or dismiss it.", refusal="not_asked")
         previous = await _remember(tx, act, tenant_id, held, customer_id=None, location_id=None)
         await enqueue(tx, act, tenant_id=tenant_id, delivery_id=held.delivery_id, delay=UNDO_SECONDS)
         await _settle(tx, act, tenant_id, held, state="released", choice={"new": True, "previous_link": previous})
@@ -97,6 +108,8 @@ async def dismiss(database: Database, act: Act, *, tenant_id: TenantId, hold_id:
         held = await _lock(tx, tenant_id, hold_id)
         if isinstance(held, Done):
             return held
+        if held.effect_id is not None:
+            return await _answered(tx, act, tenant_id, held, is_yes=False)
         await _settle(tx, act, tenant_id, held, state="dismissed", choice={"dismissed": True})
         await audit.write(
             tx, act, "hold.dismissed", f"hold:{hold_id}", tenant_id=tenant_id, delivery_id=held.delivery_id
@@ -110,6 +123,8 @@ async def undo(database: Database, act: Act, *, tenant_id: TenantId, hold_id: in
         held = await _lock(tx, tenant_id, hold_id, is_open=False)
         if isinstance(held, Done):
             return held
+        if held.effect_id is not None:
+            return Done(text="It was carried out already; see its message in the outbox.", refusal="done")
         choice = held.choice or {}
         if held.state == "released":
             taken = await tx.execute(
@@ -190,6 +205,25 @@ async def _lock(tx: Tx, tenant_id: TenantId, hold_id: int, *, is_open: bool = Tr
         inquiry=msgspec.json.decode(row[9], type=Inquiry) if row[9] else None,
         match=msgspec.json.decode(row[10], type=Match) if row[10] else None,
     )  # fmt: skip
+
+
+async def _answered(tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, is_yes: bool) -> Done:
+    """Let a message that met a conflict write ours, or take it out: what stands in ServiceTitan stays."""
+    assert held.effect_id is not None  # noqa: S101 - the caller asked
+    effect_id = held.effect_id
+    if is_yes:
+        refused = await control.release(
+            tx, tenant_id=tenant_id, effect_id=effect_id, is_done=False, by=act.by, now=act.now
+        )
+    else:
+        refused = await control.cancel(tx, tenant_id=tenant_id, effect_id=effect_id, by=act.by, now=act.now)
+    if refused is not None:
+        return Done(text="It waits no more; see its message in the outbox.", refusal="done")
+    await control.tell(tx)
+    what = "hold.released" if is_yes else "hold.dismissed"
+    await audit.write(tx, act, what, f"hold:{held.id}", tenant_id=tenant_id, delivery_id=held.delivery_id)
+    text = "Ours is written over what stands there." if is_yes else "Dismissed; what stands in ServiceTitan stays."
+    return Done(text=text, count=1, id=held.id)
 
 
 async def _settle(tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, state: str, choice: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from bridge.db.ownership import shard_of
 from bridge.domain.budget import RATE
 from bridge.domain.ids import EffectId, TenantId
 from bridge.domain.reasons import Reason
+from bridge.sending import holds
 from bridge.sending.dispatcher import CHANNEL
 from bridge.sending.outbox import HELD, IN_DOUBT, READY
 from bridge.sending.retry import POLICIES
@@ -84,6 +85,7 @@ async def retry(tx: Tx, *, tenant_id: TenantId, effect_id: EffectId, by: str, no
             [now, tenant_id, effect_id],
         )
         await _write(tx, tenant_id, effect_id, outcome="retried", settles=0, by=by, reason=Reason.RETRIED, now=now)
+        await holds.closed(tx, tenant_id=tenant_id, effect_id=effect_id, state="released", by=by, now=now)
         return None
     settled = await _settled(tx, tenant_id, effect_id)
     if settled is None:
@@ -113,19 +115,24 @@ async def cancel(tx: Tx, *, tenant_id: TenantId, effect_id: EffectId, by: str, n
             return Refusal.IN_FLIGHT
         await tx.execute("DELETE FROM outbox WHERE tenant_id = %s AND id = %s", [tenant_id, effect_id])
     await _write(tx, tenant_id, effect_id, outcome="cancelled", settles=3, by=by, reason=Reason.CANCELLED, now=now)
+    await holds.closed(tx, tenant_id=tenant_id, effect_id=effect_id, state="dismissed", by=by, now=now)
     return None
 
 
 async def release(
     tx: Tx, *, tenant_id: TenantId, effect_id: EffectId, is_done: bool, by: str, now: datetime
 ) -> Refusal | None:
-    """Settle a message that is held or in doubt as a person says: `is_done` in ServiceTitan, or to be sent."""
+    """Settle a message that is held or in doubt as a person says: `is_done` in ServiceTitan, or to be sent.
+
+    One that was held over a conflict writes ours from then on: the person has seen both values.
+    """
     await _touch(tx, tenant_id)
     waits = await _standing(tx, tenant_id, effect_id)
     if waits is None:
         return Refusal.DONE if await _settled(tx, tenant_id, effect_id) else Refusal.UNKNOWN
     if waits[0] == READY:
         return Refusal.NOT_HELD
+    await holds.closed(tx, tenant_id=tenant_id, effect_id=effect_id, state="released", by=by, now=now)
     if is_done:
         await tx.execute("DELETE FROM outbox WHERE tenant_id = %s AND id = %s", [tenant_id, effect_id])
         await _write(tx, tenant_id, effect_id, outcome="released", settles=1, by=by, reason=Reason.RELEASED, now=now)

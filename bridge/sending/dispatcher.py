@@ -20,7 +20,7 @@ from bridge.db.ownership import LeaseLost, fence_all
 from bridge.domain.ids import EffectId, EffectKey, TenantId
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected
 from bridge.domain.reasons import Reason
-from bridge.sending import records, standing, store
+from bridge.sending import holds, records, standing, store
 from bridge.sending.backlog import Message
 from bridge.sending.horizon import Horizon
 from bridge.sending.landing import (
@@ -195,7 +195,8 @@ class Dispatcher:
         try:
             async with self._database.connection() as connection:
                 intended = await store.intend(connection, parts, now=now)
-                refs = await self._refs(connection, chosen, intended.loaded)
+                loaded = await holds.overruled(connection, chosen, intended.loaded)
+                refs = await self._refs(connection, chosen, loaded)
         except DATABASE_AWAY:
             # The commit may have happened: the intents are forgotten with the next record, the messages go again.
             self._stale += [(tenant_id, intent.id) for tenant_id, intent in intents.items()]
@@ -209,7 +210,7 @@ class Dispatcher:
                 self._put_back(going, now=now)
                 self.wake()  # an operator changed something
                 continue
-            self._launch(intents[tenant_id], going, intended.loaded, refs, now=now)
+            self._launch(intents[tenant_id], going, loaded, refs, now=now)
         return len(self.outbound)
 
     def _launch(
@@ -295,7 +296,7 @@ class Dispatcher:
         self._looking.update(message.id for message in messages)
         try:
             async with self._database.connection() as connection:
-                loaded = await store.load(connection, messages)
+                loaded = await holds.overruled(connection, messages, await store.load(connection, messages))
                 refs = await self._refs(connection, messages, loaded)
                 evidence = await standing.late_evidence(connection, messages)
             findings = await asyncio.gather(
@@ -454,6 +455,7 @@ class Dispatcher:
                 await records.done(tx, plain, epochs=epochs, over=over + stale, now=now)
                 await records.end(tx, [record for record in other if record.settles], now=now)
                 await records.move(tx, [record for record in other if not record.settles], now=now)
+                await holds.opened(tx, [holds.asked(record) for record in other if holds.is_asked(record)], now=now)
         except BaseException:
             self._stale += stale
             raise
@@ -550,6 +552,7 @@ class Dispatcher:
             async with self._database.begin() as tx:
                 await fence_all(tx, {tenant.shard: epoch})
                 stood = await (records.end if record.settles else records.move)(tx, [record], now=now)
+                await holds.opened(tx, [holds.asked(record)] if holds.is_asked(record) else [], now=now)
         except LeaseLost:
             return
         if message.id not in tenant.backlog.doubts:

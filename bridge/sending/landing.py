@@ -10,6 +10,7 @@ from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.sending.backlog import Message
+from bridge.sending.holds import HOLDS
 from bridge.sending.outbox import HELD, IN_DOUBT, READY
 from bridge.sending.records import DEAD, DONE, NOT_SETTLED, Record
 from bridge.sending.retry import Again, Dead, Done, LookFirst, look_first, next_step
@@ -18,9 +19,6 @@ from bridge.sending.store import Loaded
 DETAIL_MAX = 500
 
 _encode = msgspec.json.Encoder().encode
-
-HOLDS = frozenset({Reason.FIELD_CONFLICT})
-"""Refusals of our own making that a person settles: the message waits instead of dying."""
 
 ACCEPTED = frozenset({Reason.FIELD_NOT_KEPT})
 """Doubts after a success: what is still not there when reads show everything is for a person; sending it again would not help."""
