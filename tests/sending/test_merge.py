@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 import pytest
-from world import TENANT, World, effect
 
 from bridge.domain.command import (
     AddNote,
@@ -21,6 +20,7 @@ from bridge.operations import review
 from bridge.operations.audit import Act
 from bridge.reports import review as report
 from bridge.simulator import operator
+from tests.sending.world import TENANT, World, effect
 
 BASE, OURS, THEIRS = "as it was", "from the sender", "from the office"
 OTHER = {PartyKind.CUSTOMER: 1003, PartyKind.LOCATION: 1103}
