@@ -6,7 +6,7 @@ from typing import Any
 from bridge.connectors import schemes
 from bridge.connectors.base import About, Normalized, SourceOptions
 from bridge.connectors.dialect import Dialect, wish
-from bridge.connectors.extract import Field
+from bridge.connectors.extract import Field, fields_of
 from bridge.connectors.payloads import ANY_FORM, JSON_TYPES, dig, text
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.inquiry import BookingChange, ChangeKind
@@ -16,8 +16,15 @@ _MADE = frozenset({"BOOKING_CREATED", "BOOKING_REQUESTED"})
 _OFF = frozenset({"BOOKING_CANCELLED", "BOOKING_REJECTED"})
 _KNOWN = {
     "name": "name", "email": "email", "attendeePhoneNumber": "phone", "smsReminderNumber": "phone", "notes": "message",
-    "location": "meta", "guests": "meta", "title": "meta", "rescheduleReason": "meta",
+    "location": "meta", "guests": "answer", "title": "meta", "rescheduleReason": "meta",
 }  # fmt: skip
+
+
+_TEMPLATE = {
+    **dict.fromkeys(("triggerEvent", "createdAt", "uid", "bookingId", "startTime", "endTime", "organizer", "rescheduleUid"), "meta"),
+    "type": "service", "title": "service", "additionalNotes": "message",
+}  # fmt: skip
+"""Cal.com's own names in a payload that the integrator shaped, where every other one is the integrator's."""
 
 
 class CalCom(Dialect):
@@ -72,7 +79,8 @@ class CalCom(Dialect):
         inner, event = _inner(payload), delivery.event_type
         uid, at = text(inner.get("uid")), moment(payload.get("createdAt"))
         start = inner.get("startTime")
-        draft = self.draft(list(_fields(inner)), payload, delivery, options)
+        fields = _fields(inner) if inner is not payload else fields_of(payload, slots=_TEMPLATE)
+        draft = self.draft(list(fields), payload, delivery, options)
         if event in _MADE or event.startswith("FORM_"):
             channel = "form" if event.startswith("FORM_") else "scheduler"
             key = uid or text(inner.get("formResponseId") or inner.get("submissionId")) or delivery.dedup_key

@@ -13,7 +13,7 @@ from bridge.domain.values import moment
 
 _EVENTS = {
     "pre-call": "pre_call", "precall": "pre_call", "call-routing-complete": "call_routing_complete",
-    "routing-complete": "call_routing_complete", "post-call": "post_call", "postcall": "post_call",
+    "routing-complete": "call_routing_complete", "routing": "call_routing_complete", "call-routing": "call_routing_complete", "post-call": "post_call", "postcall": "post_call",
     "call-modified": "call_modified", "outbound-post-call": "outbound_post_call",
     "outbound-call-modified": "outbound_call_modified", "text-received": "text_received", "text-message-received": "text_received",
     "text-sent": "text_sent", "text-message-sent": "text_sent", "form-submission": "form_submission", "form": "form_submission",
@@ -22,7 +22,7 @@ _EVENTS = {
 """The last part of the hook URL, as our page tells people to write it, and what it means."""
 
 _CALL_SLOTS = {
-    "customer_name": "name", "customer_phone_number": "phone", "callernum": "phone", "callername": "name",
+    "customer_name": "name", "customer_phone_number": "phone", "customer_email": "email", "callernum": "phone", "callername": "name",
     "customer_city": "city", "customer_state": "state", "customer_country": "country", "landing_page_url": "landing_page",
     "landing_page": "landing_page", "referrer": "referrer", "utm_source": "utm_source", "utm_medium": "utm_medium",
     "utm_campaign": "utm_campaign", "utm_term": "utm_term", "utm_content": "utm_content", "gclid": "gclid", "msclkid": "msclkid",

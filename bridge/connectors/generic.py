@@ -158,7 +158,9 @@ class Generic(Dialect):
     def one(self, part: dict[str, Any], delivery: Delivery, options: SourceOptions, *, key: str) -> Normalized:
         """Return what one object of a payload asks for, as the kind the config names."""
         chosen, event = options.options, delivery.event_type
-        draft = self.draft(fields_of(part), part, delivery, options)
+        proof = self.proofs(options)[1]
+        hidden = dict.fromkeys(proof.body if proof else (), "meta")  # a token is no answer
+        draft = self.draft(fields_of(part, slots=hidden), part, delivery, options)
         draft.answers = [answer for answer in draft.answers if answer.value != event]
         occurred = moment(
             payloads.at(part, str(chosen["occurred_at"])) if "occurred_at" in chosen else _first(part, TIME_PATHS)

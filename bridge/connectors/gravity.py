@@ -35,6 +35,7 @@ _META = [
     "submission_speeds",
 ]
 _NAME = {"3": "given_name", "6": "surname"}
+_NAME_INPUTS = frozenset({"2", "3", "4", "6", "8"})
 _ADDRESS = {"1": "street", "2": "unit", "3": "city", "4": "state", "5": "zip", "6": "country"}
 _NUMBERED = re.compile(r"(\d{1,4})(?:\.(\d{1,2}))?")
 
@@ -74,25 +75,33 @@ class GravityForms(FormSender):
 
 
 def _entry(payload: dict[str, Any], named: dict[str, str]) -> Iterator[Field]:
-    """Yield the entry's fields; a name has inputs .3 and .6, an address .1 or .5 beside them, boxes just count."""
+    """Yield the entry's fields; a name has inputs .3 and .6, an address .1 to .6 with a number in it, boxes just count."""
     groups: dict[str, set[str]] = {}
     for name in payload:
         if (found := _NUMBERED.fullmatch(name)) and found[2]:
             groups.setdefault(found[1], set()).add(found[2])
     longest = _longest_text(payload, named)
+
+    def parts_of(number: str) -> dict[str, str]:
+        inputs = groups.get(number, set())
+        if inputs <= _NAME_INPUTS and inputs & {"3", "6"}:
+            return _NAME
+        said = text(payload.get(f"{number}.1")) + text(payload.get(f"{number}.5"))
+        is_address = inputs <= set(_ADDRESS) and (inputs & {"5", "6"} or {"3", "4"} <= inputs)
+        return _ADDRESS if is_address and re.search(r"\d", said) else {}
+
     for name, value in payload.items():
         found = _NUMBERED.fullmatch(name)
         if not found:
             slot = "landing_page" if name == "source_url" else "meta" if name in _META else ""
             yield Field(name, name, value, slot)
             continue
-        inputs = groups.get(found[1], set())
-        if found[2] and not inputs & {"3", "5", "6"} and found[1] not in named and name not in named:
+        inputs, parts = groups.get(found[1], set()), parts_of(found[1])
+        if found[2] and not parts and found[1] not in named and name not in named:
             if found[2] == min(inputs, key=int):  # the boxes of one question
                 ticked = [payload[f"{found[1]}.{box}"] for box in sorted(inputs, key=int)]
                 yield Field(found[1], f"Field {found[1]}", [said for said in ticked if said])
             continue
-        parts = _ADDRESS if inputs & {"1", "5"} else _NAME
         slot = named.get(name) or named.get(found[1], "") or (parts.get(found[2], "") if found[2] else "")
         yield Field(name, f"Field {name}", value, slot or ("message" if name == longest else ""))
 

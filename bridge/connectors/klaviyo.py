@@ -1,10 +1,22 @@
 """Klaviyo: system webhooks in batches by topic; consent changes and texts received are what concerns us."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from bridge.connectors import schemes
-from bridge.connectors.base import About, Normalized, Skipped, SourceOptions
+from bridge.connectors.base import (
+    About,
+    Normalized,
+    PayloadMalformed,
+    Secret,
+    SignatureInvalid,
+    Skipped,
+    SourceOptions,
+    Strength,
+    Verified,
+)
 from bridge.connectors.dialect import SHARED, Dialect, wish
 from bridge.connectors.extract import Field, fields_of
 from bridge.connectors.payloads import dig, objects, text
@@ -43,6 +55,19 @@ class Klaviyo(Dialect):
     shared = SHARED
     handled = frozenset({*(f"{_PREFIX}{name}" for name in (*_CONSENT, "received_sms")), _FLOW, "batch"})
     ignored = frozenset(f"{_PREFIX}{name}" for name in _QUIET)
+
+    def verify(
+        self, request: HookRequest, *, secrets: tuple[Secret, ...], options: SourceOptions, now: datetime
+    ) -> Verified:
+        """Prove the body; the webhook that the header names must be the one that the signed body names."""
+        found = super().verify(request, secrets=secrets, options=options, now=now)
+        named = request.header("klaviyo-webhook-id")
+        if named and found.strength is Strength.VERIFIED:
+            with suppress(PayloadMalformed):
+                signed = text(dig(self.read(request), "meta", "klaviyo_webhook_id"))
+                if signed and signed != named.strip():
+                    raise SignatureInvalid(Reason.SIGNATURE_MISMATCH, "klaviyo-webhook-id")
+        return found
 
     def event_of(self, payload: Any, request: HookRequest) -> str:
         """Return the one topic, `batch` for several, `flow` for a body that the user shaped."""

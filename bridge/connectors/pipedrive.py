@@ -21,6 +21,7 @@ _ACTIONS = {
     "merged": "merge",
 }
 _OTHERS = ("activity", "organization", "note", "product", "pipeline", "stage", "user", "activityType")
+_SCALAR = (str, int, float, bool)
 _RESERVED = {"email", "phone", "emails", "phones", "name", "first_name", "last_name"}
 
 
@@ -93,13 +94,35 @@ class Pipedrive(Dialect):
             name for name in record if isinstance(before, dict) and name in before and before[name] != record[name]
         ]
         if isinstance(before, dict) and "data" in payload:
-            changed = list(before)  # v2 sends only the fields that changed
+            changed = _changed(before)
         update = draft.contact_update(
             key=key, record_id=ident, version=version, occurred_at=at, changed=changed, is_new=action == "create",
             is_deleted=action == "delete",
-            fields={name: value for name, value in record.items() if name not in _RESERVED and isinstance(value, str | int | float | bool)},
+            fields=_plain(record),
         )  # fmt: skip
         return Normalized(inquiries=(update,))
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a person by the names they have in both versions: v2 keeps the custom ones apart, each with its type."""
+    found = {name: value for name, value in record.items() if name not in _RESERVED and isinstance(value, _SCALAR)}
+    custom = record.get("custom_fields")
+    return found | ({name: _custom(value) for name, value in custom.items()} if isinstance(custom, dict) else {})
+
+
+def _custom(value: Any) -> Any:
+    """Return what a custom field of v2 holds: a value, the id of a choice, or the ids of several."""
+    if not isinstance(value, dict):
+        return value
+    if "values" in value:
+        return [row.get("id") for row in objects(value["values"])]
+    return value.get("value", value.get("id"))
+
+
+def _changed(before: dict[str, Any]) -> list[str]:
+    """Return the names of what changed, of which v2 sends nothing else; custom fields by their own names."""
+    custom = before.get("custom_fields")
+    return [*(name for name in before if name != "custom_fields"), *(custom if isinstance(custom, dict) else ())]
 
 
 def _money(record: dict[str, Any]) -> str:

@@ -94,9 +94,7 @@ def _more_telling(one: SignatureInvalid | None, other: SignatureInvalid) -> Sign
 def _check(request: HookRequest, row: Scheme, secret: Secret, *, now: datetime, tolerance: int | None) -> None:
     """Check one row with one secret; the age is judged last, so that it is only told of bytes that are genuine."""
     entries = _entries(request, row)
-    offered = [_decode(text, row) for text in entries.get(row.field, [])[:MAX_SIGNATURES]]
-    if not offered:
-        raise SignatureInvalid(Reason.SIGNATURE_MISSING, f"no {row.field or 'value'} in {row.header}")
+    offered = _offered(entries.get(row.field, []), row)
     stamp, at = _timestamp(request, row, entries)
     ident = single_header(request, row.id_header, Reason.SIGNATURE_MISSING) if row.id_header else ""
     if not any(_matches(message, row, secret, offered) for message in messages(request, row, secret, stamp, ident)):
@@ -119,8 +117,26 @@ def _entries(request: HookRequest, row: Scheme) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for part in value.split(separator)[: MAX_SIGNATURES * 2]:
         name, joined, text = part.strip().partition(joint)
+        if row.layout == "words" and len(text) > 1 and text.endswith(","):
+            raise SignatureInvalid(Reason.SIGNATURE_DUPLICATED, row.header)  # two headers that a proxy put into one
         if joined:
             found.setdefault(name.strip(), []).append(text.strip())
+    return found
+
+
+def _offered(texts: list[str], row: Scheme) -> list[bytes]:
+    """Return the signatures that can be read; during a rotation a list may hold others that cannot, but never none."""
+    if not texts:
+        raise SignatureInvalid(Reason.SIGNATURE_MISSING, f"no {row.field or 'value'} in {row.header}")
+    found: list[bytes] = []
+    failure: SignatureInvalid | None = None
+    for text in texts[:MAX_SIGNATURES]:
+        try:
+            found.append(_decode(text, row))
+        except SignatureInvalid as malformed:
+            failure = malformed
+    if not found and failure is not None:
+        raise failure
     return found
 
 

@@ -1,6 +1,7 @@
 """The other side: samples signed as their senders sign them, for `bridge send`, the demo and the tests."""
 
 import base64
+import hashlib
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
@@ -30,7 +31,10 @@ def signed_request(request: HookRequest, row: Scheme, *, secret: Secret, now: da
         ident = headers[-1][1]
     if row.timestamp and not row.timestamp.startswith("field:"):
         headers.append((row.timestamp, stamp))
-    bare = HookRequest(method=request.method, url=request.url, headers=tuple(headers), body=request.body)
+    url = request.url
+    if row.body_hash_parameter and request.body and request.content_type != FORM:
+        url += f"{'&' if '?' in url else '?'}{row.body_hash_parameter}={hashlib.sha256(request.body).hexdigest()}"
+    bare = HookRequest(method=request.method, url=url, headers=tuple(headers), body=request.body)
     message = next(messages(bare, row, secret, stamp, ident))
     raw = digest(row, secret)(message)
     written = row.prefix + (raw.hex() if row.encoding == "hex" else base64.b64encode(raw).decode())
@@ -43,7 +47,7 @@ def signed_request(request: HookRequest, row: Scheme, *, secret: Secret, now: da
     elif row.layout == "words":
         written = f"{row.field},{written}"
     headers.append((row.header, written))
-    return HookRequest(method=request.method, url=request.url, headers=tuple(headers), body=request.body)
+    return HookRequest(method=request.method, url=url, headers=tuple(headers), body=request.body)
 
 
 def _stamp(now: datetime, unit: str) -> str:

@@ -50,6 +50,15 @@ def _fields(payload: dict[str, Any]) -> Iterator[Field]:
         names = {text(option.get("id")): text(option.get("text")) for option in objects(field.get("options"))}
         if names:
             value = [names.get(text(choice), text(choice)) for choice in items(value)]
+        if kind == "MATRIX" and isinstance(value, dict):
+            rows, columns = (
+                {text(one.get("id")): text(one.get("text")) for one in objects(field.get(part))}
+                for part in ("rows", "columns")
+            )
+            value = {
+                rows.get(row, row): [columns.get(text(one), text(one)) for one in items(said)]
+                for row, said in value.items()
+            }
         if kind == "FILE_UPLOAD":
             value = [dig(upload, "url") for upload in items(value)]
         label = text(field.get("label")) or text(field.get("key"))

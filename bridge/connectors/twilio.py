@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import msgspec
+
 from bridge.connectors import schemes
-from bridge.connectors.base import About, Identity, Normalized, Reply, SourceOptions
+from bridge.connectors.base import About, Identity, Normalized, Reply, Skipped, SourceOptions
 from bridge.connectors.dialect import Dialect, skipped, wish
 from bridge.connectors.extract import Field
-from bridge.connectors.payloads import FORM, JSON_TYPES, read, text
+from bridge.connectors.payloads import FORM, JSON_TYPES, objects, read, text
 from bridge.domain.delivery import Delivery, HookRequest
-from bridge.domain.inquiry import ActivityKind, Channel, PreferenceChange
+from bridge.domain.inquiry import ActivityKind, Channel, Inquiry, PreferenceChange
 from bridge.domain.reasons import Reason
 from bridge.domain.values import moment
 
@@ -20,6 +22,11 @@ _STATUS = frozenset(
     f"message.{status}"
     for status in ("accepted", "queued", "sending", "sent", "delivered", "undelivered", "failed", "read", "scheduled")
 )
+
+
+_EVENTS = "events"
+"""Where the list of an Event Stream stands."""
+_STREAMED = "com.twilio.messaging.inbound-message.received"
 
 
 class Twilio(Dialect):
@@ -34,23 +41,29 @@ class Twilio(Dialect):
             "Phone number › Voice › Call status changes: the hook URL (not A call comes in: an empty answer would hang up).",
         ),
         paste="the account's auth token",
-        notes=("`STOP` and its kin, and Twilio's own OptOutType, become an opt-out.", "`options.texts: booking` makes wishes of texts."),
+        notes=(
+            "`STOP` and its kin, and Twilio's own OptOutType, become an opt-out.", "`options.texts: booking` makes wishes of texts.",
+            "Event Streams: a webhook sink with the hook URL; texts that come in are read, its other events are shown as unsupported.",
+        ),
         guessed=("The retry behaviour.",),
     )  # fmt: skip
     content_types = JSON_TYPES | {FORM}
     methods = frozenset({"POST", "GET"})
     schemes = schemes.TWILIO
-    handled = _ENDED | {"message.received"}
+    handled = _ENDED | {"message.received", _STREAMED, "batch"}
     ignored = _RUNNING | _STATUS | {"recording.completed", "recording.in-progress", "recording.absent"}
 
     def read(self, request: HookRequest) -> Any:
         """Return the parameters; of a repeated one the first. Event Streams post a JSON list."""
         data = read(request)
-        return data if isinstance(data, dict) else {"events": data}
+        return data if isinstance(data, dict) else {_EVENTS: objects(data)}
 
     def event_of(self, payload: Any, request: HookRequest) -> str:
         """Return what happened: message.received, message.<status>, call.<status>."""
         del request
+        if _EVENTS in payload:
+            kinds = {text(event.get("type")) for event in payload[_EVENTS]}
+            return min(kinds) if len(kinds) == 1 else "batch" if kinds else "unknown"
         if payload.get("RecordingSid"):
             return f"recording.{_one(payload, 'RecordingStatus') or 'completed'}"
         if _sid(payload).startswith(("SM", "MM")) or "MessageSid" in payload or "SmsSid" in payload:
@@ -62,6 +75,9 @@ class Twilio(Dialect):
 
     def dedup_of(self, payload: Any, request: HookRequest) -> str:
         """Return the message's or call's id with what happened to it."""
+        if _EVENTS in payload:
+            idents = [text(event.get("id")) for event in payload[_EVENTS]]
+            return "|".join(idents) if len(idents) <= 5 and all(idents) else ""
         sid = _sid(payload)
         return f"{sid}|{self.event_of(payload, request)}" if sid else ""
 
@@ -72,7 +88,25 @@ class Twilio(Dialect):
         return Reply(body=(twiml or "<Response/>").encode(), media_type="text/xml")
 
     def say(self, payload: Any, delivery: Delivery, options: SourceOptions) -> Normalized:
-        """Return a text as an activity or an opt-out, an ended call as an activity."""
+        """Return a text as an activity or an opt-out, an ended call as an activity; of Event Streams the texts that came in."""
+        if _EVENTS not in payload:
+            return self._one(payload, delivery, options)
+        inquiries: list[Inquiry] = []
+        rest: list[Skipped] = []
+        for event in payload[_EVENTS]:
+            kind, ident = text(event.get("type")), text(event.get("id"))
+            if kind == "batch" or self.standing(kind) is not Reason.PROCESSED:
+                rest.append(Skipped(event_type=kind, reason=self.standing(kind), key=ident))
+                continue
+            one = msgspec.structs.replace(
+                delivery, event_type="message.received", dedup_key=ident or delivery.dedup_key
+            )
+            found = self._one(_parameters(event), one, options)
+            inquiries += found.inquiries
+            rest += found.skipped
+        return Normalized(inquiries=tuple(inquiries), skipped=tuple(rest))
+
+    def _one(self, payload: dict[str, Any], delivery: Delivery, options: SourceOptions) -> Normalized:
         inbound = not _one(payload, "Direction").startswith("outbound")
         side, sid = ("From" if inbound else "To"), _sid(payload) or delivery.dedup_key
         fields = [
@@ -114,6 +148,26 @@ class Twilio(Dialect):
 def _one(payload: dict[str, Any], name: str) -> str:
     value = payload.get(name)
     return text(value[0]) if isinstance(value, list) and value else text(value)
+
+
+def _parameters(event: dict[str, Any]) -> dict[str, Any]:
+    """Return a streamed text under the names that its webhook has; a stream writes them small and may omit some."""
+    data = event.get("data")
+    known = {name.lower(): value for name, value in data.items()} if isinstance(data, dict) else {}
+    names = (
+        "MessageSid",
+        "From",
+        "To",
+        "Body",
+        "NumMedia",
+        "FromCity",
+        "FromState",
+        "FromZip",
+        "FromCountry",
+        "OptOutType",
+    )
+    told = {name: known[name.lower()] for name in names if known.get(name.lower()) is not None}
+    return told | {"Timestamp": known.get("timestamp") or event.get("time")}
 
 
 def _sid(payload: dict[str, Any]) -> str:

@@ -200,6 +200,10 @@ def test_every_value_names_the_place_it_came_from() -> None:
     }  # fmt: skip
 
 
+def test_a_credential_is_no_answer() -> None:
+    assert drafted({"token": "hush", "API key": "hush", "Gate code": "***", "message": "hi"}).answers == []
+
+
 def test_answers_beyond_what_anybody_reads_are_counted() -> None:
     answers = booked({f"Is it so, {place}": "yes, of course" for place in range(230)}).answers
     assert (len(answers), answers[-1].value) == (201, "30 stand in the delivery")

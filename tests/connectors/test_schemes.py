@@ -237,6 +237,32 @@ def test_a_secret_is_spelled_in_four_ways(key: str, secret: str) -> None:
     assert ask({"header": "X-Sig", "key": "hex" if key != "hex" else "base64"}, headers, secret=secret) != "s0"
 
 
+def test_a_list_may_hold_entries_that_cannot_be_read_beside_a_good_one_but_not_alone() -> None:
+    verify = {"header": "X-Sig", "layout": "words", "field": "v1", "encoding": "base64"}
+    good = "v1," + b64(mac(BODY))
+    for others in ("v1,zz", "v1,", "v1,a,b", "garbage", "v9," + b64(mac(BODY)), "v1," + b64(b"0" * 32), "v1,zz " * 14):
+        assert ask(verify, {"X-Sig": f"{others} {good}"}) == "s0", others
+        assert ask(verify, {"X-Sig": others}) != "s0"
+    assert ask(verify, {"X-Sig": "v1,zz " * 16 + good}) == "signature_malformed"  # no more than sixteen are read
+
+
+def test_a_signed_address_is_no_proof_of_a_body_that_nothing_covers() -> None:
+    url = "https://crm.example.com/hooks/twilio"
+    headers = {"X-Twilio-Signature": b64(mac(url.encode(), "sha1"))}
+    assert ask({}, headers, kind="twilio", url=url, body=b"") == "s0"
+    for body, content_type in ((b'{"Body": "STOP"}', "application/json"), (b"Body=STOP", "text/plain")):
+        assert ask({}, headers, kind="twilio", url=url, body=body, content_type=content_type) == "signature_mismatch"
+
+
+def test_klaviyos_webhook_is_the_one_that_the_signed_body_names() -> None:
+    body = b'{"data": [], "meta": {"klaviyo_webhook_id": "kw1"}}'
+    time = format_datetime(NOW, usegmt=True)
+    headers = {"Klaviyo-Timestamp": time, "Klaviyo-Signature": mac(body + time.encode()).hex()}
+    assert ask({}, headers, kind="klaviyo", body=body) == "s0"
+    assert ask({}, headers | {"Klaviyo-Webhook-Id": "kw1"}, kind="klaviyo", body=body) == "s0"
+    assert ask({}, headers | {"Klaviyo-Webhook-Id": "kw2"}, kind="klaviyo", body=body) == "signature_mismatch"
+
+
 B_PARTS = '("@method" "@authority" "@path" "@query" "content-type" "content-digest")'
 
 

@@ -39,6 +39,8 @@ from bridge.domain.values import (
 )
 
 MAX_ANSWERS = 200
+HIDDEN = "***"
+"""What intake writes over a secret in what it keeps."""
 _TRUE = frozenset({"true", "yes", "1", "on", "y"})
 _FALSE = frozenset({"false", "no", "0", "off", "n"})
 _SINGLE = frozenset({"name", "given_name", "surname", "company", "message", "service", "preferred_time", "consent"})
@@ -200,7 +202,7 @@ class Draft:
     def answer(self, label: str, value: Any, path: str) -> None:
         """Keep a question with its answer for the summary; empty ones say nothing, and of too many the rest is counted."""
         said = text_of(value)
-        if not said:
+        if not said or said == HIDDEN:
             return
         if len(self.answers) >= MAX_ANSWERS:
             self._unread += 1

@@ -78,14 +78,16 @@ _EXACT: dict[str, str] = {
         "tu mensaje|su mensaje|comentario|comentarios|comentarios adicionales|descripcion|"
         "descripcion del problema|detalles|como podemos ayudarte|como podemos ayudarle|como podemos ayudar|"
         "en que podemos ayudarte|en que podemos ayudarle|cuentanos|problema|notas|pregunta|body|text|"
-        "howcanwehelp|mensaje adicional|describe tu problema|describa el problema|describa su problema"
+        "howcanwehelp|how can|how may|describe your|tell us|what can we help with|what do you need|what is the issue|what s the issue|"
+        "what is wrong|what s wrong|what broke|what happened|reason for your call|que necesita|que necesitas|"
+        "cual es el problema|mensaje adicional|describe tu problema|describa el problema|describa su problema"
     ),
     "service": (
         "service|services|which service|which services|what service|service type|type of service|service needed|service requested|services needed|"
         "service interested in|what service do you need|what services do you need|which service do you need|"
         "what do you need help with|work type|type of work|job type|project type|type of project|category|"
         "service category|reason for inquiry|reason for contact|interested in|i am interested in|task name|"
-        "taskname|what type of service do you need|servicio|servicios|tipo de servicio|servicio solicitado|"
+        "taskname|what type of service do you need|type of|servicio|servicios|tipo de servicio|servicio solicitado|"
         "que servicio necesita|que servicio necesitas|servicio requerido|tipo de trabajo|servicio de interes"
     ),
     "preferred_time": (
@@ -130,7 +132,8 @@ _EXACT: dict[str, str] = {
         "ip|ip address|remote ip|user agent|useragent|powered by|form id|form name|formid|formname|form title|"
         "formtitle|date submitted|time submitted|submitted at|created at|updated at|date created|timestamp|"
         "page id|page name|page uuid|variant|submission id|submissionid|entry id|user id|userid|id|uuid|"
-        "handshakekey|uniqueid|recaptcha|g recaptcha response|honeypot|captcha|browser|operating system"
+        "handshakekey|uniqueid|recaptcha|g recaptcha response|honeypot|captcha|browser|operating system|"
+        "token|access token|auth token|api key|apikey|webhook token|webhook secret|secret|hook token|csrf token"
     ),
 }
 
