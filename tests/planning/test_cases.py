@@ -4,8 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
 
 from bridge.entrypoints.cli import cli
 
@@ -127,3 +129,20 @@ def test_who_is_known_decides_what_is_written(config: Path) -> None:
 def test_a_folder_without_tests_does_not_pass(config: Path) -> None:
     result = CliRunner().invoke(cli, ["test", str(config)])
     assert result.exit_code == 1
+
+
+def test_the_published_schema_of_test_files_is_the_code_s_and_takes_what_reading_takes() -> None:
+    root = Path(__file__).parents[2]
+    published = json.loads((root / "docs" / "bridge-tests.schema.json").read_text())
+    assert json.loads(CliRunner().invoke(cli, ["schema", "--tests"]).output) == published
+    validator = jsonschema_rs.validator_for(published)
+    for path in (root / "config" / "tests").glob("*.yaml"):
+        text = path.read_text()
+        assert text.startswith("# yaml-language-server: $schema=../../docs/bridge-tests.schema.json\n")
+        plain = YAML(typ="safe", pure=True).load(text)
+        assert list(validator.iter_errors(plain)) == []
+        for wrong in ({"sorce": "x"}, {"expect": {"reason": "procesed"}}, {"file": "a.json"}, {"known": "many"}):
+            first = {**plain["tests"][0], **wrong}
+            assert not validator.is_valid({"tests": [first]}), wrong
+        commands = [{"create_booking": {"campain": "x"}}]
+        assert not validator.is_valid({"tests": [{**plain["tests"][0], "expect": {"commands": commands}}]})

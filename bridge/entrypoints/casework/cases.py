@@ -17,14 +17,14 @@ from bridge.settings.reading import Reader, Written, dotted
 NOON = datetime(2026, 6, 3, 17, 0, tzinfo=UTC)
 """When a case happens that does not say: a Wednesday, at noon in Chicago."""
 _CASE = ("name", "source", "body", "file", "headers", "url", "received_at", "fetched", "known", "earlier", "expect")
-_KNOWN = (
+KNOWN = (
     "customer_id", "location_id", "may_write", "name", "location_name", "address", "phones", "emails", "fields",
     "location_fields", "tags", "location_tags", "do_not_service", "do_not_mail",
 )  # fmt: skip
-_EARLIER = ("id", "status", "summary", "contacts")
+EARLIER = ("id", "status", "summary", "contacts")
 _EXPECT = ("inquiry", "commands", "held", "reason", "asks_nothing", "refused")
 _SHAPES = {dict: "a block of `key: value` lines", list: "a list", str: "a text", int: "a whole number"}
-_FETCHED = ("name", "status", "body")
+FETCHED = ("name", "status", "body")
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -127,7 +127,7 @@ class _Checker:
         known, earlier, fetched = (written.child(name) for name in ("known", "earlier", "fetched"))
         self._shaped(written, {"headers": dict, "fetched": list, "url": str, "file": str}, path)
         if known is not None and isinstance(known.data, dict):
-            self._keys(known, _KNOWN, (*path, "known"))
+            self._keys(known, KNOWN, (*path, "known"))
             lists = dict.fromkeys(("phones", "emails", "tags", "location_tags"), list)
             blocks = dict.fromkeys(("address", "fields", "location_fields"), dict)
             self._shaped(known, {**lists, **blocks, "location_id": int}, (*path, "known"))
@@ -135,10 +135,10 @@ class _Checker:
                 self._fault(known, (*path, "known", "customer_id"), "must be a number")
         elif known is not None:
             self._one_of(written, "known", ("nobody", "several"), path)
-        if earlier is not None and self._keys(earlier, _EARLIER, (*path, "earlier")):
+        if earlier is not None and self._keys(earlier, EARLIER, (*path, "earlier")):
             self._shaped(earlier, {"id": int, "contacts": list}, (*path, "earlier"))
         for index, one in enumerate(fetched.data if fetched is not None and isinstance(fetched.data, list) else ()):
-            if self._keys(one, _FETCHED, (*path, "fetched", index)):
+            if self._keys(one, FETCHED, (*path, "fetched", index)):
                 self._shaped(one, {"status": int}, (*path, "fetched", index))
 
     def _expect(self, written: Written, path: tuple[str | int, ...]) -> None:

@@ -109,13 +109,14 @@ def _not_looked_at(*, secrets: bool, mirror: _Mirror) -> str:
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write to this file instead of printing.")
-def schema(out: Path | None) -> None:
-    """Print the JSON Schema of the config, for editors that complete and check."""
+@click.option("--tests", is_flag=True, help="The schema of the test files of `bridge test`.")
+def schema(out: Path | None, tests: bool) -> None:
+    """Print the JSON Schema of the config, or of its test files, for editors that complete and check."""
+    from bridge.entrypoints.casework.shape import schema as of_tests
     from bridge.settings.schema import Config
 
-    text = json.dumps(
-        {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}, indent=2
-    )
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    text = json.dumps(of_tests() if tests else {**head, **Config.model_json_schema()}, indent=2)
     if out is None:
         click.echo(text)
     else:
