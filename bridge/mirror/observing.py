@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ MOST_WAITING = 10_000
 """What is told beyond this pushes out the oldest: the feed brings it within its half minute."""
 
 BATCH = 200
+UNWRITABLE = (psycopg.DataError, msgspec.ValidationError, KeyError, ValueError)
+"""What is raised for a call that tells nothing the mirror can hold."""
 PAUSE_SECONDS = 0.05
 
 
@@ -71,25 +73,57 @@ class Observer:
         batch.sort(key=lambda told: told.tenant_id)  # one order for all writers
         try:
             async with self._database.begin() as tx:
-                for told in batch:
-                    await self._write(tx, told)
+                for group in _groups(batch):
+                    await self._write(tx, group)
         except UNREACHABLE as error:
             log.warning("mirror.unwritten", extra={"count": len(batch), "error": error})
 
-    async def _write(self, tx: psycopg.AsyncConnection, told: Told) -> None:
+    async def _write(self, tx: psycopg.AsyncConnection, group: Sequence[Told]) -> None:
+        """Write calls of one tenant; where they cannot be written together, one by one."""
         try:
             async with tx.transaction():
-                await writing.observe(
-                    tx,
-                    told.tenant_id,
-                    told.operation,
-                    told.ids,
-                    told.answer,
-                    now=told.at,
-                    body=told.body,
-                    region=self._region_of(told.tenant_id),
-                )
-        except (psycopg.DataError, msgspec.ValidationError, KeyError, ValueError) as error:
+                await self._put(tx, group)
+        except UNWRITABLE as error:
+            if len(group) > 1:
+                for told in group:
+                    await self._write(tx, [told])
+                return
+            told = group[0]
             log.warning(
                 "mirror.unreadable", extra={"tenant": told.tenant_id, "operation": told.operation, "error": error}
             )
+
+    async def _put(self, tx: psycopg.AsyncConnection, group: Sequence[Told]) -> None:
+        first = group[0]
+        region = self._region_of(first.tenant_id)
+        if len(group) > 1 or _whole(first) is not None:
+            answers = [answered for told in group if (answered := _whole(told)) is not None]
+            is_new = all(told.operation.endswith(".create") for told in group)
+            await writing.write_through(tx, first.tenant_id, answers, now=first.at, region=region, expect_new=is_new)
+            return
+        await writing.observe(
+            tx,
+            first.tenant_id,
+            first.operation,
+            first.ids,
+            first.answer,
+            now=first.at,
+            body=first.body,
+            region=region,
+        )
+
+
+def _whole(told: Told) -> writing.Answered | None:
+    return writing.answered(told.operation, told.ids, told.answer)
+
+
+def _groups(batch: Sequence[Told]) -> Iterator[list[Told]]:
+    """Cut a batch in its order: calls of one tenant that answered whole records go together, any other by itself."""
+    group: list[Told] = []
+    for told in batch:
+        if group and (told.tenant_id != group[0].tenant_id or _whole(told) is None or _whole(group[-1]) is None):
+            yield group
+            group = []
+        group.append(told)
+    if group:
+        yield group

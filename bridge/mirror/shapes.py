@@ -239,7 +239,7 @@ def _booking(record: ExportBookingResponse) -> Row:
         record.priority,
         record.is_first_time_client,
         record.is_send_confirmation_email,
-        list(record.uploaded_images),
+        list(record.uploaded_images or ()),
         record.created_on,
     )
 

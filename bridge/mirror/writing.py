@@ -4,9 +4,9 @@ A full answer carries `modifiedOn`, and decides like any page of a feed. A part 
 marks the record as written by us: an older page does not undo it, the next newer one replaces it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -39,27 +39,54 @@ _ANSWERS = {
 """Operation of the client → the kind of record it answers."""
 
 
+class Answered(NamedTuple):
+    """A record that a successful call answered whole; `owner_id` says whose a contact is where the answer does not.
+
+    `kind` is customer, location, customer_contact, location_contact, booking or lead.
+    """
+
+    kind: str
+    record: Any
+    owner_id: int | None = None
+
+
+def answered(operation: str, ids: Mapping[str, int | str], answer: Any) -> Answered | None:
+    """Return the record that a call answered, None where it answers none: the operation's name, what filled its path."""
+    kind = _ANSWERS.get(operation)
+    if kind is None or answer is None:
+        return None
+    return Answered(kind, answer, _own(ids) if kind in _OWNED else None)
+
+
+def _own(ids: Mapping[str, int | str]) -> int:
+    return int(ids["id"]) if str(ids.get("id", "")).isdigit() else 0
+
+
 async def write_through(
     tx: Tx,
     tenant_id: TenantId,
-    kind: str,
-    record: Any,
+    answers: Iterable[Answered],
     *,
     now: datetime,
-    owner_id: int | None = None,
     region: str = "US",
+    expect_new: bool = False,
 ) -> None:
-    """Put one answered record into the mirror, with the records inside it and the match keys that follow.
+    """Put answered records into the mirror, with the records inside them and the match keys that follow.
 
-    `kind` is customer, location, customer_contact, location_contact, booking or lead; `owner_id` says whose a contact is
-    where the answer does not; `region` reads its phones. Raises msgspec.ValidationError for what is no such record.
+    `region` reads phones; `expect_new` says that they were just created. Raises msgspec.ValidationError for what is no such
+    record.
     """
-    found = _records(kind, record, owner_id)
+    found: dict[str, list[Row]] = {}
+    for one in answers:
+        for kind, made in _records(*one).items():
+            found.setdefault(kind, []).extend(made)
     # One order for all writers (contacts, locations, customers), so that two never wait for each other in a circle.
     owners: set[int] = set()
     for each in ("customer_contact", "location_contact", "location", "customer", "booking", "lead"):
-        applied = await rows.apply(tx, tenant_id, SHAPES[each], found.get(each, ()), asked_at=now)
-        if SHAPES[each].keyed and each in found:
+        if each not in found:
+            continue
+        applied = await rows.apply(tx, tenant_id, SHAPES[each], found[each], asked_at=now, expect_new=expect_new)
+        if SHAPES[each].keyed:
             ids = [row[0] for row in found[each]]
             owners |= await keys.touched(tx, tenant_id, each, ids, left=applied.left)
     await match_keys.renew(tx, tenant_id, owners, region=region)
@@ -112,14 +139,11 @@ async def observe(
 
     `operation` is the operation's name, `ids` what filled its path, `answer` its decoded body, `body` what was sent.
     """
-    own = int(ids["id"]) if str(ids.get("id", "")).isdigit() else 0
+    own = _own(ids)
     family, _, action = operation.partition(".")
     party = {"customers": "customer", "locations": "location"}.get(family)
-    kind = _ANSWERS.get(operation)
-    if kind is not None and answer is not None:
-        await write_through(
-            tx, tenant_id, kind, answer, now=now, owner_id=own if kind in _OWNED else None, region=region
-        )
+    if (whole := answered(operation, ids, answer)) is not None:
+        await write_through(tx, tenant_id, [whole], now=now, region=region)
     elif party is not None and action in {"add_tag", "remove_tag"}:
         tag = [int(ids["tagTypeId"])]
         added, removed = (tag, []) if action == "add_tag" else ([], tag)

@@ -8,14 +8,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
-from multidict import CIMultiDict
 
 from bridge.domain.outcome import Deferred, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.servicetitan import operations
 from bridge.servicetitan.classify import Answered, classify, classify_token
 from bridge.servicetitan.credentials import Credentials
-from bridge.servicetitan.operation import Body, Operation, Parameter, RequestInvalidError
+from bridge.servicetitan.operation import Attached, Body, Operation, Parameter, RequestInvalidError
 from bridge.servicetitan.tokens import Token, Tokens
 from bridge.servicetitan.transport import TenantHttp
 
@@ -48,30 +47,29 @@ class ServiceTitan:
         self._ends_at = ends_at
         self._on_success = on_success
         self._tokens = tokens or Tokens(credentials, http, clock)
-        self._headers_of: Token | None = None
-        self._bare = self._with_body = CIMultiDict[str]()
         self._defaults: dict[str, int | str] = {"tenant": credentials.tenant_id}
         if credentials.booking_provider is not None:
             self._defaults["booking_provider"] = credentials.booking_provider
-        self.bookings = operations.Bookings(self.call)
-        self.tenant_bookings = operations.TenantBookings(self.call)
-        self.booking_provider_tags = operations.BookingProviderTags(self.call)
-        self.contacts = operations.Contacts(self.call)
-        self.customers = operations.Customers(self.call)
-        self.locations = operations.Locations(self.call)
-        self.leads = operations.Leads(self.call)
-        self.tags = operations.Tags(self.call)
-        self.campaigns = operations.Campaigns(self.call)
-        self.campaign_categories = operations.CampaignCategories(self.call)
-        self.business_units = operations.BusinessUnits(self.call)
-        self.tag_types = operations.TagTypes(self.call)
-        self.employees = operations.Employees(self.call)
-        self.technicians = operations.Technicians(self.call)
-        self.job_types = operations.JobTypes(self.call)
-        self.jobs = operations.Jobs(self.call)
-        self.call_reasons = operations.CallReasons(self.call)
-        self.attributions = operations.Attributions(self.call)
-        self.exports = operations.Exports(self.call)
+
+    bookings = Attached(operations.Bookings)
+    tenant_bookings = Attached(operations.TenantBookings)
+    booking_provider_tags = Attached(operations.BookingProviderTags)
+    contacts = Attached(operations.Contacts)
+    customers = Attached(operations.Customers)
+    locations = Attached(operations.Locations)
+    leads = Attached(operations.Leads)
+    tags = Attached(operations.Tags)
+    campaigns = Attached(operations.Campaigns)
+    campaign_categories = Attached(operations.CampaignCategories)
+    business_units = Attached(operations.BusinessUnits)
+    tag_types = Attached(operations.TagTypes)
+    employees = Attached(operations.Employees)
+    technicians = Attached(operations.Technicians)
+    job_types = Attached(operations.JobTypes)
+    jobs = Attached(operations.Jobs)
+    call_reasons = Attached(operations.CallReasons)
+    attributions = Attached(operations.Attributions)
+    exports = Attached(operations.Exports)
 
     def within(self, seconds: float) -> "ServiceTitan":
         """Return this client with one deadline over all its requests together: what comes too late is not even sent."""
@@ -117,6 +115,8 @@ class ServiceTitan:
         return outcome
 
     async def _token(self, *, refused: Token | None = None) -> Token | Deferred:
+        if refused is None and (token := self._tokens.at_hand()) is not None:
+            return token
         try:
             async with asyncio.timeout_at(self._ends_at):
                 return await self._tokens.get(refused=refused)
@@ -126,7 +126,7 @@ class ServiceTitan:
     async def _send(self, operation: Operation, url: str, content: bytes | None, token: Token) -> Outcome:
         if self._ends_at is not None and asyncio.get_running_loop().time() >= self._ends_at:
             return Deferred(reason=Reason.ANSWER_TIMEOUT, detail="the time for all requests together was over before")
-        headers = self._headers(token, has_body=content is not None)
+        headers = token.bare if content is None else token.with_body
         answer: Answered | Exception
         try:
             async with asyncio.timeout_at(self._ends_at):
@@ -137,21 +137,6 @@ class ServiceTitan:
         except (httpx.HTTPError, TimeoutError) as error:
             answer = error
         return classify(answer, operation=operation, now=self._clock())
-
-    def _headers(self, token: Token, *, has_body: bool) -> CIMultiDict[str]:
-        """Return the headers, which stay the same for as long as the token does."""
-        if self._headers_of is not token:
-            self._headers_of = token
-            self._bare = CIMultiDict(
-                {
-                    "accept": "application/json",
-                    "authorization": token.header,
-                    "st-app-key": self.credentials.app_key,
-                }
-            )
-            self._with_body = self._bare.copy()
-            self._with_body["content-type"] = "application/json"
-        return self._with_body if has_body else self._bare
 
     def _url(
         self, operation: Operation, path_params: Mapping[str, int | str], query: Mapping[str, Parameter | None]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol, Self, overload
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
 import msgspec
 
@@ -182,6 +182,19 @@ class Family:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
+
+
+F = TypeVar("F", bound=Family)
+
+
+class Attached(Generic[F]):
+    """A family as the attribute of a client: made when it is read, for most requests need one of twenty."""
+
+    def __init__(self, family: Callable[[Caller], F]) -> None:
+        self._family = family
+
+    def __get__(self, client: Any, owner: type) -> F:
+        return self._family(client.call)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 import httpx
 import msgspec
+from multidict import CIMultiDict
 
 from bridge.domain.outcome import Deferred
 from bridge.servicetitan.classify import classify_token
@@ -28,10 +30,21 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token, as the header it is sent in, and when to stop using it."""
+    """A bearer token, as the headers of requests without and with a body, and when to stop using it."""
 
-    header: str
+    bare: CIMultiDict[str]
+    with_body: CIMultiDict[str]
     use_until: datetime
+
+    @classmethod
+    def of(cls, access_token: str, *, app_key: str, use_until: datetime) -> Self:
+        """Return a token of an app."""
+        bare = CIMultiDict(
+            {"accept": "application/json", "authorization": f"Bearer {access_token}", "st-app-key": app_key}
+        )
+        with_body = bare.copy()
+        with_body["content-type"] = "application/json"
+        return cls(bare, with_body, use_until)
 
 
 class Tokens:
@@ -45,6 +58,11 @@ class Tokens:
         self._fetch: asyncio.Task[Token | Deferred] | None = None
         self._refused: Deferred | None = None
         self._not_before: datetime | None = None
+
+    def at_hand(self) -> Token | None:
+        """Return the token where there is a usable one, without asking anybody."""
+        token = self._token
+        return token if token is not None and self._clock() < token.use_until else None
 
     async def get(self, *, refused: Token | None = None) -> Token | Deferred:
         """Return a usable token, or why there is none; `refused` is one that an answer of 401 has just condemned."""
@@ -87,7 +105,11 @@ class Tokens:
                 return self._refuse(classify_token(ValueError("the token fits in no header"), now=now), now=now)
             seconds = read.expires_in if read.expires_in and read.expires_in > 0 else LIFETIME_DEFAULT
             lifetime = timedelta(seconds=min(seconds, LIFETIME_MAX))
-            self._token = Token(f"Bearer {read.access_token}", now + max(lifetime - MARGIN, lifetime / 2))
+            self._token = Token.of(
+                read.access_token,
+                app_key=credentials.app_key,
+                use_until=now + max(lifetime - MARGIN, lifetime / 2),
+            )
             self._refused = self._not_before = None
             return self._token
         return self._refuse(classify_token(answer, now=now), now=now)

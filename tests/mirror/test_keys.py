@@ -9,7 +9,7 @@ from bridge.db import match_keys
 from bridge.mirror import cursors, feeds, keying
 from bridge.mirror.feeds import Progress, Syncing
 from bridge.mirror.shapes import FEEDS
-from bridge.mirror.writing import write_through
+from bridge.mirror.writing import Answered, write_through
 from tests.mirror.mirrored_town import NOW, Opened, Town, assert_equal, mirrored, stored_keys, true_keys
 
 
@@ -67,9 +67,8 @@ async def test_a_customer_changed_by_us_meanwhile_is_found_by_its_new_name_alone
     for row in list(town.account.tables["customers"])[::3]:
         town.edit("customers", row["id"], name=f"Quincy Underhill{row['id']}")
         async with sync.session.transaction():
-            await write_through(
-                sync.session, sync.tenant_id, "customer", town.account.tables["customers"].get(row["id"]), now=NOW
-            )
+            changed = Answered("customer", town.account.tables["customers"].get(row["id"]))
+            await write_through(sync.session, sync.tenant_id, [changed], now=NOW)
     await keying.make_keys(sync)
     assert await stored_keys(sync.session) == true_keys(town)
 
