@@ -100,7 +100,7 @@ async def find_many(
     *,
     source_id: SourceId = _NO_SOURCE,
 ) -> list[Lookup]:
-    """Return what the mirror knows around each inquiry, in their order, in one round trip."""
+    """Return what the mirror knows around each inquiry, in their order: one statement and one round trip however many they are."""
     parties = [party_keys(inquiry.person, region=settings.region) for inquiry in inquiries]
     arguments = _arguments(parties, inquiries)
     arguments.update(
@@ -175,6 +175,7 @@ def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], setti
             ),
             holders=_holders(party, holders[q]),
             said=tuple(said[q]),
+            party=party,
         )
         for q, party in enumerate(parties)
     ]

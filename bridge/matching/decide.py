@@ -40,7 +40,7 @@ class _View(NamedTuple):
 
 def decide(inquiry: Inquiry, lookup: Lookup, weights: Weights, settings: MatchSettings) -> Match:
     """Return the verdict about an inquiry's party with its evidence; what a person said earlier outranks every score."""
-    party = party_keys(inquiry.person, region=settings.region)
+    party = lookup.party or party_keys(inquiry.person, region=settings.region)
     never = {said.customer_id for said in lookup.said if not said.is_same}
     families = [family for family in lookup.families if family.customer.id not in never]
     views, none = _weigh(party, families, lookup, weights, settings)
@@ -263,7 +263,7 @@ def _guard(party: PartyKeys, best: _View) -> str:
         return "contact_without_name"
     if best.family.is_placeholder and not best.identity.who.location_id:
         return "placeholder_customer"
-    levels = {part.comparison.field: part.comparison.level for part in best.identity.parts}
+    levels = {part.field: part.level for part in best.identity.parts}
     if levels.get("suffix") == "differ":
         return "suffix_conflict"
     if not best.is_known_place and not best.identity.has_contact:
@@ -307,11 +307,11 @@ def _evidence(
 def _candidate(view: _View, index: int) -> Candidate:
     """Return one family as a candidate with every comparison, and why it lost."""
     customer, here = view.family.customer, view.here
-    comparisons = [part.comparison for part in view.identity.parts]
+    comparisons = [part.told() for part in view.identity.parts]
     total = view.identity.same
     if here is not None and here.location is not None:
         for part in here.parts:
-            comparisons.append(part.comparison)
+            comparisons.append(part.told())
         total += here.bits if view.is_known_place else 0.0
     flags = [
         flag
@@ -320,7 +320,7 @@ def _candidate(view: _View, index: int) -> Candidate:
             ("inactive", not customer.is_active),
             ("merged", customer.merged_from is not None),
             ("placeholder", view.family.is_placeholder),
-            ("generic_contact", any(part.comparison.level == "generic" for part in view.identity.parts)),
+            ("generic_contact", any(part.level == "generic" for part in view.identity.parts)),
             (
                 "location_inactive",
                 here is not None and view.is_known_place and here.location is not None and not here.location.is_active,

@@ -16,6 +16,7 @@ from bridge.domain.keys import (
     read_name,
 )
 from bridge.domain.keys.record import name_in
+from bridge.matching.keys import PartyKeys
 
 
 class MirroredContact(NamedTuple):
@@ -136,8 +137,12 @@ class Said(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """Everything that is known around one inquiry; `holders` counts, per contact, the customers that have it."""
+    """Everything that is known around one inquiry; `holders` counts, per contact, the customers that have it.
+
+    `party` is the inquiry's party as it was looked up, so that it is read once.
+    """
 
     families: tuple[Family, ...] = ()
     holders: dict[str, int] = {}  # noqa: RUF012  # an empty default that nobody writes to
     said: tuple[Said, ...] = ()
+    party: PartyKeys | None = None

@@ -1,6 +1,6 @@
 """How strongly one mirrored family speaks for being the party: who it is and where it is, scored apart, in bits (pure)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import log2
 from typing import NamedTuple
 
@@ -26,9 +26,36 @@ _EMAIL_BITS = {
 class Part(NamedTuple):
     """One comparison with its two weights in bits: for the same person, and for another person of the household."""
 
-    comparison: Comparison
+    field: str
+    level: str
+    ours: str
+    theirs: str
     same: float
     household: float
+    share: float = 0.0
+    """Of an agreeing name: how many people of one are called so."""
+    holders: int = 1
+    """Of an agreeing contact: the customers that have it."""
+
+    def told(self) -> Comparison:
+        """Return the comparison as evidence; most are never told, so the words are found only here."""
+        return Comparison(
+            field=self.field,
+            level=self.level,
+            weight=round(self.same, 2),
+            ours=self.ours[:80],
+            theirs=self.theirs[:80],
+            note=self._note(),
+        )
+
+    def _note(self) -> str:
+        if self.share:
+            return f"1 in {round(1 / self.share):,} is called so"
+        if self.level == "generic":
+            return f"on {self.holders} customers or more: generic"
+        if self.level == "swapped":
+            return "given name and surname stand in each other's place"
+        return f"on {self.holders} customers" if self.holders > 1 else ""
 
 
 class Identity(NamedTuple):
@@ -58,33 +85,24 @@ class Place(NamedTuple):
     bits: float
 
 
-def _part(
-    weights: Weights, field: str, level: str, ours: str, theirs: str, *, note: str = "", most: float = 60.0
-) -> Part:
-    """Return one comparison with the weights of its level, capped at `most` bits."""
-    same, household = min(weights.bits(field, level), most), min(weights.household_bits(field, level), most)
-    comparison = Comparison(
-        field=field, level=level, weight=round(same, 2), ours=ours[:80], theirs=theirs[:80], note=note
-    )
-    return Part(comparison, same, household)
+def _part(weights: Weights, field: str, level: str, ours: str, theirs: str) -> Part:
+    """Return one comparison with the weights of its level."""
+    return Part(field, level, ours, theirs, *weights.pair(field, level))
 
 
 def _name_part(weights: Weights, field: str, level: str, ours: str, theirs: str) -> Part:
     """Return a name's comparison: an agreeing one weighs by how rare the name is."""
-    part = _part(weights, field, level, ours, theirs)
     if level != "exact":
-        return part
+        return _part(weights, field, level, ours, theirs)
     share = max(weights.share(field, ours), weights.share(field, theirs))
     most = MOST_GIVEN_BITS if field == "given" else MOST_SURNAME_BITS
     table = weights.fields[field][level]
     same = min(log2(table[0] / share), most)
     household = log2(max(table[1], share) / share) if field == "given" else min(log2(table[1] / share), most)
-    note = f"1 in {round(1 / share):,} is called so"
-    return Part(
-        Comparison(field=field, level=level, weight=round(same, 2), ours=ours, theirs=theirs, note=note),
-        same,
-        min(household, same),
-    )
+    return Part(field, level, ours, theirs, same, min(household, same), share)
+
+
+_SWAPPED = Part("order", "swapped", "", "", -3.0, -3.0)
 
 
 def _name_parts(weights: Weights, ours: PersonKey, theirs: PersonKey) -> tuple[Part, ...]:
@@ -92,92 +110,99 @@ def _name_parts(weights: Weights, ours: PersonKey, theirs: PersonKey) -> tuple[P
     levels = compare.people(ours, theirs)
     if levels.is_swapped:
         ours = ours._replace(given=ours.surname, surname=ours.given)
-    parts = [
-        _name_part(weights, "given", levels.given, ours.given, theirs.given),
-        _name_part(weights, "surname", levels.surname, ours.surname, theirs.surname),
-    ]
+    parts = []
+    if levels.given != compare.MISSING:
+        parts.append(_name_part(weights, "given", levels.given, ours.given, theirs.given))
+    if levels.surname != compare.MISSING:
+        parts.append(_name_part(weights, "surname", levels.surname, ours.surname, theirs.surname))
     if levels.middle != compare.MISSING:
         parts.append(_part(weights, "middle", levels.middle, ours.middle, theirs.middle))
     if levels.suffix != compare.MISSING:
         parts.append(_part(weights, "suffix", levels.suffix, ours.suffix, theirs.suffix))
     if levels.is_swapped:
-        swapped = Comparison(
-            field="order", level="swapped", weight=-3.0, note="given name and surname stand in each other's place"
-        )
-        parts.append(Part(swapped, -3.0, -3.0))
-    return tuple(part for part in parts if part.comparison.level != compare.MISSING)
+        parts.append(_SWAPPED)
+    return tuple(parts)
 
 
-def _contact_part(
-    field: str, weights: Weights, found: tuple[str, str, str, float], *, holders: int, generic: int
-) -> tuple[Part, bool]:
-    """Return a contact's comparison, and whether it is an exact one that is not generic; found is level, ours, theirs, cap."""
-    level, ours, theirs, most = found
-    if level != "exact":
-        return _part(weights, field, level, ours, theirs), False
-    if holders >= generic:
-        note = f"on {holders} customers or more: generic"
-        return Part(
-            Comparison(field=field, level="generic", weight=0.0, ours=ours, theirs=theirs, note=note), 0.0, 0.0
-        ), False
-    part = _part(weights, field, level, ours, theirs, most=most, note=f"on {holders} customers" if holders > 1 else "")
-    shares = weights.fields[field][level]
-    return part._replace(household=part.same + log2(shares[1] / shares[0])), True
+class _Met(NamedTuple):
+    """One of the party's contacts beside one of the family's; `most` caps what an agreement may say."""
+
+    level: str
+    ours: str
+    theirs: str
+    most: float
+    who: Who
 
 
 _ORDER = {"exact": 0, "near": 1, "differ": 2}
+_OTHERS_BITS = 8.0
+"""What the contact of somebody else of the family may say at most."""
 
 
-def _phone(party: PartyKeys, family: Family, who: Who, settings: MatchSettings) -> tuple[str, str, str, float] | None:
-    """Return level, values and cap of the best pair of phones, None where either side has none."""
-    best: tuple[str, str, str, float] | None = None
+def _best(met: Iterable[_Met], who: Who) -> _Met | None:
+    """Return what says most for one name of the family, None where either side has no such contact."""
+    best: _Met | None = None
+    for one in met:
+        other = one.who
+        if (
+            other is not who
+            and other.location_id
+            and other.name.people
+            and who.name.people
+            and other.name != who.name
+            and one.most > _OTHERS_BITS
+        ):
+            one = one._replace(most=_OTHERS_BITS)  # noqa: PLW2901
+        if best is None or (_ORDER[one.level], -one.most) < (_ORDER[best.level], -best.most):
+            best = one
+    return best
+
+
+def _telling(met: Iterable[_Met]) -> list[_Met]:
+    """Return the pairs that agree, and one of those that do not: fifty numbers beside fifty cost what one pair does."""
+    kept: list[_Met] = []
+    differ: _Met | None = None
+    for one in met:
+        if one.level != "differ":
+            kept.append(one)
+        elif differ is None or one.most > differ.most:
+            differ = one
+    return [*kept, differ] if differ is not None else kept
+
+
+def _phones(party: PartyKeys, family: Family, settings: MatchSettings) -> Iterator[_Met]:
+    """Yield each of the party's phones beside each of the family's."""
     for ours in party.phones:
-        for other in family.whos:
-            for theirs in other.phones:
+        is_trusted = settings.trusts_fictional and ours.worth is PhoneWorth.FICTIONAL
+        worth = _PHONE_BITS[PhoneWorth.PERSONAL if is_trusted else ours.worth]
+        for who in family.whos:
+            for theirs in who.phones:
+                is_other = ours.extension and theirs.extension and ours.extension != theirs.extension
                 level = compare.phone_level(ours.e164, theirs.e164)
-                worth = (
-                    PhoneWorth.PERSONAL
-                    if settings.trusts_fictional and ours.worth is PhoneWorth.FICTIONAL
-                    else ours.worth
-                )
-                most = _PHONE_BITS[worth]
-                if ours.extension and theirs.extension and ours.extension != theirs.extension:
-                    most = 6.0
-                if (
-                    other is not who
-                    and other.name.people
-                    and who.name.people
-                    and other.name != who.name
-                    and other.location_id
-                ):
-                    most = min(most, 8.0)  # somebody else's of the family
-                found = (level, ours.e164, theirs.e164, most)
-                if best is None or (_ORDER[level], -most) < (_ORDER[best[0]], -best[3]):
-                    best = found
-    return best
+                yield _Met(level, ours.e164, theirs.e164, 6.0 if is_other else worth, who)
 
 
-def _email(party: PartyKeys, family: Family, who: Who, settings: MatchSettings) -> tuple[str, str, str, float] | None:
-    """Return level, values and cap of the best pair of e-mails, None where either side has none."""
-    best: tuple[str, str, str, float] | None = None
+def _emails(party: PartyKeys, family: Family, settings: MatchSettings) -> Iterator[_Met]:
+    """Yield each of the party's mailboxes beside each of the family's."""
     for ours in party.emails:
-        for other in family.whos:
-            for theirs in other.emails:
+        is_trusted = settings.trusts_fictional and ours.worth is EmailWorth.FICTIONAL
+        for who in family.whos:
+            for theirs in who.emails:
+                most = 40.0 if is_trusted else min(_EMAIL_BITS[ours.worth], _EMAIL_BITS[theirs.worth])
                 level = compare.email_level(ours.mailbox, theirs.mailbox)
-                weakest = min(_EMAIL_BITS[ours.worth], _EMAIL_BITS[theirs.worth])
-                most = 40.0 if settings.trusts_fictional and ours.worth is EmailWorth.FICTIONAL else weakest
-                if (
-                    other is not who
-                    and other.name.people
-                    and who.name.people
-                    and other.name != who.name
-                    and other.location_id
-                ):
-                    most = min(most, 8.0)
-                found = (level, ours.mailbox, theirs.mailbox, most)
-                if best is None or (_ORDER[level], -most) < (_ORDER[best[0]], -best[3]):
-                    best = found
-    return best
+                yield _Met(level, ours.mailbox, theirs.mailbox, most, who)
+
+
+def _contact_part(field: str, weights: Weights, met: _Met, *, holders: int, generic: int) -> tuple[Part, bool]:
+    """Return a contact's comparison, and whether it is an exact one that is not generic."""
+    level, ours, theirs, most, _ = met
+    same, household = weights.pair(field, level)
+    if level != "exact":
+        return Part(field, level, ours, theirs, same, household), False
+    if holders >= generic:
+        return Part(field, "generic", ours, theirs, 0.0, 0.0, holders=holders), False
+    capped = min(same, most)
+    return Part(field, level, ours, theirs, capped, capped + household - same, holders=holders), True
 
 
 def _named(weights: Weights, party: PartyKeys, who: Who) -> tuple[Part, ...]:
@@ -203,25 +228,27 @@ def identities(
     weights: Weights, party: PartyKeys, family: Family, *, holders: Mapping[str, int], settings: MatchSettings
 ) -> Iterator[Identity]:
     """Yield how each name under which the family may ask compares with the party."""
+    met = (
+        ("phone", _telling(_phones(party, family, settings))),
+        ("email", _telling(_emails(party, family, settings))),
+    )
     for who in family.whos:
-        parts = list(_named(weights, party, who))
+        named = _named(weights, party, who)
+        parts = list(named)
         contacts = strong = False
         borrowed = 0.0
-        for field, found in (
-            ("phone", _phone(party, family, who, settings)),
-            ("email", _email(party, family, who, settings)),
-        ):
-            if found is None:
+        for field, pairs in met:
+            best = _best(pairs, who)
+            if best is None:
                 continue
-            part, exact = _contact_part(
-                field, weights, found, holders=holders.get(found[1], 1), generic=settings.generic
-            )
+            held = holders.get(best.ours, 1)
+            part, exact = _contact_part(field, weights, best, holders=held, generic=settings.generic)
             parts.append(part)
-            contacts |= exact
-            strong |= exact and found[3] > 12.0
             if exact:
+                contacts = True
+                strong |= best.most > 12.0
                 borrowed += part.same
-        named = [part for part in parts if part.comparison.field in ("given", "surname", "company")]
+        telling = [part.level for part in named if part.field in ("given", "surname", "company")]
         yield Identity(
             who,
             tuple(parts),
@@ -230,27 +257,29 @@ def identities(
             borrowed,
             contacts,
             strong,
-            any(part.comparison.level not in ("differ", "part", "initial") for part in named),
-            bool(named) and all(part.comparison.level == "differ" for part in named),
+            any(level not in ("differ", "part", "initial") for level in telling),
+            bool(telling) and all(level == "differ" for level in telling),
         )
-
-
-_SHOWN = (("number", "number"), ("street", "street"), ("unit", "unit"), ("zip", "zip"))
 
 
 def place(weights: Weights, party: PartyKeys, location: MirroredLocation) -> Place:
     """Return how a location's address compares with the party's, in bits against an address picked at random."""
     ours, theirs = party.address, location.address
     levels = compare.places(ours, theirs)
-    parts = [
-        _part(weights, name, getattr(levels, attribute), getattr(ours, attribute), getattr(theirs, attribute))
-        for name, attribute in _SHOWN
-    ]
-    if levels.zip in (compare.MISSING, "differ"):
+    missing = compare.MISSING
+    parts = []
+    if levels.number != missing:
+        parts.append(_part(weights, "number", levels.number, ours.number, theirs.number))
+    if levels.street != missing:
+        parts.append(_part(weights, "street", levels.street, ours.street, theirs.street))
+    if levels.unit not in (missing, "both"):
+        parts.append(_part(weights, "unit", levels.unit, ours.unit, theirs.unit))
+    if levels.zip != missing:
+        parts.append(_part(weights, "zip", levels.zip, ours.zip, theirs.zip))
+    if levels.zip in (missing, "differ") and levels.city != missing:
         parts.append(_part(weights, "city", levels.city, ours.city, theirs.city))
     if levels.suffix == "differ":
         parts.append(_part(weights, "suffix_of_street", "differ", ours.suffix, theirs.suffix))
     if levels.direction == "differ":
         parts.append(_part(weights, "direction", "differ", ours.before or ours.after, theirs.before or theirs.after))
-    kept = tuple(part for part in parts if part.comparison.level not in (compare.MISSING, "both"))
-    return Place(location, levels, kept, sum(part.same for part in kept))
+    return Place(location, levels, tuple(parts), sum(part.same for part in parts))

@@ -76,7 +76,7 @@ def expected(observed: Sequence[Observed], weights: Weights, settings: MatchSett
                 continue
             counts = same if story.kind in IS_CUSTOMER else household
             for part in (*story.identity.parts, *(story.place.parts if story.place is not None else ())):
-                counts[part.comparison.field, part.comparison.level] += chance
+                counts[part.field, part.level] += chance
     return {key: (same[key], household[key]) for key in {*same, *household}}
 
 

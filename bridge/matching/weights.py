@@ -1,6 +1,6 @@
 """What agreement and disagreement are worth: shares of each level among the same person, a household and strangers."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import log2
 
 import msgspec
@@ -9,6 +9,11 @@ from bridge.matching import frequencies
 
 Shares = tuple[float, float, float]
 """How often a level is seen for: the same person, another person of the household, a stranger."""
+
+
+MOST_BITS = 60.0
+"""What one comparison may say at most."""
+_NOTHING = (0.0, 0.0)
 
 
 class Priors(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +28,7 @@ class Priors(msgspec.Struct, frozen=True, kw_only=True):
     """A stranger with a contact that we know: a recycled or shared number."""
 
 
-class Weights(msgspec.Struct, frozen=True, kw_only=True):
+class Weights(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One version of everything a score is made of; `population` is the number of customers that could agree by chance."""
 
     version: str
@@ -36,15 +41,21 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     population: float = 1_000_000.0
     trained_pairs: int = 0
 
+    @cached_property
+    def _pairs(self) -> dict[tuple[str, str], tuple[float, float]]:
+        return {
+            (field, level): (min(log2(same / stranger), MOST_BITS), min(log2(household / stranger), MOST_BITS))
+            for field, levels in self.fields.items()
+            for level, (same, household, stranger) in levels.items()
+        }
+
+    def pair(self, field: str, level: str) -> tuple[float, float]:
+        """Return log2 of same person against stranger for a level, and of household; 0 where nothing was compared."""
+        return self._pairs.get((field, level), _NOTHING)
+
     def bits(self, field: str, level: str) -> float:
         """Return log2 of same person against stranger for a level; 0 where nothing was compared."""
-        shares = self.fields.get(field, {}).get(level)
-        return 0.0 if shares is None else log2(shares[0] / shares[2])
-
-    def household_bits(self, field: str, level: str) -> float:
-        """Return log2 of household against stranger for a level."""
-        shares = self.fields.get(field, {}).get(level)
-        return 0.0 if shares is None else log2(shares[1] / shares[2])
+        return self.pair(field, level)[0]
 
     def share(self, field: str, value: str) -> float:
         """Return how common a name is; a field of several words is as common as its rarest."""
