@@ -19,7 +19,8 @@ MAX_CONTACTS = 24
 """Read at most per inquiry, and per customer or location: a manager of 5,000 flats costs what a family does."""
 
 # A hit counts by kind: phone and e-mail 8, address 5, person at a place 4, number with a digit wrong 3, name 2. A key that
-# fills its cap says nothing (the top rows would be chosen by id), so it adds 1. Customers that were merged lead to what they
+# fills its cap says nothing, for the rows read would be the first by id: a contact's or an address's adds 1, a name's is left
+# out, as is everybody who shares nothing else. Customers that were merged lead to what they
 # became; one level is enough, ServiceTitan moves the older merges along. Who shares neither contact nor address is left out
 # beside somebody who shares four times as much: it changes no verdict, and most of the work went there.
 # Each parameter stands in a SELECT of its own, which the planner does not look into: a plan for these values seems no better
@@ -51,7 +52,7 @@ WITH hits AS MATERIALIZED (
   FROM (
     SELECT q, customer_id, location_id, kind <= 3 AS is_direct,
       CASE WHEN NOT is_first THEN 0 WHEN is_full THEN 1 ELSE (ARRAY[8, 8, 5, 4, 3, 2])[kind] END AS worth
-    FROM hits
+    FROM hits WHERE kind <= 3 OR NOT is_full
     UNION ALL SELECT q, customer_id, location_id, true, 100 FROM said WHERE customer_id IS NOT NULL AND same
   ) scored GROUP BY q, customer_id
   WINDOW best AS (PARTITION BY q ORDER BY sum(worth) DESC, customer_id)

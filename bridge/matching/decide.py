@@ -177,7 +177,7 @@ def _judge(
     ]
     if (
         there
-        and all(view.probability < 0.5 for view in views)
+        and all(view.probability < 0.5 or _is_called_otherwise(view) for view in views)
         and len({view.family.customer.id for view in there}) == 1
     ):
         here = there[0].here
@@ -192,6 +192,11 @@ def _judge(
     if none >= settings.new:
         return Unmatched(evidence=evidence("nobody_agrees"))
     return Ambiguous(evidence=evidence("ambiguous"))
+
+
+def _is_called_otherwise(view: _View) -> bool:
+    """Tell whether the party's given name is another than the customer's: somebody else of the house, however much else agrees."""
+    return any(part.field == "given" and part.level == "differ" for part in view.identity.parts)
 
 
 def _is_nobody(party: PartyKeys) -> bool:
@@ -238,6 +243,15 @@ def _new_place(best: _View, guards: list[str]) -> tuple[MatchKind | None, Locati
     if here is not None and here.levels.relation == "street" and here.levels.number == "exact":
         guards.append("street_suffix_or_direction_conflict")
         return "street_suffix_or_direction_conflict"
+    if (
+        here is not None
+        and here.location is not None
+        and here.levels.number == here.levels.zip == "exact"
+        and len(here.location.address.number) > 2
+    ):
+        # Of two properties one in some hundreds has the other's number and ZIP; a street misspelt past recognition is commoner.
+        guards.append("same_number_other_street")
+        return "same_number_other_street"
     if (
         here is not None
         and here.levels.relation == "unknown"

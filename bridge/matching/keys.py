@@ -98,30 +98,22 @@ def party_keys(person: Person, *, region: str = "US") -> PartyKeys:
 
 
 def _texts(party: PartyKeys) -> Iterator[tuple[KeyKind, str]]:
-    """Yield the key texts of a party, the telling kinds first; both orders of a name are asked for."""
+    """Yield the key texts of a party, the telling kinds first; a name in the wrong order is found by the keys that sort it."""
     for phone in party.phones:
         yield KeyKind.PHONE, f"p{phone.e164}"
     for email in party.emails:
         yield KeyKind.EMAIL, f"m{email.mailbox}"
     for text in address_texts(party.address):
         yield KeyKind.ADDRESS, text
-    turned = [
-        *party.people,
-        *(person._replace(given=person.surname, surname=person.given) for person in party.people if person.surname),
-    ]
-    for person in turned:
+    for person in party.people:
         for text in named_place_texts(party.address, person):
             yield KeyKind.NAMED_PLACE, text
     for name in (party.name, party.company):
         for text in name_texts(name):
             yield KeyKind.NAME, text
-    sounds = list(
-        dict.fromkeys(
-            sound(word) for person in turned[:2] if (word := person.surname.rpartition(" ")[2] or person.given)
-        )
-    )
+    sounds = [sound(last) for person in party.people[:2] if (last := person.surname.rpartition(" ")[2] or person.given)]
     for phone in party.phones[:2]:
-        for text in phone_texts(phone.e164, sounds):
+        for text in phone_texts(phone.e164, dict.fromkeys(sounds)):
             if text[0] != "p":
                 yield KeyKind.NEAR_PHONE, text
 

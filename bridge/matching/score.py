@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import log2
 from typing import NamedTuple
 
-from bridge.domain.keys import EmailWorth, PersonKey, PhoneWorth
+from bridge.domain.keys import EmailWorth, NameKey, PersonKey, PhoneWorth
 from bridge.domain.match import Comparison, MatchSettings
 from bridge.matching import compare
 from bridge.matching.keys import PartyKeys
@@ -232,8 +232,11 @@ def identities(
         ("phone", _telling(_phones(party, family, settings))),
         ("email", _telling(_emails(party, family, settings))),
     )
+    read: dict[NameKey, tuple[Part, ...]] = {}  # a location's contacts are asked for under the customer's own name
     for who in family.whos:
-        named = _named(weights, party, who)
+        named = read.get(who.name)
+        if named is None:
+            named = read[who.name] = _named(weights, party, who)
         parts = list(named)
         contacts = strong = False
         borrowed = 0.0
