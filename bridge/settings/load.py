@@ -8,7 +8,7 @@ from typing import Any
 from bridge.domain.ids import TenantId
 from bridge.domain.reference import ReferenceLists
 from bridge.settings.checks import check_config
-from bridge.settings.demo import DEMO
+from bridge.settings.demo import demo_config
 from bridge.settings.faults import ConfigInvalid, Fault, Place, in_order
 from bridge.settings.names import unknown_names
 from bridge.settings.reading import Reader, Written, dotted, merge
@@ -51,7 +51,7 @@ def load(
     """
     named = where if where is not None else (Path(environ["BRIDGE_CONFIG"]) if environ.get("BRIDGE_CONFIG") else None)
     try:
-        files = {DEMO_FILE: DEMO} if named is None else read_files(named)
+        files = {DEMO_FILE: demo_config(environ)} if named is None else read_files(named)
     except ConfigInvalid as no:
         return no.faults
     return load_texts(
