@@ -1,5 +1,6 @@
 """Reads the case files: requests in a sender's dialect and what they mean."""
 
+import functools
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ SECRETS = {
 """Where a scheme wants its secret written in a certain way."""
 
 
-def paths() -> list[Path]:
-    return sorted(CASES.glob("*/*.json"))
+@functools.cache
+def paths() -> tuple[Path, ...]:
+    return tuple(sorted(CASES.glob("*/*.json")))
 
 
 def name_of(path: Path) -> str:
