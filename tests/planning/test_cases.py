@@ -49,7 +49,7 @@ def test_a_changed_rule_fails_the_case_that_knows_it(config: Path) -> None:
     rules.write_text(rules.read_text().replace("Urgent", "High"))
     result = CliRunner().invoke(cli, ["test", str(config)])
     assert result.exit_code == 1
-    assert 'leads.yaml:18:23: commands.0.create_booking.priority: expected "Urgent", got "High"' in result.output
+    assert 'leads.yaml:19:23: commands.0.create_booking.priority: expected "Urgent", got "High"' in result.output
     assert "6 tests: 5 pass, 1 fail" in result.output
 
 
