@@ -6,9 +6,11 @@ delivery for an answer that a person left out.
 """
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
+from threading import local
 from typing import Any
 
 import msgspec
@@ -28,6 +30,11 @@ FUEL = 20_000
 """Instructions per evaluation: a mapping needs tens, a rule hundreds; an endless loop stops within a millisecond."""
 MAX_LENGTH = 4_000
 """Characters of one expression."""
+MAX_CALLS = 1_000
+"""Calls of filters of ours in one evaluation; one takes up to 40 µs."""
+_READ_AT_MOST = 20_000
+_METHOD = re.compile(r"\.\s*([A-Za-z_]\w*)\s*\(")
+_ARGUMENTS = re.compile(r"_?(\w+)\(\) (?:missing|takes|got)")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'" + r'|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _TAG = re.compile(rf"\{{#.*?#\}}|\{{[{{%](?:{_QUOTED.pattern}|(?![%}}]\}}).)*[%}}]\}}", re.DOTALL)
 _STATEMENT = re.compile(r"\{%[-+]?\s*(\w*)(.*?)%\}", re.DOTALL)
@@ -63,6 +70,7 @@ def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
     """Return what an expression comes to over plain data, None for what is missing; raise ExpressionFault."""
     if refused := _refused(expression):
         raise ExpressionFault(refused.what, line=refused.line, column=refused.column)
+    _used.calls = 0
     try:
         given = _given(expression, context)
         if _is_template(expression):
@@ -82,15 +90,40 @@ def check(expression: str) -> ExpressionFault | None:
         return ExpressionFault(refused.what, line=refused.line, column=refused.column)
     source = expression if _is_template(expression) else "{{ " + expression + " }}"
     shift = 0 if _is_template(expression) else 3
+    _used.calls = 0
     try:
         _environment().undeclared_variables_in_str(source)
         _environment().render_str(source)
     except TemplateError as error:
         fault = _fault(error, shift=shift)
-        return fault if error.kind in _ALWAYS_WRONG else None
-    except (TypeError, ValueError):
-        return None
+        return fault if error.kind in _ALWAYS_WRONG else _unknown_method(expression)
+    except TypeError as error:
+        named = _ARGUMENTS.match(str(error))
+        return ExpressionFault(f"filter {named[1]} takes other arguments") if named else _unknown_method(expression)
+    except ValueError:
+        return _unknown_method(expression)
+    return _unknown_method(expression)
+
+
+def _unknown_method(expression: str) -> ExpressionFault | None:
+    """Return that a text, list or block has no such method; without data nothing else would tell."""
+    for found in _METHOD.finditer(_code_of(expression)):
+        if not _is_method(found[1]):
+            what = f'nothing has a method "{found[1]}"; filters go with a bar: `text | {found[1]}`'
+            return _refusal(expression, found.start(1), what)
     return None
+
+
+@lru_cache(maxsize=256)
+def _is_method(name: str) -> bool:
+    for sample in ("'a'", "[1]", "{'a': 1}"):
+        try:
+            _environment().eval_expr(f"{sample}.{name}()")
+        except TemplateError as error:
+            if error.kind == "UnknownMethod":
+                continue
+        return True
+    return False
 
 
 def variables(expression: str) -> frozenset[str]:
@@ -172,7 +205,8 @@ def _refused(expression: str) -> ExpressionFault | None:
     for statement in _STATEMENT.finditer(bare):
         word, head = statement[1], statement[2]
         if word not in _KNOWN_STATEMENTS:
-            return _refusal(expression, statement.start(), f"{{% {word} %}} is not known here; `if` and `for` are")
+            instead = "write the value where it is used" if word in ("set", "with") else "`if` and `for` are"
+            return _refusal(expression, statement.start(), f"{{% {word} %}} is not known here; {instead}")
         if word == "for" and _FILLED_LITERAL.search(head.partition(" in ")[2]):
             return _refusal(expression, statement.start(), "`for` goes over what there is, not over a list made here")
     if found := _UNBOUNDED.search(bare):
@@ -218,16 +252,33 @@ def _longest(value: Any) -> int:
     return max(map(_longest, inside), default=0)
 
 
-_ALWAYS_WRONG = ("SyntaxError", "UnknownFilter", "UnknownTest", "UnknownFunction", "OutOfFuel")
+_ALWAYS_WRONG = (
+    "SyntaxError", "UnknownFilter", "UnknownTest", "UnknownFunction", "OutOfFuel", "TooManyArguments", "MissingArgument",
+)  # fmt: skip
 """What goes wrong whatever the data is."""
+
+
+_SAID = {
+    "OutOfFuel": "did not come to an end",
+    "SyntaxError": "cannot be read",
+    "UnknownFilter": "unknown filter",
+    "UnknownTest": "unknown test",
+    "UnknownFunction": "unknown function",
+    "TooManyArguments": "too many arguments; they may have names, as in `batch(2, fill_with=0)`",
+    "MissingArgument": "an argument is missing",
+}
+_UNKNOWN = re.compile(r"^(?:filter|test|function) | is unknown$")
 
 
 def _fault(error: TemplateError, *, shift: int = 0) -> ExpressionFault:
     """Tell what went wrong without the values minijinja would print: they are people's data."""
     start = error.range[0] - shift + 1 if error.range else None
-    kind = {"OutOfFuel": "did not come to an end", "SyntaxError": "cannot be read"}.get(error.kind, error.kind)
-    detail = error.detail if error.kind in ("SyntaxError", "UnknownFilter", "UnknownTest", "UnknownFunction") else ""
-    return ExpressionFault(f"{kind}: {detail}" if detail else kind, line=error.line, column=start)
+    said = _SAID.get(error.kind, error.kind)
+    if error.kind in ("UnknownFilter", "UnknownTest", "UnknownFunction"):
+        word = _UNKNOWN.sub("", error.detail or "")
+        return ExpressionFault(f'{said} "{word}"', line=error.line, column=start)
+    detail = error.detail if error.kind == "SyntaxError" else ""
+    return ExpressionFault(f"{said}: {detail}" if detail else said, line=error.line, column=start)
 
 
 @lru_cache(maxsize=1)
@@ -236,12 +287,36 @@ def _environment() -> Environment:
         debug=False, fuel=FUEL, undefined_behavior="chainable", auto_escape_callback=lambda _name: False, pycompat=True
     )
     for name, function in FILTERS.items():
-        environment.add_filter(name, function)
+        environment.add_filter(name, _counted(function))
     return environment
 
 
+class _Used(local):
+    calls = 0
+
+
+_used = _Used()
+
+
+def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that stops after so many calls in one evaluation: fuel counts a step of ours like any other."""
+
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        _used.calls += 1
+        if _used.calls > MAX_CALLS:
+            raise ExpressionFault("calls a filter too often")
+        return function(*arguments, **named)
+
+    return call
+
+
 def _text(value: Any) -> str:
-    return as_text(value)
+    """Return what a filter of ours reads; a name, a number or an address is not longer."""
+    text = as_text(value)
+    if len(text) > _READ_AT_MOST:
+        raise ExpressionFault(f"a filter reads no text longer than {_READ_AT_MOST} characters")
+    return text
 
 
 def _e164(value: Any, country: str = "US") -> str:
@@ -298,6 +373,20 @@ def _lookup(value: Any, table: Any, default: Any = None) -> Any:
     return next((item for key, item in table.items() if str(key).casefold() == wanted), default)
 
 
+def _truncate(value: Any, length: int = 255, killwords: bool = False, end: str = "…") -> str:  # noqa: FBT001, FBT002 - as in Jinja
+    """Return a text no longer than so many characters, cut at a blank unless words may be cut."""
+    text = as_text(value)
+    if len(text) <= length:
+        return text
+    cut = text[: max(length - len(end), 0)]
+    return (cut if killwords else cut.rsplit(" ", 1)[0]) + end
+
+
+def _wordwrap(value: Any, width: int = 79) -> str:
+    """Return a text in lines of so many characters; the engine's own takes minutes for a long one."""
+    return "\n".join(textwrap.fill(line, max(width, 1)) for line in _text(value).splitlines())
+
+
 def _tojson(value: Any) -> str:
     """Return a value as JSON on one line; the engine's own takes an indent of any width."""
     return msgspec.json.encode(value).decode()
@@ -306,5 +395,6 @@ def _tojson(value: Any) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "e164": _e164, "email": _email, "title": _title, "digits": _digits, "first": _first, "last": _last,
     "date": _date, "address": _address, "lookup": _lookup, "tojson": _tojson,
+    "truncate": _truncate, "wordwrap": _wordwrap,
 }  # fmt: skip
 """The filters beside minijinja's own, by name; `docs/adding-a-connector.md` shows each with an example."""

@@ -278,12 +278,14 @@ def _unreadable(tree: Written, path: tuple[str | int, ...], wrong: ExpressionFau
     place = _inside(found, max((wrong.column or 1) - 1, 0)) if (wrong.line or 1) == 1 else found.place
     message = str(wrong)
     hint = ""
-    if named := re.search(r"filter (\w+) is unknown|unknown filter:? (?:filter )?(\w+)", message, re.IGNORECASE):
+    if named := re.fullmatch(r'unknown (filter|test|function) "(\w+)"', message):
         from bridge.domain.expressions import FILTERS  # noqa: PLC0415 - only a fault needs them
 
-        word = named[1] or named[2]
-        known = {*FILTERS, *_BUILT_IN_FILTERS}
-        message, hint = f'unknown filter "{word}"', did_you_mean(word, known) or f"known are {', '.join(sorted(known))}"
+        word = named[2]
+        known = {"filter": {*FILTERS, *_BUILT_IN_FILTERS}, "test": {*_BUILT_IN_TESTS}, "function": {"range", "dict"}}[
+            named[1]
+        ]
+        hint = did_you_mean(word, known) or f"known are {', '.join(sorted(known))}"
         shown = found.place.text.find(word, found.place.column - 1)
         place = found.place.moved(shown + 1 - found.place.column) if shown >= 0 else place
     return Fault(place=place, path=dotted(path), message=message, hint=hint)
@@ -292,6 +294,12 @@ def _unreadable(tree: Written, path: tuple[str | int, ...], wrong: ExpressionFau
 _BUILT_IN_FILTERS = (
     "trim", "upper", "lower", "capitalize", "replace", "default", "join", "length", "split", "int", "float", "round",
     "abs", "sort", "unique", "reverse", "min", "max", "sum", "list", "items", "map", "select", "reject", "string", "bool",
+    "selectattr", "rejectattr", "groupby", "batch", "slice", "dictsort", "indent", "lines", "urlencode", "escape", "striptags",
+)  # fmt: skip
+_BUILT_IN_TESTS = (
+    "defined", "undefined", "none", "string", "number", "integer", "float", "boolean", "iterable", "sequence", "mapping", "odd",
+    "even", "divisibleby", "eq", "ne", "gt", "ge", "lt", "le", "in", "true", "false", "startingwith", "endingwith", "lower",
+    "upper",
 )  # fmt: skip
 
 

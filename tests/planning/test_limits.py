@@ -23,6 +23,9 @@ GROWING = [
     " ~ ".join(["m"] * 900),
     f"[{', '.join(['m'] * 1000)}] | join",
     "9 ** 9 ** 9 ** 9",
+    "m | wordwrap(width=1)",
+    "m | title",
+    "l | map('e164') | list",
     "(" * 1900 + "1" + ")" * 1900,
     "1" * 5000,
 ]
@@ -36,6 +39,11 @@ REFUSED = [
     ("{% macro f() %}{% endmacro %}", "{% macro %} is not known here", 1),
     ("{% for x in [l, l] %}{{ x }}{% endfor %}", "`for` goes over what there is", 1),
     ("{% if a %}{% for x in (l, l) %}{% endfor %}{% endif %}", "`for` goes over what there is", 11),
+    ("a.lowwer()", 'nothing has a method "lowwer"', 3),
+    ("a | batch(1, 2, 3, 4)", "too many arguments", None),
+    ("a | lookup", "filter lookup takes other arguments", None),
+    ("a is containing('b')", 'unknown test "containing"', 6),
+    ("now()", 'unknown function "now"', 1),
     ("namespace(x=l)", "namespace() is not known here", 1),
     ("debug()", "debug() is not known here", 1),
     ("'{:>1000000000}'.format(1)", "format() is not known here", 17),
@@ -49,6 +57,14 @@ FINE = [
     ("{% if amount %}it's {{ amount }}{% else %}no{% endif %}", "it's 2.5"),
     ("list | tojson", "[1,2]"),
     ("'x' in (long | lower)", True),
+    ("amount if amount > 2 else 'few'", 2.5),
+    ("nope.deeper | default('none')", "none"),
+    ("'b' is in list or 'a b'.split()[1] == 'b' and not nope", True),
+    ("{% for n in list if n > 1 %}{{ loop.index }}:{{ n }}{% else %}none{% endfor %}", "1:2"),
+    ("{% if amount > 3 %}a{% elif amount > 2 %}b{% else %}c{% endif %}", "b"),
+    ("'one two three' | truncate(9)", "one two…"),
+    ("'one two three' | wordwrap(7)", "one two\nthree"),
+    ("answers.items() | list | length", 1),
 ]
 
 
