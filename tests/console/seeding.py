@@ -193,7 +193,11 @@ def _story(delivery_id: DeliveryId, number: int, kind: str, *, at: datetime, sou
         else matched
     )
     command = CreateBooking(
-        source="Website", name=name, summary=f"AC repair. The AC is out. {phone}", is_first_time_client=False
+        source="Website",
+        name=name,
+        summary=f"AC repair. The AC is out. {phone}",
+        is_first_time_client=False,
+        contacts=(ContactMethod(type="Phone", value=phone),),
     )
     update = AddContact(
         party=PartyKind.CUSTOMER, target=7000 + number, contact=ContactMethod(type="Email", value=email)

@@ -1,6 +1,8 @@
 """Every page answers for everybody who may see it, and hides people from them."""
 
-from tests.console.seeding import PEOPLE
+import re
+
+from tests.console.seeding import PEOPLE, TENANT
 
 PAGES = (
     "/", "/deliveries", "/deliveries?q=0142", "/deliveries?q=outcome:rejected", "/deliveries?q=payload.lead.city:Austin", "/review",
@@ -52,6 +54,26 @@ async def test_a_reveal_shows_the_person_and_is_written_down(browser) -> None:
     shown = await browser.post(f"/deliveries/{delivery_id}/reveal")
     assert PEOPLE[0][2] in shown.text
     assert await browser.audited("personal_data.revealed") == [("operator@example.com", f"delivery:{delivery_id}")]
+
+
+async def test_each_attempt_shows_its_request_and_its_answer(browser) -> None:
+    """The request is written by the client's own code: to this tenant, with the effect's key, and hidden as its person is."""
+    await browser.log_in("operator")
+    path = f"/deliveries/{browser.made['failed']}"
+    masked = (await browser.client.get(path)).text
+    shown = (await browser.post(f"{path}/reveal")).text
+    async with browser.database.begin() as tx:
+        (key,) = await (
+            await tx.execute("SELECT key FROM effects WHERE delivery_id = %s", [browser.made["failed"]])
+        ).fetchone()
+    for text in (masked, shown):
+        assert re.search(rf"POST http\S+/tenant/{TENANT}/booking-provider/\d+/bookings", text)
+        assert f"&#34;externalId&#34;: &#34;{key.hex}&#34;" in text
+        assert "HTTP 400" in text
+        assert "One or more validation errors occurred." in text
+    name = f"&#34;name&#34;: &#34;{PEOPLE[2][0]}&#34;"
+    assert name in shown
+    assert name not in masked
 
 
 async def test_a_retry_brings_a_dead_message_back_once(browser) -> None:

@@ -31,7 +31,7 @@ async def reveal(request: Request[Any, Any, Any]) -> Response[str]:
     await audit.reveal(
         seen.context.database, seen.act(), tenant_id=seen.tenant_id, subject=subject, delivery_id=DeliveryId(found.id)
     )
-    return why_page(seen, found, template="partials/story.html")
+    return await why_page(seen, found, hidden=False, template="partials/story.html")
 
 
 _ONE = {"retry": deliveries.retry, "hold": deliveries.hold, "resume": deliveries.resume, "dismiss": deliveries.dismiss}

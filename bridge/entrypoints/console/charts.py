@@ -51,7 +51,8 @@ def waterfall(candidate: Candidate, *, auto: float, review: float) -> Markup:
     for name, bits in marks:
         if bits is not None:
             parts.append(f'<line class="mark {name}" x1="{at(bits)}" y1="4" x2="{at(bits)}" y2="{height - 22}"/>')
-            parts.append(_text(at(bits), height - 6, name, kind="note", anchor="middle"))
+            anchor = "start" if name == "auto" else "end"  # apart, for the two may lie close
+            parts.append(_text(at(bits), height - 6, name, kind="note", anchor=anchor))
     for number, (field, level, weight) in enumerate(rows):
         y = number * line + 6
         start, end = sorted((at(sums[number]), at(sums[number + 1])))

@@ -11,6 +11,7 @@ from bridge.domain.ids import DeliveryId, TenantId
 from bridge.entrypoints import preview
 from bridge.entrypoints.access import Refused, Visit, number_of, text_of, visit
 from bridge.entrypoints.console.rendering import HEADERS, page
+from bridge.entrypoints.rehearsal import requests_of_story
 from bridge.operations.users import Role
 from bridge.reports import (
     deliveries,
@@ -201,10 +202,17 @@ async def told(request: Request[Any, Any, Any]) -> tuple[Visit, story.Story]:
     return seen, found
 
 
-def why_page(seen: Visit, found: story.Story, *, template: str = "delivery.html") -> Response[str]:
-    """Return the why page of a story, hidden or not."""
+async def why_page(
+    seen: Visit, found: story.Story, *, hidden: bool = True, template: str = "delivery.html"
+) -> Response[str]:
+    """Return the why page of a story, its people hidden or not."""
+    tenant = seen.context.tenant(found.tenant_id)
+    known = found.personal() if hidden else None
+    requests = await requests_of_story(seen.context.database, tenant, found, known=known) if tenant else {}
+    if hidden:
+        found = timeline.masked(found)
     source = seen.context.settings.sources.get(found.source_id)  # type: ignore[call-overload]  # a NewType of str
-    return page(seen, template, story=found, moments=timeline.moments(found), source=source)
+    return page(seen, template, story=found, moments=timeline.moments(found), source=source, requests=requests)
 
 
 @get("/deliveries/{delivery_id:int}", opt=_VIEW)
@@ -212,7 +220,7 @@ async def why(request: Request[Any, Any, Any]) -> Response[str]:
     """Why is it as it is."""
     seen, found = await told(request)
     is_part = request.headers.get("hx-target") == "story"
-    return why_page(seen, timeline.masked(found), template="partials/story.html" if is_part else "delivery.html")
+    return await why_page(seen, found, template="partials/story.html" if is_part else "delivery.html")
 
 
 @get("/deliveries/{delivery_id:int}/replay", opt={"needs": Role.OPERATOR})

@@ -112,6 +112,8 @@ def _flat(data: Any) -> str:
 
 
 def _pretty(value: Any) -> str:
+    if isinstance(value, dict) and "" in value:  # the id of the one thing that was made
+        value = {name or "id": item for name, item in value.items()}
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
