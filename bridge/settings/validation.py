@@ -111,6 +111,8 @@ def _forgiving(data: dict[str, Any]) -> dict[str, Any]:
     """Return the data with what people leave empty read as they mean it: an empty block is a block without keys."""
     rules = data.get("rules")
     for rule in rules if isinstance(rules, list) else []:
+        if isinstance(rule, dict) and isinstance(rule.get("when"), bool):
+            rule["when"] = str(rule["when"]).lower()  # an expression, though YAML takes it for a value
         do = rule.get("do") if isinstance(rule, dict) else None
         for step in do if isinstance(do, list) else []:
             if isinstance(step, dict):

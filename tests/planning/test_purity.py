@@ -1,8 +1,10 @@
 """Planning is a pure function, and no plan writes to a customer that is not sure."""
 
+import copy
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,8 @@ from bridge.domain.command import (
     AddNote,
     ChangeTags,
     Command,
+    CreateCustomer,
+    CreateLead,
     CreateLocation,
     SetCustomFields,
     SetPreferences,
@@ -32,6 +36,8 @@ from bridge.domain.inquiry import (
     PostalAddress,
     PreferenceChange,
 )
+from bridge.domain.plan import Plan
+from bridge.planning import extras, parties
 from bridge.planning.plan import plan
 from tests.planning.facts import AMBIGUOUS, BELOW, MATCHED, NOW, UNMATCHED, context, open_booking
 
@@ -92,15 +98,50 @@ inquiries: st.SearchStrategy[Inquiry] = st.one_of(
 )
 
 
+def written_to_somebody_unsure(made: Plan, match: Any) -> list[Command]:
+    """Return what a plan does to an existing customer, or says of one, though the match is not sure."""
+    commands = [effect.command for effect in made.effects]
+    if match is MATCHED:
+        return []
+    return [
+        command
+        for command in commands
+        if isinstance(command, TO_CUSTOMER)
+        or (isinstance(command, CreateLead) and command.customer_id is not None)
+        or (isinstance(command, CreateCustomer) and match is not UNMATCHED)
+    ]
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(inquiries, st.sampled_from([MATCHED, BELOW, AMBIGUOUS, UNMATCHED]), st.sampled_from(sorted(CONTEXTS)))
 def test_the_same_in_gives_the_same_out_and_nobody_unsure_is_written_to(
     inquiry: Inquiry, match: Any, name: str
 ) -> None:
+    before = msgspec.json.encode([inquiry, match])
     made = plan(inquiry, match, CONTEXTS[name], now=NOW)
     assert made == plan(inquiry, match, CONTEXTS[name], now=NOW)
+    assert msgspec.json.encode([inquiry, match]) == before
+    assert msgspec.json.encode(made) == msgspec.json.encode(
+        plan(copy.deepcopy(inquiry), copy.deepcopy(match), CONTEXTS[name], now=NOW)
+    )
     keys = [effect.key for effect in made.effects]
     assert len(set(keys)) == len(keys)
-    written: list[Command] = [effect.command for effect in made.effects if isinstance(effect.command, TO_CUSTOMER)]
-    if match is not MATCHED:
-        assert not written
+    assert not written_to_somebody_unsure(made, match)
+
+
+@pytest.mark.parametrize("match", [BELOW, AMBIGUOUS])
+def test_the_property_fails_where_the_guard_is_broken(match: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A property that no broken code breaks proves nothing."""
+
+    def unguarded(_desk: Any, effects: tuple[Any, ...], *, reason: Any) -> Plan:
+        return Plan(effects=effects, reason=reason.value)
+
+    def known(_match: Any) -> Any:
+        return MATCHED.customer_id, MATCHED.location_id
+
+    for module in (extras, parties):
+        monkeypatch.setattr(module, "guarded", unguarded)
+    monkeypatch.setattr(parties, "known_party", known)
+    inquiry = ContactUpdate(key="k", person=Person(emails=("new@example.com",)))
+    made = plan(inquiry, match, CONTEXTS["plain"], now=NOW)
+    assert written_to_somebody_unsure(made, match)
