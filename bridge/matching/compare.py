@@ -1,5 +1,6 @@
 """Two values of one field compared: the level they reach, never a raw score."""
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -187,12 +188,15 @@ def zip_level(left: str, right: str) -> str:
     return "close" if edits(left, right, 1) else "differ"
 
 
+_NUMBERS = re.compile(r"\d+")
+
+
 def street_level(left: str, right: str) -> str:
     """Return exact, close or differ for two street names without directions and suffixes."""
     if not left or not right:
         return MISSING
-    if left[0].isdigit() and right[0].isdigit():  # 5th and 6th are two streets, one letter apart
-        return "exact" if left == right else "differ"
+    if left != right and _NUMBERS.findall(left) != _NUMBERS.findall(right):
+        return "differ"  # 5th and 6th, County Road 18 and 81 are two streets, one slip apart
     return word_level(left.replace(" ", ""), right.replace(" ", ""))
 
 

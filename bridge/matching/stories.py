@@ -15,6 +15,8 @@ from bridge.matching.weights import Weights
 _LN2 = log(2.0)
 _IDENTITIES = 4
 """Names of one family that take part at most."""
+_RELATIVES = 0.2
+"""Somebody of the house asks so often for another place, for each time for the house."""
 
 
 class StoryKind(StrEnum):
@@ -94,6 +96,8 @@ def _of_family(party: PartyKeys, index: int, scored: Scored, weights: Weights) -
 
     is_nobody = scored.family.is_placeholder
     named = party.address.status in (AddressStatus.PARSED, AddressStatus.PARTIAL)
+    # Who names no place may be at home: were they fewer then, an address that agrees would speak against the customer.
+    relative = priors.household * (_RELATIVES if named else 1 + _RELATIVES)
     fitting = [where for where in scored.places if where.levels.relation in ("same", "near")]
     for identity in scored.identities[:1] + [who for who in scored.identities[1:] if who.who.location_id]:
         bound = identity.who.location_id
@@ -111,7 +115,7 @@ def _of_family(party: PartyKeys, index: int, scored: Scored, weights: Weights) -
             add(StoryKind.ELSEWHERE, priors.elsewhere, identity.same, None, identity)
         if identity.has_contact:
             add(StoryKind.BORROWED, priors.borrowed, identity.borrowed, None, identity)
-            add(StoryKind.RELATIVE, priors.household * 0.2, identity.household, None, identity)
+            add(StoryKind.RELATIVE, relative, identity.household, None, identity)
     for where in fitting:
         add(StoryKind.NEWCOMER, priors.newcomer, where.bits, where, None)
     return out

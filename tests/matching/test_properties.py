@@ -1,7 +1,8 @@
 """What holds for every inquiry: a verdict in bounded text, the same one whatever the order, never a match without a name."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import combinations
 
 import msgspec
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from bridge.domain.ids import CustomerId, LocationId
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
+from bridge.domain.keys import email_keys, fold, phone_keys
+from bridge.domain.keys.addresses import city_key, unit_key, zip_key
 from bridge.domain.match import Matched, MatchSettings
 from bridge.matching.decide import decide
 from bridge.matching.keys import MAX_KEYS, party_keys, wanted_keys
@@ -123,14 +126,65 @@ def test_format_noise_never_changes_a_match(families: tuple[Family, ...]) -> Non
     assert verdicts == {("matched", "customer_and_location", 1, 10)}
 
 
-def test_more_agreeing_evidence_never_lowers_the_probability() -> None:
-    less = Person(name="Maria Lopez", address=PostalAddress(street="12 Oak St", city="Austin", zip="78701"))
-    more = msgspec.structs.replace(less, phones=("512-444-7788",))
+# What customer 1 is on file with; each piece that a party gives agrees with it.
+AGREEING = (
+    {"name": "Maria Lopez"},
+    {"phones": ("512-444-7788",)},
+    {"emails": ("maria.lopez@gmail.com",)},
+    {"street": "12 Oak St", "city": "Austin"},
+    {"zip": "78701"},
+)
+ON_FILE = MirroredContact(0, "Email", "maria.lopez@gmail.com", "")
 
-    def probability(person: Person) -> float:
-        found = decide(
-            BookingInquiry(key="i", person=person), Lookup(families=FAMILIES[:1]), shipped(), MatchSettings()
-        )
-        return found.evidence.candidates[0].probability
 
-    assert probability(more) >= probability(less)
+def agreeing(pieces: Iterable[dict[str, object]]) -> Person:
+    """Return a party of some pieces."""
+    given: dict[str, object] = {}
+    for piece in pieces:
+        given |= piece
+    address = PostalAddress(**{key: given.pop(key) for key in ("street", "city", "zip") if key in given})
+    return Person(address=address, **given)
+
+
+def probability(person: Person, families: tuple[Family, ...]) -> float:
+    found = decide(BookingInquiry(key="i", person=person), Lookup(families=families), shipped(), MatchSettings())
+    return next((one.probability for one in found.evidence.candidates if one.customer_id == 1), 0.0)
+
+
+@pytest.mark.parametrize("others", [(), FAMILIES[1:], FAMILIES[2:]], ids=["alone", "household", "strangers"])
+def test_more_agreeing_evidence_never_lowers_the_probability(others: tuple[Family, ...]) -> None:
+    mail = Family(FAMILIES[0].customer, FAMILIES[0].locations, (*FAMILIES[0].contacts, ON_FILE), region="US")
+    lowered = []
+    for count in range(len(AGREEING)):
+        for pieces in combinations(AGREEING, count):
+            before = probability(agreeing(pieces), (mail, *others))
+            for more in AGREEING:
+                if more not in pieces and not ("zip" in more and not any("street" in piece for piece in pieces)):
+                    after = probability(agreeing((*pieces, more)), (mail, *others))
+                    if after < before - 1e-9:
+                        lowered.append((pieces, more, before, after))
+    assert lowered == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(people, st.text(max_size=200), st.text(max_size=60), st.sampled_from(("US", "", "Canada")))
+def test_what_is_not_compared_never_changes_a_verdict(person: Person, said: str, record: str, country: str) -> None:
+    other = msgspec.structs.replace(
+        person, address=msgspec.structs.replace(person.address, country=country, raw=person.address.street and said)
+    )
+    inquiry = BookingInquiry(key="other", record_id=record, person=other, message=said, service=said)
+    found = decide(inquiry, Lookup(families=FAMILIES), shipped(), MatchSettings())
+    assert msgspec.to_builtins(found) == verdict(person)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.sampled_from((*NASTY, *NAMES, *PHONES, *MAILS, *STREETS)), texts))
+def test_a_comparable_form_read_again_is_itself(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+    for phone in phone_keys(text):
+        assert [again.e164 for again in phone_keys(phone.e164)] == [phone.e164]
+    for mail in email_keys(text):
+        assert [again.mailbox for again in email_keys(mail.mailbox)] == [mail.mailbox]
+    assert zip_key(zip_key(text)) == zip_key(text)
+    assert city_key(city_key(text)) == city_key(text)
+    assert unit_key(unit_key(text)) == unit_key(text)

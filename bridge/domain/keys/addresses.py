@@ -192,8 +192,25 @@ conc concession con
 gate
 """
 _SUFFIXES = {form: line.split()[0] for line in _SUFFIX_LINES.strip().split("\n") for form in line.split()}
-_ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "sixth": "6th", "seventh": "7th",
-             "eighth": "8th", "ninth": "9th", "tenth": "10th", "eleventh": "11th", "twelfth": "12th"}  # fmt: skip
+_ONES_TEXT = """
+first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth
+seventeenth eighteenth nineteenth
+"""
+_ONES = _ONES_TEXT.split()
+_TENS_TEXT = """
+twenty thirty forty fifty sixty seventy eighty ninety
+"""
+_TENS = dict(zip(_TENS_TEXT.split(), range(20, 100, 10), strict=True))
+
+
+def _ordinal(number: int) -> str:
+    """Return a number as streets are numbered: 1st, 12th, 27th."""
+    return f"{number}{'th' if 10 < number % 100 < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+_ORDINALS = {word: _ordinal(at) for at, word in enumerate(_ONES, 1)} | {
+    f"{word[:-1]}ieth": _ordinal(number) for word, number in _TENS.items()
+}
 _UNITS_TEXT = """
 apt apartment unit ste suite rm room lot spc space trlr trailer fl floor bldg building no num number ph
 penthouse bsmt basement uppr upper lowr lower front rear dept hangar slip pier flat bureau app appt local
@@ -268,7 +285,8 @@ def zip_key(raw: str) -> str:
         return hit[1]
     if folded.replace(".", "").isdecimal() and folded.endswith(".0"):
         return zip_key(folded[:-2])
-    return "".join(c for c in folded if c.isalnum())[:10]
+    plain = "".join(c for c in folded if c.isalnum())[:10]
+    return zip_key(plain) if plain.isdecimal() and plain.isascii() else plain
 
 
 @lru_cache(maxsize=4096)
@@ -515,6 +533,9 @@ def _named(tokens: list[str]) -> tuple[str, str, str, str]:
     """Return direction before, name, suffix and direction after of a street's tokens; the name keeps the last word there is."""
     parts = [part for token in tokens for part in ([token] if token[0].isdigit() else token.split("-")) if part]
     tokens = [_ORDINALS.get(token, token) for token in parts]
+    for at in range(len(parts) - 1, 0, -1):
+        if parts[at - 1] in _TENS and parts[at] in _ONES[:9]:  # twenty-seventh
+            tokens[at - 1 : at + 1] = [_ordinal(_TENS[parts[at - 1]] + _ONES.index(parts[at]) + 1)]
     before = suffix = after = ""
     if len(tokens) > 2 and tokens[-1] in _DIRECTIONS:
         after = _DIRECTIONS[tokens.pop()]
@@ -528,6 +549,8 @@ def _named(tokens: list[str]) -> tuple[str, str, str, str]:
     if len(tokens) > 1 and tokens[0] in _DIRECTIONS:
         before = _DIRECTIONS[tokens[0]]
         tokens = tokens[1:]
+    if len(tokens) == 1 and tokens[0].isdecimal() and len(tokens[0]) < 4:  # 27 Ave is 27th Ave
+        tokens[0] = _ordinal(int(tokens[0]))
     if tokens and tokens[0] in _WRITTEN_OUT and len(tokens) > 1:
         tokens[0] = _WRITTEN_OUT[tokens[0]]
     return before, " ".join(tokens).replace("'", "").replace("’", "").replace("-", " "), suffix, after

@@ -168,6 +168,7 @@ linda lindy lynn
 lindsay lindsey
 lloyd
 loretta lori retta
+lorraine lori lorrie rainey
 louis lou louie luis
 louise lou
 lucille lucy
