@@ -5,6 +5,7 @@ A page of which most is bad is no page with a bad record but an answer nobody un
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -91,31 +92,54 @@ async def apply(
 
     Raises Garbage.
     """
+    page = _Page(tx=tx, tenant_id=tenant_id, shape=shape, asked_at=asked_at, whole=whole, expect_new=expect_new)
+    done = await page.attempt(found, whole)
+    if isinstance(done, Applied):
+        return done, []
     skipped: list[Skipped] = []
+    return await page.divide(found, skipped, of=len(found)), skipped
 
-    def clean(row: Row) -> Row:
-        return rows.without_nul(whole(row))
 
-    async def attempt(some: Sequence[Row], read: Callable[[Row], Row]) -> Applied | Exception:
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    """How a page is brought in. No closures: one that calls itself keeps a page's rows until the collector comes by."""
+
+    tx: Tx
+    tenant_id: TenantId
+    shape: Shape
+    asked_at: datetime
+    whole: Callable[[Row], Row]
+    expect_new: bool
+
+    async def attempt(self, some: Sequence[Row], read: Callable[[Row], Row]) -> Applied | Exception:
+        """Bring rows in, or return why the database takes none of them."""
         try:
-            async with tx.transaction():
+            async with self.tx.transaction():
                 return await rows.apply(
-                    tx, tenant_id, shape, some, asked_at=asked_at, whole=read, expect_new=expect_new
+                    self.tx,
+                    self.tenant_id,
+                    self.shape,
+                    some,
+                    asked_at=self.asked_at,
+                    whole=read,
+                    expect_new=self.expect_new,
                 )
         except BAD as error:
             return error
 
-    async def divide(some: Sequence[Row]) -> Applied:
-        done = await attempt(some, clean)
+    async def divide(self, some: Sequence[Row], skipped: list[Skipped], *, of: int) -> Applied:
+        """Bring in what can be, half by half, and add the rest to `skipped`. Raises Garbage."""
+        done = await self.attempt(some, self._clean)
         if isinstance(done, Applied):
             return done
         if len(some) == 1:
             skipped.append(Skipped(some[0][0], str(done).partition("\n")[0]))
-            weigh(skipped, of=len(found))
+            weigh(skipped, of=of)
             return Applied(seen=0)
         middle = len(some) // 2
-        left, right = await divide(some[:middle]), await divide(some[middle:])
+        left = await self.divide(some[:middle], skipped, of=of)
+        right = await self.divide(some[middle:], skipped, of=of)
         return Applied(seen=left.seen + right.seen, changed=left.changed | right.changed, left=left.left | right.left)
 
-    done = await attempt(found, whole)
-    return (done if isinstance(done, Applied) else await divide(found)), skipped
+    def _clean(self, row: Row) -> Row:
+        return rows.without_nul(self.whole(row))
