@@ -350,11 +350,16 @@ def _last(value: Any) -> Any:
     return " ".join(words[1:])
 
 
-def _date(value: Any, written: str = "", zone: str = "UTC") -> str:
-    """Return an ISO date or time of what a person or sender wrote, empty where it is none."""
-    found = moment(value, time_zone=zone, written=written)
+def _date(value: Any, written: str = "", zone: str = "") -> str:
+    """Return an ISO date or time of what a person or sender wrote, empty where it is none.
+
+    A time that names no zone, where the expression names none either, stays without one: whoever reads it knows the tenant's.
+    """
+    found = moment(value, time_zone=zone or "UTC", written=written)
     if found is None:
         return ""
+    if not zone and found != moment(value, time_zone="Etc/GMT+5", written=written):
+        found = found.replace(tzinfo=None)
     day_only = isinstance(value, str) and is_date_only(value) and not (found.hour or found.minute)
     return found.date().isoformat() if day_only else found.isoformat()
 

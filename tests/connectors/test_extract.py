@@ -219,3 +219,12 @@ def test_a_form_that_names_nobody_and_says_something_is_an_inquiry(data: Any) ->
 def test_a_form_without_a_word_is_none() -> None:
     found = wish(drafted({"id": "7", "gclid": "g1", "name": " ", "user_agent": "x"}), "form", key="k")
     assert [part.reason for part in found.skipped] == [Reason.PERSON_MISSING]
+
+
+def test_a_mapped_time_without_a_zone_is_the_tenants() -> None:
+    options = SourceOptions(map={"preferred_start": "payload.when | date"}, time_zone="America/Chicago")
+    data = {"when": "12/01/2026 3:30 PM"}
+    draft = draft_from(
+        fields_of(data), options=options, context={"payload": data, "query": {}, "event": "", "fetched": {}}
+    )
+    assert draft.booking(key="k").preferred_start == datetime(2026, 12, 1, 21, 30, tzinfo=UTC)

@@ -11,6 +11,7 @@ from bridge.connectors import pages
 from bridge.connectors.credentials import SharedValue
 from bridge.connectors.dialect import proofs_from
 from bridge.connectors.schemes import Algorithm, Scheme
+from bridge.domain.expressions import FILTERS, PlainContext, evaluate
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -18,6 +19,16 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.parametrize("name", sorted(pages.pages()))
 def test_a_page_is_what_the_connector_declares(name: str) -> None:
     assert (DOCS / "connectors" / name).read_text() == pages.pages()[name]
+
+
+def test_the_filters_of_the_guide_give_what_it_says() -> None:
+    guide = (DOCS / "adding-a-connector.md").read_text()
+    rows = re.findall(r"^\| `(.+? \\\| .+?)` \| `(.+?)` \|$", guide, re.MULTILINE)
+    assert {name for expression, _ in rows for name in FILTERS if f"| {name}" in expression} >= FILTERS.keys() - {
+        "tojson"
+    }
+    for expression, gives in rows:
+        assert evaluate(expression.replace("\\|", "|"), PlainContext({})) == gives, expression
 
 
 def test_no_page_is_left_of_a_connector_that_went() -> None:
