@@ -23,7 +23,7 @@ from bridge.connectors.base import (
 )
 from bridge.connectors.credentials import SharedValue, verify_shared_value
 from bridge.connectors.extract import Draft, Field, draft_from
-from bridge.connectors.extract.draft import map_faults
+from bridge.connectors.extract.slots import map_faults
 from bridge.connectors.schemes import Scheme
 from bridge.connectors.signatures import verify
 from bridge.connectors.usual import usual_check

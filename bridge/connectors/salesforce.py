@@ -101,7 +101,7 @@ class Salesforce(Dialect):
             for record in element:
                 if local_name(record) == "sObject":
                     kind = next((value for name, value in record.attrib.items() if name.endswith("type")), "")
-                    fields = {local_name(field): (field.text or "").strip() for field in record}
+                    fields = {field.tag.rpartition("}")[2]: (field.text or "").strip() for field in record}
                     name = re.sub(r"(?<!_)\d+$", "", kind.rpartition(":")[2])
                     records.append({"notification": _child_text(element, "Id"), "type": name, "fields": fields})
         return records

@@ -14,7 +14,18 @@ import msgspec
 
 from bridge.connectors.base import SourceOptions
 from bridge.connectors.extract.fields import Field
-from bridge.connectors.extract.labels import ADDRESS, ATTRIBUTION, BY_TYPE, exact_slot, loose_slot, normal_label
+from bridge.connectors.extract.labels import ADDRESS, ATTRIBUTION, exact_slot
+from bridge.connectors.extract.reading import (
+    DATE_PARTS,
+    PARTS,
+    PHONE_INSIDE,
+    SEVERAL,
+    URI_SCHEMES,
+    date_of,
+    last_digits,
+    text_of,
+)
+from bridge.connectors.extract.slots import SINGLE, WORDS, slot_of, target_of
 from bridge.connectors.payloads import text
 from bridge.domain.expressions import ExpressionFault, PlainContext, as_text, evaluate
 from bridge.domain.inquiry import (
@@ -31,11 +42,9 @@ from bridge.domain.values import (
     digits_of,
     email_address,
     is_date_only,
-    is_whole_address,
     looks_like_phone,
     moment,
     postal_address,
-    without_extension,
 )
 
 MAX_ANSWERS = 200
@@ -43,26 +52,10 @@ HIDDEN = "***"
 """What intake writes over a secret in what it keeps."""
 _TRUE = frozenset({"true", "yes", "1", "on", "y"})
 _FALSE = frozenset({"false", "no", "0", "off", "n"})
-_SINGLE = frozenset({"name", "given_name", "surname", "company", "message", "service", "preferred_time", "consent"})
-_WORDS = frozenset({"message", "service", "preferred_time", "consent"})
-_PARTS = {
-    "first": "given_name", "given": "given_name", "firstname": "given_name", "first_name": "given_name",
-    "last": "surname", "family": "surname", "lastname": "surname", "last_name": "surname", "surname": "surname",
-    "addr_line1": "street", "line1": "street", "address1": "street", "street1": "street", "street": "street", "address": "street",
-    "addr_line2": "unit", "line2": "unit", "address2": "unit", "street2": "unit", "unit": "unit", "suite": "unit",
-    "city": "city", "state": "state", "province": "state", "region": "state", "state_province": "state",
-    "postal": "zip", "postalcode": "zip", "postal_code": "zip", "zip": "zip", "zipcode": "zip", "zip_code": "zip",
-    "country": "country",
-}  # fmt: skip
-"""What the parts of a compound answer hold, as Jotform, Cognito, Fillout and Wufoo name them."""
-
-
-_SEVERAL = re.compile(r"\s*(?:[,;|\n]|\s/\s|\bor\b|\band\b|\by\b|\bo\b)\s*", re.IGNORECASE)
 _CLOCK = re.compile(
     r"(?:at )?\d{1,2}(?:[:.]\d{2}(?::\d{2})?)?\s*(?:[ap]\.?m\.?)?(?:\s*(?:-|–|to)\s*\S.{0,10})?$", re.IGNORECASE
 )
 """A time of day without a day."""
-_URI_SCHEMES = ("tel:", "sms:", "whatsapp:", "callto:")
 
 
 class Draft:
@@ -103,7 +96,7 @@ class Draft:
                 return False
             case "address" | "city" | "state" | "zip" | "unit" if not sure and (len(value) > 160 or "@" in value):
                 return False
-            case _ if slot in _SINGLE or slot in ADDRESS or slot in ATTRIBUTION:
+            case _ if slot in SINGLE or slot in ADDRESS or slot in ATTRIBUTION:
                 return self._place_single(slot, field, value)
             case _:
                 return False
@@ -132,9 +125,9 @@ class Draft:
                 self._read_query(
                     value, field.path
                 )  # the form says one page, the builder another: either may hold the click id
-            return known == value and slot not in _WORDS  # two questions may have the same answer
+            return known == value and slot not in WORDS  # two questions may have the same answer
         self.values[slot] = value
-        self.origins[_target(slot)] = field.path
+        self.origins[target_of(slot)] = field.path
         if slot in ("landing_page", "referrer"):
             self._read_query(value, field.path)
         return True
@@ -153,7 +146,7 @@ class Draft:
                 and not self.values.get(slot)
             ):
                 self.values[slot] = text(value)
-                self.origins[_target(slot)] = f"{path}?{name}"
+                self.origins[target_of(slot)] = f"{path}?{name}"
 
     def _place_emails(self, field: Field, value: str) -> bool:
         parts = [part.strip("<>()").removeprefix("mailto:") for part in re.split(r"[,;\s]+", value)]
@@ -167,16 +160,23 @@ class Draft:
         return bool(found)
 
     def _place_phone(self, field: Field, value: str, *, sure: bool) -> bool:
-        parts = _SEVERAL.split(value) if len(value) <= 200 else []
+        if (
+            looks_like_phone(value) and "/" not in value
+        ):  # nearly all: the rest is for what people write around a number
+            return self._keep_phone(field, value)
+        parts = SEVERAL.split(value) if len(value) <= 200 else []
         if len(parts) > 1 and len(several := [part for part in parts if looks_like_phone(part)]) > 1:
             return all(self._place_phone(field, part, sure=sure) for part in several)
-        value = value.partition(":")[2] if value.startswith(_URI_SCHEMES) else value
-        if not looks_like_phone(value) and (inside := _PHONE_INSIDE.findall(value[:500])) and inside != [value]:
+        value = value.partition(":")[2] if value.startswith(URI_SCHEMES) else value
+        if not looks_like_phone(value) and (inside := PHONE_INSIDE.findall(value[:500])) and inside != [value]:
             self.answer(field.label, value, field.path)  # a remark beside the number
             return all(self._place_phone(field, part, sure=sure) for part in inside)
         if not (looks_like_phone(value) or (sure and 7 <= len(digits_of(value)) <= 20 and len(value) <= 40)):
             return False
-        if _last_digits(value) not in {_last_digits(known) for known in self.phones}:
+        return self._keep_phone(field, value)
+
+    def _keep_phone(self, field: Field, value: str) -> bool:
+        if not self.phones or last_digits(value) not in map(last_digits, self.phones):
             self.origins[f"person.phones.{len(self.phones)}"] = field.path
             self.phones.append(value)
         return True
@@ -188,11 +188,11 @@ class Draft:
         if slot == "phone" or (not slot and ("area" in parts or "phone" in parts or looks_like_phone(whole))):
             joined = whole or f"({parts.get('area', '')}) {parts.get('phone', '')}"
             return self.place("phone", Field(field.path, field.label, joined), sure=True)
-        if (slot == "preferred_time" or (not slot and parts.keys() <= _DATE_PARTS)) and (said := _date_of(parts)):
+        if (slot == "preferred_time" or (not slot and parts.keys() <= DATE_PARTS)) and (said := date_of(parts)):
             return self.place("preferred_time", Field(field.path, field.label, said), sure=True)
         placed = False
         for key, value in parts.items():
-            part = _PARTS.get(key)
+            part = PARTS.get(key)
             if part and value and self._place_single(part, Field(f"{field.path}.{key}", field.label, value), value):
                 placed = True
         if not placed and whole:
@@ -225,7 +225,7 @@ class Draft:
         match slot:
             case "email" | "phone":
                 known = self.emails if slot == "email" else self.phones
-                same = str.lower if slot == "email" else _last_digits
+                same = str.lower if slot == "email" else last_digits
                 if said:
                     known[:] = [said, *(other for other in known if same(other) != same(said))]
                     self.origins[f"person.{slot}s.0"] = origin
@@ -238,7 +238,7 @@ class Draft:
                 self.origins["is_test"] = origin
             case _:
                 self.values[slot] = said
-                self.origins[_target(slot)] = origin
+                self.origins[target_of(slot)] = origin
 
     def starts(self, value: Any, path: str) -> None:
         """Note the start that the sender itself gives, for what the config and the person leave open."""
@@ -248,18 +248,18 @@ class Draft:
         """Let the config's `map:` override and its `defaults:` fill; a mapping that fails is told in the origins."""
         context = PlainContext(context) if self.options.map else context
         for target, expression in self.options.map.items():
-            slot = _slot(target)
+            slot = slot_of(target)
             try:
                 value = evaluate(expression, context)
             except ExpressionFault as fault:
-                self.origins[_target(slot)] = f"map failed: {fault}"
+                self.origins[target_of(slot)] = f"map failed: {fault}"
                 continue
             if value not in (None, "", [], {}):
                 self.put(slot, value, f"map: {expression}")
                 said = as_text(value)
                 self.answers = [answer for answer in self.answers if answer.value != said]
         for target, value in self.options.defaults.items():
-            slot = _slot(target)
+            slot = slot_of(target)
             known = self.emails if slot == "email" else self.phones if slot == "phone" else self.values.get(slot)
             if not known:
                 self.put(slot, value, "default")
@@ -345,150 +345,3 @@ class Draft:
             tags_added=tuple(filter(None, map(text, tags_added))), tags_removed=tuple(filter(None, map(text, tags_removed))),
             note=note, changed=tuple(filter(None, map(text, changed))), is_new=is_new, is_deleted=is_deleted, version=version,
         )  # fmt: skip
-
-
-def draft_from(fields: Iterable[Field], *, options: SourceOptions, context: Mapping[str, Any] | None = None) -> Draft:
-    """Return what the fields come to; `context` is what `map:` expressions may read (payload, query, event, fetched)."""
-    draft = Draft(options)
-    waiting: list[list[tuple[int, str, Field]]] = [[], [], [], []]
-    left: dict[int, Field] = {}
-    for place, field in enumerate(fields):
-        rank, slot = _rank(field)
-        if rank < 4:
-            waiting[rank].append((place, slot, field))
-        else:
-            left[place] = field
-    for rank, group in enumerate(waiting):
-        left |= {place: field for place, slot, field in group if not draft.place(slot, field, sure=rank < 3)}
-    for place, field in list(left.items()):
-        if field.slot != "answer" and isinstance(field.value, str) and _by_value(draft, field):
-            del left[place]
-    for place in sorted(left):
-        draft.answer(left[place].label, left[place].value, left[place].path)
-    if context is not None:
-        draft.apply_config(context)
-    return draft
-
-
-def _rank(field: Field) -> tuple[int, str]:
-    """Return how surely a field's slot is known (0 best, 4 not at all) and the slot."""
-    if field.slot:
-        return (0, field.slot) if field.slot != "answer" else (5, "")
-    if slot := BY_TYPE.get(field.kind.lower(), ""):
-        return (1, slot) if slot != "message" else (2, exact_slot(field.label) or slot)
-    if slot := exact_slot(field.label):
-        return 2, slot
-    if isinstance(field.value, dict):
-        return 2, ""
-    return (3, slot) if (slot := loose_slot(field.label)) else (4, "")
-
-
-def _by_value(draft: Draft, field: Field) -> bool:
-    """Take an e-mail address or phone number under a label that told nothing, where none is known yet."""
-    value = field.value
-    if not draft.emails and "@" in value and email_address(value):
-        return draft.place("email", field, sure=True)
-    if not draft.values.keys() & {"address", "street", "city", "zip"} and is_whole_address(value):
-        return draft.place("address", field, sure=True)
-    if not draft.phones and _UNTITLED.fullmatch(normal_label(field.label)) and _BARE_PHONE.fullmatch(text(value)):
-        return draft.place("phone", field, sure=True)
-    if draft.phones or len(value) > 25 or value[:1] not in "+(0123456789":
-        return False
-    value = text(value)
-    has_form = bool(_WRITTEN_PHONE.search(value)) and len(digits_of(value)) >= 10
-    if has_form and looks_like_phone(value) and moment(value) is None:
-        return draft.place("phone", field, sure=False)
-    return False
-
-
-_UNTITLED = re.compile(r"(?:no label|your answer|field|question|answer|input|untitled|text|[ \d])*")
-_WRITTEN_PHONE = re.compile(r"[()+.\s-]")
-_PHONE_INSIDE = re.compile(
-    r"(?<![\w.])(?:\+\d[\d ().-]{8,18}\d|(?:1[ .-]?)?\(?[2-9]\d{2}\)?[ .-]{0,2}\d{3}[ .-]?\d{4}(?:,? ?(?:ext|x)\.? ?\d{1,6})?)(?![\w-])",
-    re.IGNORECASE,
-)
-"""A number within a sentence, written out in full."""
-_BARE_PHONE = re.compile(r"(?:\+?1)?[2-9]\d{2}[2-9]\d{6}")
-
-
-def _last_digits(phone: str) -> str:
-    """Return what makes two spellings one number: the last ten digits before an extension."""
-    return digits_of(without_extension(phone))[-10:]
-
-
-def text_of(value: Any) -> str:
-    """Return any answer as text: lists joined, objects as `key: value` pairs."""
-    if isinstance(value, str):
-        return text(value)
-    if isinstance(value, list):
-        return ", ".join(filter(None, (text_of(item) for item in value[:100])))
-    if isinstance(value, dict):
-        pairs = ((key, text_of(item)) for key, item in list(value.items())[:50])
-        return ", ".join(f"{key}: {said}" for key, said in pairs if said)
-    return text(value)
-
-
-_DATE_PARTS = frozenset(
-    {"date", "datetime", "year", "month", "day", "hour", "min", "minutes", "time", "timeinput", "ampm", "timezone"}
-    | {"duration", "implementation"}
-)
-
-
-def _date_of(parts: Mapping[str, str]) -> str:
-    """Return a day and time that a question gives in parts, as Jotform and Wufoo do; empty where it is no date."""
-    day = parts.get("date") or parts.get("datetime") or ""
-    if not day and parts.get("month") and parts.get("day") and parts.get("year"):
-        day = f"{parts['month']}/{parts['day']}/{parts['year']}"
-    hour = parts.get("timeinput") or parts.get("time") or ""
-    if not hour and parts.get("hour") and (parts.get("min") or parts.get("minutes")):
-        hour = f"{parts['hour']}:{parts.get('min') or parts.get('minutes')}"
-    return " ".join(filter(None, (day, hour, hour and parts.get("ampm", ""))))
-
-
-_TARGETS = {
-    **dict.fromkeys(("name", "given_name", "surname", "company"), "person."),
-    **dict.fromkeys(ADDRESS, "person.address."),
-    **dict.fromkeys(ATTRIBUTION, "attribution."),
-}
-
-
-def _target(slot: str) -> str:
-    """Return the place in an inquiry that a slot fills, as origins name it."""
-    return "person.address" if slot == "address" else f"{_TARGETS.get(slot, '')}{slot}"
-
-
-def _slot(target: str) -> str:
-    """Return the slot that a config's target names: `person.email`, `email`, `attribution.gclid` and `gclid` all work."""
-    name = target.rpartition(".")[2].removesuffix("[0]")
-    aliases = {
-        "phones": "phone",
-        "emails": "email",
-        "first_name": "given_name",
-        "last_name": "surname",
-        "postal_code": "zip",
-    }
-    return aliases.get(name, name)
-
-
-def known_slots() -> frozenset[str]:
-    """Return all slots that `map:` and `defaults:` may name."""
-    return frozenset(
-        {*_SINGLE, *ADDRESS, *ATTRIBUTION, "email", "phone", "is_test", "preferred_start", "priority", "channel"}
-    )
-
-
-def map_faults(options: SourceOptions) -> tuple[str, ...]:
-    """Return what is wrong with `map:` and `defaults:`, one sentence each."""
-    from bridge.domain.expressions import check  # noqa: PLC0415 - only `bridge check` asks
-
-    found = [
-        f"{block}.{name}: no such field; known are {', '.join(sorted(known_slots()))}"
-        for block, given in (("map", options.map), ("defaults", options.defaults))
-        for name in given
-        if _slot(name) not in known_slots()
-    ]
-    found += [f"map.{name}: {fault}" for name, written in options.map.items() if (fault := check(written))]
-    return tuple(found)
-
-
-__all__ = ["Draft", "draft_from", "known_slots", "map_faults", "normal_label", "text_of"]
