@@ -86,7 +86,13 @@ def decode_json(body: bytes | str) -> Any:
     except RecursionError as error:
         raise PayloadMalformed("nested too deep") from error
     _refuse_depth(data, MAX_DEPTH)
-    return without_nul(data) if (b"\\u0000" in raw if isinstance(raw, bytes) else "\\u0000" in raw) else data
+    return without_nul(data) if _may_hold_nul(raw) else data
+
+
+def _may_hold_nul(raw: bytes | str) -> bool:
+    if isinstance(raw, bytes):
+        return b"\\" in raw and b"\\u0000" in raw  # one letter is found thirty times as fast, and mostly is not there
+    return "\\u0000" in raw
 
 
 def without_nul(data: Any) -> Any:

@@ -73,7 +73,7 @@ class _Exchange(Exchange):
         transport.write(head if self.method == "HEAD" else head + body)
         if not self.keep_alive:
             transport.close()
-        protocol.on_response_complete()
+        protocol.end_exchange()
 
 
 class HookProtocol(HttpToolsProtocol):
@@ -83,11 +83,46 @@ class HookProtocol(HttpToolsProtocol):
         super().__init__(**given)
         self._hooks = hooks
         self._exchange: _Exchange | None = None
+        self._answered_at = 0.0
+        self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
         self._direct = transport
         super().connection_made(OneWrite(transport, self.loop))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        super().connection_lost(exc)
+
+    def end_exchange(self) -> None:
+        """Go on after an answer: with the next request that is here, else wait for one as long as uvicorn does.
+
+        One timer a connection looks again and again; to start and cancel one for each request costs 3 us.
+        """
+        if self.pipeline or self.flow.read_paused:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._answered_at = self.loop.time()
+        if self._watch is None:
+            self._watch = self.loop.call_later(self.timeout_keep_alive, self._hang_up_if_idle)
+
+    def _hang_up_if_idle(self) -> None:
+        self._watch = None
+        exchange = self._exchange
+        if exchange is None:  # uvicorn's own watch counts for its own answers
+            return
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if not exchange.response_complete:
+            left = self.timeout_keep_alive
+        if left > 0:
+            self._watch = self.loop.call_later(left, self._hang_up_if_idle)
+        elif not self.transport.is_closing():
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin a request; its scope is made once it is known to need one."""

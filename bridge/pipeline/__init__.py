@@ -68,10 +68,17 @@ def _dedup_key(identity: Identity, *, now: datetime) -> str:
 
 def _without_credentials(request: HookRequest, door: Door) -> HookRequest:
     """Return what is kept of a request: the body as it came, no credential of the URL or the headers."""
-    names = {name for name, _ in request.headers}
-    written = "\n".join([request.url, *[value for _, value in request.headers]])
-    if names.isdisjoint(_CREDENTIAL_HEADERS) and not any(secret.value in written for secret in door.secrets):
-        return request
+    written, has_credentials = [request.url], False
+    for name, value in request.headers:
+        written.append(value)
+        has_credentials |= name in _CREDENTIAL_HEADERS
+    if not has_credentials:
+        text = "\n".join(written)
+        for secret in door.secrets:
+            if secret.value in text:
+                break
+        else:
+            return request
     kept = tuple(
         (name, without_secrets(value, door.secrets))
         for name, value in request.headers

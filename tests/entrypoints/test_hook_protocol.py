@@ -219,3 +219,12 @@ async def test_what_is_no_http_is_hung_up_on(dial: Dial) -> None:
     line.send(b"POST /hooks/website HTTP/1.1\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n12345")
     async with asyncio.timeout(5):
         assert b" 400 " in (await line.reader.read())[:20]
+
+
+@pytest.mark.slow
+async def test_a_sender_that_stays_silent_is_hung_up_on(dial: Dial) -> None:
+    line = await dial()
+    line.send(*raw("msg_1"))
+    assert (await line.answer())[0] == 202
+    async with asyncio.timeout(20):
+        assert await line.reader.read() == b""
