@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bridge.domain.inquiry import Inquiry, PostalAddress
+from bridge.domain.inquiry import Attribution, Inquiry, PostalAddress
 from bridge.reports.masking import EMAIL, KINDS, PHONE, SAFE
 
 _GIVEN = ("Robin", "Casey", "Jamie", "Morgan", "Avery", "Quinn", "Rowan", "Skyler")
@@ -17,6 +17,18 @@ _TOKEN = re.compile(r"[A-Za-z][\w.:/-]{0,39}")
 _PLACES = frozenset({"lat", "latitude", "lng", "lon", "long", "longitude"})
 _EXTENSION = re.compile(r"(\s*(?:ext\.?|x|#)\s*)(?=\d)", re.IGNORECASE)
 _SECRET = re.compile(r"sig|auth|token|key|secret|cookie|forward|ip$|^via$|host", re.IGNORECASE)
+_CLICKS = ("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ga_client_id")
+_NAME = re.compile(r"[A-Z][a-z]+(?:[ '-][A-Z][a-z]+)*")
+"""What looks like somebody's name where nothing says what it is."""
+_PERSONAL = re.compile(r"name|nick|first|last|spouse|partner|user|login|birth|member", re.IGNORECASE)
+_CODES = re.compile(
+    r"form|event|campaign|field|source|type|page|lead|utm|column|object|status|last_?(?:mod|upd|ev|act)", re.IGNORECASE
+)
+"""Keys whose single words are a person's, but for those that name a sender's own things."""
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_A_DAY = "1990-01-01"
+_LOCAL = 7
+"""Digits of a number without its area code."""
 _FREE = ("message", "note", "text", "consent", "preferred_time", "service")
 
 
@@ -61,7 +73,7 @@ class MadeUp:
         changed = self.sub(text)
         if changed == text and self._may_stay(text, key):
             return text
-        is_text = len(changed.split()) > 4 or not (changed != text or _TOKEN.fullmatch(text))
+        is_text = len(changed.split()) > 4 or changed == text
         return self.text(text) if is_text and "://" not in text[:9] else changed
 
     def tree(self, value: Any, *, key: str = "") -> Any:
@@ -98,7 +110,12 @@ class MadeUp:
     def query(self, query: str) -> str:
         """Return a query string without secrets and people."""
         pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if not _SECRET.search(pair[0])]
-        return urlencode([(name, self.leaf(value, key=name)) for name, value in pairs])
+        return urlencode(
+            [
+                (name, self.text(value) if _NAME.fullmatch(value) else self.leaf(value, key=name))
+                for name, value in pairs
+            ]
+        )
 
     def sub(self, text: str) -> str:
         """Return a text with every phone, e-mail and known personal word in it replaced."""
@@ -150,8 +167,27 @@ class MadeUp:
         fields = getattr(inquiry, "fields", {})
         self._labels |= {label for label, _ in answers} | set(fields)
         for _, value in (*answers, *fields.items()):
-            if len(value) > 2 and not SAFE.fullmatch(value) and not EMAIL.fullmatch(value):
-                self._whole.setdefault(value.strip().casefold(), self._kept(value) or self.text(value))
+            # A block of the sender's becomes one answer, `first: Ann, nick: Annie`: each of its parts is a text too.
+            for part in dict.fromkeys((value, *(part.strip() for part in re.split(r"[:,;]", value)))):
+                self._answer(part)
+        self._came_from(getattr(inquiry, "attribution", None))
+
+    def _answer(self, value: str) -> None:
+        if _DAY.fullmatch(value):
+            self._whole.setdefault(value, _A_DAY)
+        elif len(value) > 2 and not SAFE.fullmatch(value) and not EMAIL.fullmatch(value):
+            self._whole.setdefault(value.strip().casefold(), self._kept(value) or self.text(value))
+
+    def _came_from(self, said: Attribution | None) -> None:
+        """Make up what tells one visitor from another: click ids, and the pages that were looked at."""
+        for name in _CLICKS:
+            if value := getattr(said, name, ""):
+                self._whole.setdefault(value.casefold(), self._kept(value) or f"made-up-{name}")
+        for name in ("referrer", "landing_page"):
+            if (value := getattr(said, name, "")).startswith(("http://", "https://")):
+                parts = urlsplit(value)
+                stay = [phrase for phrase in self._keeps if phrase.casefold() in value.casefold() and " " not in phrase]
+                self._whole.setdefault(value.casefold(), f"{parts.scheme}://{parts.hostname}/{'/'.join(stay)}")
 
     def _place(self, place: PostalAddress) -> None:
         street = f"{101 + len(self._whole)} {_STREETS[len(self._whole) % len(_STREETS)]} St"
@@ -186,12 +222,16 @@ class MadeUp:
             or text.startswith(("http://", "https://"))
         ):
             return True
+        if _PERSONAL.search(key) and not _CODES.search(key):
+            return False
         return _TOKEN.fullmatch(text) is not None or (text.isdecimal() and len(text) < 7)
 
     def _number(self, value: float, key: str) -> float:
         if key.casefold() in _PLACES:
             return 39.8
         digits = str(value)
+        if len(digits) == _LOCAL and any(known.endswith(digits) for known in self._phones):
+            return int(self._phones[next(known for known in self._phones if known.endswith(digits))][-_LOCAL:])
         if digits[-10:] in self._phones or digits in self._whole:
             made = self.phone(digits) if digits[-10:] in self._phones else self._whole[digits]
             return int(made) if made.isdecimal() else 0
