@@ -86,6 +86,16 @@ class Stem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_test: bool = False
     origins: dict[str, str] = {}
 
+    def whence(self, *names: str) -> str:
+        """Return the places of the payload that values came from (`person.phones` means all of them); empty where none is told."""
+        found = (
+            place
+            for asked in names
+            for name, place in self.origins.items()
+            if name == asked or name.startswith(f"{asked}.")
+        )
+        return ", ".join(dict.fromkeys(filter(None, found)))
+
 
 class BookingInquiry(Stem, frozen=True, kw_only=True, omit_defaults=True, tag="booking_inquiry"):
     """Somebody wants service."""

@@ -50,7 +50,7 @@ def book(desk: Desk, inquiry: BookingInquiry) -> Plan:
 def _booking(desk: Desk, inquiry: BookingInquiry) -> tuple[CreateBooking, dict[str, str]]:
     """Return the booking, and for each field where its value comes from."""
     fields, tenant, source = desk.fields(CREATE), desk.context.tenant, desk.context.source
-    rule, said = fields.origin, inquiry.origins
+    rule = fields.origin
     campaign, campaign_origin = catalogue.campaign(desk, inquiry, fields)
     pair = catalogue.service_pair(desk, inquiry, fields)
     address = whole(inquiry.person.address, region=tenant.phone_region)
@@ -81,11 +81,12 @@ def _booking(desk: Desk, inquiry: BookingInquiry) -> tuple[CreateBooking, dict[s
     )
     origins = {
         "source": rule if "source" in fields else f"source {desk.context.source_id}",
-        "name": rule if "name" in fields else said.get("name", "the person"),
+        "name": rule
+        if "name" in fields
+        else inquiry.whence("person.name", "person.given_name", "person.surname", "person.company") or "the person",
         "summary": rule if "summary" in fields else "message, answers, match and ways to reach the person",
         "is_first_time_client": f"the match ({desk.match.__struct_config__.tag})",
-        "contacts": ", ".join(said[name] for name in ("phone", "email", "phones", "emails") if name in said)
-        or "the person's phones and e-mails",
+        "contacts": inquiry.whence("person.phones", "person.emails") or "the person's phones and e-mails",
         "campaign_id": campaign_origin,
         "business_unit_id": pair.business_unit_origin,
         "job_type_id": pair.job_type_origin,
@@ -93,7 +94,7 @@ def _booking(desk: Desk, inquiry: BookingInquiry) -> tuple[CreateBooking, dict[s
         "start": start_origin,
     }
     if address is not None:
-        origins["address"] = said.get("address", said.get("street", "the person's address"))
+        origins["address"] = inquiry.whence("person.address") or "the person's address"
     return command, {name: origin for name, origin in origins.items() if origin}
 
 

@@ -91,7 +91,11 @@ def create_customer(desk: Desk, inquiry: ContactUpdate) -> Plan:
         lane=f"party:{who}",
         default_rule="create a customer nobody knows",
         priority=CUSTOMER,
-        origins={"name": inquiry.origins.get("name", "the person"), "address": inquiry.origins.get("address", "")},
+        origins={
+            "name": inquiry.whence("person.name", "person.given_name", "person.surname", "person.company")
+            or "the person",
+            "address": inquiry.whence("person.address"),
+        },
     )
     return Plan(effects=(effect,), reason=Reason.PROCESSED.value, holds=(*wrong, *wrong_by_rule))
 
@@ -151,7 +155,7 @@ def _contact(
         default_rule="contacts that are missing",
         priority=UPDATE,
         version=inquiry.version,
-        origins={"value": inquiry.origins.get(_KIND_OF.get(contact.type, ""), "the person")},
+        origins={"value": inquiry.whence(f"person.{_KIND_OF.get(contact.type, '')}s") or "the person"},
     )
 
 

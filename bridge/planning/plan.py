@@ -81,7 +81,7 @@ def _note_activity(desk: Desk, inquiry: Activity) -> Plan:
         lane=f"party:{customer}",
         default_rule="a note at the customer",
         priority=NOTE,
-        origins={"text": inquiry.origins.get("text", "the activity")},
+        origins={"text": inquiry.whence("message") or "the activity"},
     )
     return guarded(desk, (effect,), reason=Reason.ACTIVITY_NOTED)
 

@@ -162,6 +162,23 @@ def test_folded_keys_are_taken_apart_unless_they_contradict() -> None:
     }  # fmt: skip
 
 
+def test_a_record_of_a_person_is_no_answer_in_parts_and_what_no_part_takes_is_kept() -> None:
+    draft = drafted(
+        {"lead": {"first": "Dana", "last": "Reyes", "address1": "1 Elm St", "cell": "512-555-0123", "mail": "dana@example.com", "gate": "44"}}
+    )  # fmt: skip
+    person = draft.person()
+    assert (person.given_name, person.phones, person.emails, person.address.street) == (
+        "Dana", ("512-555-0123",), ("dana@example.com",), "1 Elm St",
+    )  # fmt: skip
+    assert [answer.value for answer in draft.answers] == ["44"]
+    parts = {"prefix": "Dr.", "first": "Dana", "middle": "J", "last": "Reyes", "full": "Dr. Dana J Reyes"}
+    draft = drafted({"Name": parts, "Phone": {"area": "512", "phone": "555-0123"}})
+    assert (draft.person().given_name, draft.phones) == ("Dana", ["(512) 555-0123"])
+    assert [(answer.label, answer.value) for answer in draft.answers] == [("Name prefix", "Dr."), ("Name middle", "J")]
+    twice = drafted({"Name": {"first": "Dana", "last": "Reyes"}, "Second owner": {"first": "Ed", "last": "Reyes"}})
+    assert [(answer.label, answer.value) for answer in twice.answers] == [("Second owner first", "Ed")]
+
+
 def test_a_remark_beside_a_number_or_address_is_kept_and_the_number_is_found() -> None:
     draft = drafted({"Phone": "512-555-0123 or 512-555-0188 after 5pm", "E-mail": "dana@example.com (please write)"})
     assert (draft.phones, draft.emails) == (["512-555-0123", "512-555-0188"], ["dana@example.com"])

@@ -123,7 +123,27 @@ async def test_a_form_that_names_nobody_waits_for_a_person_with_all_that_was_wri
     (command,) = plan.holds[0].commands
     assert isinstance(command, CreateBooking)
     assert command.summary == "What is broken?: the heat pump\nGate code: 4411"
+    assert plan.holds[0].effects[0].origins["name"] == "the person"
     assert [reason for _, reason in await house.open_holds()] == ["booking_incomplete"]
     empty = await house.arrive("web", {"id": "7", "name": ""})
     await house.decide()
     assert (await house.state(empty))[1] == "person_missing"
+
+
+async def test_an_effect_says_where_in_the_payload_its_values_stood(database: Database) -> None:
+    house = await House(database, settings_of()).open()
+    lead = {
+        "first": "Dana",
+        "last": "Cruz",
+        "cell": "(512) 555-0142",
+        "mail": "dana@example.com",
+        "street": "1 Elm St",
+        "city": "Austin",
+    }
+    delivery = await house.arrive("web", {"lead": {**lead, "zip": "78701", "state": "TX"}})
+    await house.decide()
+    (plan,) = await house.plans(delivery)
+    origins = plan.effects[0].origins
+    assert origins["name"] == "lead.first, lead.last"
+    assert origins["contacts"] == "lead.cell, lead.mail"
+    assert origins["address"] == "lead.street, lead.city, lead.zip, lead.state"

@@ -20,6 +20,7 @@ from bridge.connectors.extract.reading import (
     PARTS,
     PHONE_INSIDE,
     SEVERAL,
+    UNTOLD_PARTS,
     URI_SCHEMES,
     date_of,
     last_digits,
@@ -190,13 +191,18 @@ class Draft:
             return self.place("phone", Field(field.path, field.label, joined), sure=True)
         if (slot == "preferred_time" or (not slot and parts.keys() <= DATE_PARTS)) and (said := date_of(parts)):
             return self.place("preferred_time", Field(field.path, field.label, said), sure=True)
+        left: list[str] = []
         placed = False
         for key, value in parts.items():
             part = PARTS.get(key)
             if part and value and self._place_single(part, Field(f"{field.path}.{key}", field.label, value), value):
                 placed = True
+            elif value and key not in UNTOLD_PARTS:
+                left.append(key)
         if not placed and whole:
             return self.place(slot or "name", Field(field.path, field.label, whole), sure=True)
+        for key in left if placed else ():
+            self.answer(f"{field.label} {key}", parts[key], f"{field.path}.{key}")
         return placed or not any(parts.values())
 
     def answer(self, label: str, value: Any, path: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from bridge.connectors.extract.labels import normal_label
+from bridge.connectors.extract.reading import DATE_PARTS, PARTS, UNTOLD_PARTS
 
 MAX_FIELDS = 2_000
 """Fields read of one payload: a form has tens; the rest of a hostile one is only counted."""
@@ -53,6 +54,12 @@ _COMPOUND = frozenset(
 )
 
 
+_OF_ONE_ANSWER = (
+    PARTS.keys() | DATE_PARTS | UNTOLD_PARTS | {"area", "phone", "prefix", "middle", "suffix", "ext", "extension"}
+)
+"""An object with any other member is a record of several answers."""
+
+
 def _walk(found: list[Field], data: Any, path: str, inner: str, known: dict[str, str], label: str = "") -> None:
     slot = known.get(inner, "")
     if slot == "meta" or len(found) >= MAX_FIELDS:
@@ -92,8 +99,10 @@ def _is_of_another(label: str) -> bool:
 
 def _is_compound(data: dict[str, Any]) -> bool:
     """Tell whether an object is one answer in parts, as name, phone and address questions give it."""
-    return any(key.lower() in _COMPOUND for key in data) and all(
-        not isinstance(item, dict | list) for item in data.values()
+    return (
+        any(key.lower() in _COMPOUND for key in data)
+        and not any(isinstance(item, dict | list) for item in data.values())
+        and all(key.lower().replace(" ", "_") in _OF_ONE_ANSWER for key in data)
     )
 
 
