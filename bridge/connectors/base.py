@@ -148,6 +148,10 @@ class Normalized(msgspec.Struct, frozen=True, kw_only=True):
         return Reason.EVENT_UNSUPPORTED if Reason.EVENT_UNSUPPORTED in reasons else Reason.EVENT_IGNORED
 
 
+FETCH_OPTIONS = frozenset({"allowed_hosts", "fetch_url", "fetch_max_bytes", "fetch_per_minute"})
+"""What `options:` of any source may say of its fetches."""
+
+
 class Hydrate(msgspec.Struct, frozen=True, kw_only=True):
     """How a thin source's records are fetched: which credential, and where, if not at the sender's own host.
 

@@ -30,6 +30,7 @@ _TEMPLATE = {
 class CalCom(Dialect):
     """Appointments made through Cal.com."""
 
+    options_known = frozenset({"reschedule_uid"})
     kind = "cal-com"
     about = About(
         title="Cal.com", family="scheduler", signature="X-Cal-Signature-256: hex HMAC-SHA256 of the body",

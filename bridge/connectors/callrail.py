@@ -33,6 +33,7 @@ _CALL_SLOTS = {
 class CallRail(Dialect):
     """Calls, text messages and form submissions tracked by CallRail."""
 
+    options_known = frozenset({"calls", "texts"})
     kind = "callrail"
     about = About(
         title="CallRail", family="calls",

@@ -31,6 +31,7 @@ _MOMENTS = {
 class CallTrackingMetrics(Dialect):
     """Calls, texts and forms tracked by CallTrackingMetrics."""
 
+    options_known = frozenset({"calls"})
     kind = "calltrackingmetrics"
     about = About(
         title="CallTrackingMetrics", family="calls", signature="X-CTM-Signature: base64 HMAC-SHA1 of X-CTM-Time and body, 300 s both ways",

@@ -22,6 +22,7 @@ _BATCH = "application/cloudevents-batch+json"
 class CloudEvents(Generic):
     """Any sender of CloudEvents 1.0."""
 
+    options_known = Generic.options_known | {"origins", "rate"}
     kind = "cloudevents"
     about = About(
         title="CloudEvents", family="generic", signature="by config; bearer in the header or access_token in the query",

@@ -9,6 +9,7 @@ import msgspec
 
 from bridge.connectors import payloads
 from bridge.connectors.base import (
+    FETCH_OPTIONS,
     Connector,
     Identity,
     Normalized,
@@ -42,6 +43,8 @@ class Dialect(Connector):
 
     schemes: ClassVar[tuple[Scheme, ...]] = ()
     shared: ClassVar[SharedValue | None] = None
+    options_known: ClassVar[frozenset[str]] = frozenset()
+    """What its `options:` may say, beside `verify` and those of fetches."""
     dedup_window_seconds: ClassVar[int | None] = None
     """Set where a sender gives no id and never redelivers: an equal body later is a new wish."""
 
@@ -151,6 +154,12 @@ class Dialect(Connector):
     def faults(self, *, secrets: tuple[Secret, ...], options: SourceOptions) -> tuple[str, ...]:
         """Return what is wrong with a source's options: secret, mapping, scheme."""
         found = [*super().faults(secrets=secrets, options=options), *map_faults(options)]
+        known = {"verify", *FETCH_OPTIONS, *self.options_known}
+        found += [
+            f"options.{name}: unknown; known are {', '.join(sorted(known))}"
+            for name in options.options
+            if name not in known
+        ]
         given = options.options.get("verify")
         if given is not None:
             try:

@@ -39,9 +39,7 @@ TIME_PATHS = (
     "date",
 )
 ASKS = ("booking", "contact", "activity", "preference")
-KNOWN_OPTIONS = frozenset(
-    {"verify", "event", "dedup", "record", "occurred_at", "ask", "channel", "only", "ignore", "items"}
-)
+KNOWN_OPTIONS = frozenset({"event", "dedup", "record", "occurred_at", "ask", "channel", "only", "ignore", "items"})
 
 
 _VERIFY = """## How the sender proves itself: `options.verify`
@@ -82,6 +80,7 @@ _VERIFY = _VERIFY.replace("ALGORITHMS", ", ".join(f"`{name}`" for name in get_ar
 class Generic(Dialect):
     """A sender described by config alone."""
 
+    options_known = KNOWN_OPTIONS
     kind = "generic"
     about = About(
         title="Any sender", family="generic",
@@ -188,13 +187,8 @@ class Generic(Dialect):
                 return wish(draft, event, key=key, record_id=record, occurred_at=occurred, channel=channel)
 
     def faults(self, *, secrets: tuple[Secret, ...], options: SourceOptions) -> tuple[str, ...]:
-        """Return what is wrong with the source, unknown options included."""
+        """Return what is wrong with the source."""
         found = [*super().faults(secrets=secrets, options=options)]
-        found += [
-            f"options.{name}: unknown; known are {', '.join(sorted(KNOWN_OPTIONS))}"
-            for name in options.options
-            if name not in KNOWN_OPTIONS
-        ]
         if options.options.get("ask", "booking") not in ASKS:
             found.append(f"options.ask: {options.options['ask']!r} is none of {', '.join(ASKS)}")
         return tuple(found)

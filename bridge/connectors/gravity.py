@@ -43,6 +43,7 @@ _NUMBERED = re.compile(r"(\d{1,4})(?:\.(\d{1,2}))?")
 class GravityForms(FormSender):
     """Entries of the Gravity Forms Webhooks add-on."""
 
+    options_known = frozenset({"fields"})
     kind = "gravity-forms"
     about = About(
         title="Gravity Forms", family="form", signature="none; a request header of the feed, or a token in the URL",

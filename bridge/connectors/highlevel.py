@@ -59,6 +59,7 @@ _WORKFLOW = "workflow"
 class HighLevel(Dialect):
     """Contacts, appointments, messages and workflows of HighLevel."""
 
+    options_known = frozenset({"ask", "location_ids"})
     kind = "gohighlevel"
     about = About(
         title="HighLevel", family="crm",

@@ -30,6 +30,7 @@ _BATCH = "contacts"
 class HubSpot(Dialect):
     """Contacts of HubSpot."""
 
+    options_known = frozenset({"ask", "properties"})
     kind = "hubspot"
     about = About(
         title="HubSpot", family="crm",

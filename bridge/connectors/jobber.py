@@ -34,6 +34,7 @@ _VERSION = "2025-01-20"
 class Jobber(Dialect):
     """Clients and requests of Jobber."""
 
+    options_known = frozenset({"graphql_version"})
     kind = "jobber"
     about = About(
         title="Jobber", family="crm", signature="X-Jobber-Hmac-SHA256: base64 HMAC-SHA256 of the body",

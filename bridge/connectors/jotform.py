@@ -22,6 +22,7 @@ _CONFIRM = "submission"
 class Jotform(FormSender):
     """Submissions of Jotform."""
 
+    options_known = frozenset({"region"})
     kind = "jotform"
     about = About(
         title="Jotform", family="form", signature="none; a token in the URL, and by option a confirmation through the API",

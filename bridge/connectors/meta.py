@@ -23,6 +23,7 @@ _VERSION = "v23.0"
 class MetaLeadAds(Dialect):
     """Leads of Facebook and Instagram lead ads."""
 
+    options_known = frozenset({"graph_version"})
     kind = "meta-lead-ads"
     about = About(
         title="Meta Lead Ads", family="ads", signature="X-Hub-Signature-256: sha256=<hex HMAC-SHA256 of the body as sent>",

@@ -15,6 +15,7 @@ from bridge.domain.values import moment
 class Podium(Dialect):
     """Messages, calls and contacts of Podium."""
 
+    options_known = frozenset({"messages"})
     kind = "podium"
     about = About(
         title="Podium", family="calls", signature="podium-signature: HMAC-SHA256 of podium-timestamp.body, 300 s both ways",

@@ -32,6 +32,7 @@ _MAX = 8
 class Rfc9421(Generic):
     """Any sender of RFC 9421 signatures."""
 
+    options_known = Generic.options_known | {"require_digest"}
     kind = "rfc9421"
     about = About(
         title="HTTP Message Signatures", family="generic",
@@ -91,11 +92,6 @@ class Rfc9421(Generic):
             headers=(*headers, ("signature", f"sig=:{signature}:")),
             body=request.body,
         )
-
-    def faults(self, *, secrets: tuple[Secret, ...], options: SourceOptions) -> tuple[str, ...]:
-        """Return what is wrong with the source."""
-        found = super().faults(secrets=secrets, options=options)
-        return tuple(fault for fault in found if not fault.startswith("options.require_digest:"))
 
 
 def _single(request: HookRequest, name: str) -> str:

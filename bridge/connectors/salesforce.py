@@ -48,6 +48,7 @@ _SYSTEM = frozenset({"Id", "CreatedById", "LastModifiedById", "OwnerId", "System
 class Salesforce(Dialect):
     """Leads, contacts and accounts of Salesforce, by outbound message."""
 
+    options_known = frozenset({"lead", "objects"})
     kind = "salesforce"
     about = About(
         title="Salesforce outbound messages", family="crm",

@@ -21,6 +21,7 @@ _MESSAGES = frozenset({"MessageCreatedV4", "MessageCreatedV3", "MessageCreated",
 class Thumbtack(Dialect):
     """Leads and messages of Thumbtack."""
 
+    options_known = frozenset({"messages"})
     kind = "thumbtack"
     about = About(
         title="Thumbtack", family="marketplace", signature="none; HTTP Basic of your choice",

@@ -32,6 +32,7 @@ _STREAMED = "com.twilio.messaging.inbound-message.received"
 class Twilio(Dialect):
     """Calls and text messages of Twilio numbers."""
 
+    options_known = frozenset({"texts", "twiml"})
     kind = "twilio"
     about = About(
         title="Twilio", family="calls", signature="X-Twilio-Signature: base64 HMAC-SHA1 of public URL and sorted form; JSON by bodySHA256",

@@ -26,6 +26,7 @@ _FLAG = frozenset({"true", "yes", "1", "spam"})
 class WhatConverts(Dialect):
     """Leads tracked by WhatConverts."""
 
+    options_known = frozenset({"calls"})
     kind = "whatconverts"
     about = About(
         title="WhatConverts", family="calls", signature="not confirmed; a token in the URL or header",

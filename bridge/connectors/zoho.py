@@ -28,6 +28,7 @@ _RECORD_IDS = ("lead id", "contact id", "record id", "id")
 class ZohoCrm(Dialect):
     """Leads and contacts of Zoho CRM."""
 
+    options_known = frozenset({"ask"})
     kind = "zoho-crm"
     about = About(
         title="Zoho CRM", family="crm", signature="none; the token of the channel in the body, or a header of the workflow rule",
