@@ -5,10 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from bridge.connectors.base import SourceOptions
 from bridge.connectors.dialect import wish
 from bridge.connectors.extract import Draft, Field, draft_from, fields_of
+from bridge.connectors.extract.labels import EXACT
 from bridge.connectors.payloads import unfolded
 from bridge.domain.inquiry import BookingInquiry
 from bridge.domain.reasons import Reason
@@ -134,6 +137,36 @@ def test_consent_and_test_flags() -> None:
     }
     assert booked({"is_test": True}).is_test
     assert not booked({"is_test": False}).is_test
+
+
+LABELS = some.sampled_from(
+    [
+        *(label for label, slot in EXACT.items() if slot != "meta"),
+        "What is broken",
+        "Gate code",
+        "Any comments about your AC",
+        "¿Cuándo?",
+    ]
+)
+WRITTEN = some.builds(
+    lambda kind, number: kind.format(number, number % 10_000),
+    some.sampled_from(
+        ["word{0:06d}", "w{0:06d} and more", "u{0:06d}@example.com", "512-555-{1:04d}", "(512) 555-{1:04d} ask for w{0:06d}",
+         "512-555-{1:04d}, w{0:06d}", "u{0:06d}@example.com (w{0:06d})", "{0} Elm St, Austin, TX 78701", "https://e.example.com/{0:06d}"]
+    ),
+    some.integers(0, 999_999),
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(some.dictionaries(LABELS, WRITTEN | some.lists(WRITTEN, max_size=3), max_size=9))
+def test_whatever_is_written_under_whatever_label_is_somewhere(form: dict[str, Any]) -> None:
+    inquiry = msgspec.to_builtins(booked(form))
+    inquiry.pop("origins", None)
+    said = msgspec.json.encode(inquiry).decode()
+    for written in form.values():
+        for word in " ".join(written if isinstance(written, list) else [written]).split():
+            assert word.strip("(),") in said, word
 
 
 def test_nothing_that_was_written_is_lost() -> None:

@@ -22,6 +22,7 @@ from bridge.connectors.extract.reading import (
     SEVERAL,
     UNTOLD_PARTS,
     URI_SCHEMES,
+    WHOLE_PARTS,
     date_of,
     last_digits,
     text_of,
@@ -167,6 +168,8 @@ class Draft:
             return self._keep_phone(field, value)
         parts = SEVERAL.split(value) if len(value) <= 200 else []
         if len(parts) > 1 and len(several := [part for part in parts if looks_like_phone(part)]) > 1:
+            if len(several) < len(parts):
+                self.answer(field.label, value, field.path)  # a remark among the numbers
             return all(self._place_phone(field, part, sure=sure) for part in several)
         value = value.partition(":")[2] if value.startswith(URI_SCHEMES) else value
         if not looks_like_phone(value) and (inside := PHONE_INSIDE.findall(value[:500])) and inside != [value]:
@@ -192,18 +195,19 @@ class Draft:
         if (slot == "preferred_time" or (not slot and parts.keys() <= DATE_PARTS)) and (said := date_of(parts)):
             return self.place("preferred_time", Field(field.path, field.label, said), sure=True)
         left: list[str] = []
-        placed = False
+        placed: list[str] = []
         for key, value in parts.items():
             part = PARTS.get(key)
             if part and value and self._place_single(part, Field(f"{field.path}.{key}", field.label, value), value):
-                placed = True
+                placed.append(value)
             elif value and key not in UNTOLD_PARTS:
                 left.append(key)
         if not placed and whole:
             return self.place(slot or "name", Field(field.path, field.label, whole), sure=True)
         for key in left if placed else ():
-            self.answer(f"{field.label} {key}", parts[key], f"{field.path}.{key}")
-        return placed or not any(parts.values())
+            if key not in WHOLE_PARTS or not any(part in parts[key] for part in placed):
+                self.answer(f"{field.label} {key}", parts[key], f"{field.path}.{key}")
+        return bool(placed) or not any(parts.values())
 
     def answer(self, label: str, value: Any, path: str) -> None:
         """Keep a question with its answer for the summary; empty ones say nothing, and of too many the rest is counted."""
@@ -291,7 +295,7 @@ class Draft:
             read = postal_address(whole)
             if not (city or postal):
                 return msgspec.structs.replace(
-                    read, unit=unit or read.unit, state=read.state or state, country=read.country or country
+                    read, unit=unit or read.unit, state=state or read.state, country=country or read.country
                 )
             return PostalAddress(
                 street=read.street if read.zip else whole, unit=unit or read.unit, city=city or read.city,

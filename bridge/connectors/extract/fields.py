@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bridge.connectors.extract.labels import normal_label
-from bridge.connectors.extract.reading import DATE_PARTS, PARTS, UNTOLD_PARTS
+from bridge.connectors.extract.reading import DATE_PARTS, PARTS, UNTOLD_PARTS, WHOLE_PARTS
 
 MAX_FIELDS = 2_000
 """Fields read of one payload: a form has tens; the rest of a hostile one is only counted."""
@@ -55,7 +55,11 @@ _COMPOUND = frozenset(
 
 
 _OF_ONE_ANSWER = (
-    PARTS.keys() | DATE_PARTS | UNTOLD_PARTS | {"area", "phone", "prefix", "middle", "suffix", "ext", "extension"}
+    PARTS.keys()
+    | DATE_PARTS
+    | WHOLE_PARTS
+    | UNTOLD_PARTS
+    | {"area", "phone", "prefix", "middle", "suffix", "ext", "extension"}
 )
 """An object with any other member is a record of several answers."""
 

@@ -18,21 +18,12 @@ PARTS = {
 }  # fmt: skip
 """What the parts of a compound answer hold, as Jotform, Cognito, Fillout and Wufoo name them."""
 
-UNTOLD_PARTS = frozenset(
-    {
-        "full",
-        "fullname",
-        "firstandlast",
-        "fulladdress",
-        "full_address",
-        "formatted",
-        "formatted_address",
-        "type",
-        "countrycode",
-    }
-    | {"country_code", "latitude", "longitude", "lat", "lng"}
+WHOLE_PARTS = frozenset(
+    {"full", "fullname", "firstandlast", "fulladdress", "full_address", "formatted", "formatted_address"}
 )
-"""Parts that say again what others say, or nothing that a person wrote."""
+"""Parts that say again what the others say."""
+UNTOLD_PARTS = frozenset({"type", "countrycode", "country_code", "latitude", "longitude", "lat", "lng"})
+"""Parts that no person wrote."""
 
 SEVERAL = re.compile(r"\s*(?:[,;|\n]|\s/\s|\bor\b|\band\b|\by\b|\bo\b)\s*", re.IGNORECASE)
 URI_SCHEMES = ("tel:", "sms:", "whatsapp:", "callto:")
