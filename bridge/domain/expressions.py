@@ -52,9 +52,13 @@ _LONG_TEXT = 100_000
 class ExpressionFault(ValueError):
     """An expression that cannot be read or did not come to an end; the text names no value, only the place."""
 
-    def __init__(self, what: str, *, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self, what: str, *, line: int | None = None, column: int | None = None, is_stopped: bool = False
+    ) -> None:
         super().__init__(what)
         self.what = what
+        self.is_stopped = is_stopped
+        """True where it met a limit, and not only data that it cannot read."""
         self.line = line
         self.column = column
 
@@ -240,7 +244,7 @@ def _given(expression: str, context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data an expression sees; what joins many parts sees no text that is huge."""
     given = context if isinstance(context, PlainContext) else PlainContext(context)
     if expression.count(",") > _MANY_PARTS and _longest(given) > _LONG_TEXT:
-        raise ExpressionFault("joins too much text")
+        raise ExpressionFault("joins too much text", is_stopped=True)
     return given
 
 
@@ -278,7 +282,8 @@ def _fault(error: TemplateError, *, shift: int = 0) -> ExpressionFault:
         word = _UNKNOWN.sub("", error.detail or "")
         return ExpressionFault(f'{said} "{word}"', line=error.line, column=start)
     detail = error.detail if error.kind == "SyntaxError" else ""
-    return ExpressionFault(f"{said}: {detail}" if detail else said, line=error.line, column=start)
+    stopped = error.kind == "OutOfFuel"
+    return ExpressionFault(f"{said}: {detail}" if detail else said, line=error.line, column=start, is_stopped=stopped)
 
 
 @lru_cache(maxsize=1)
@@ -305,7 +310,7 @@ def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **named: Any) -> Any:
         _used.calls += 1
         if _used.calls > MAX_CALLS:
-            raise ExpressionFault("calls a filter too often")
+            raise ExpressionFault("calls a filter too often", is_stopped=True)
         return function(*arguments, **named)
 
     return call

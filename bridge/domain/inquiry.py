@@ -5,6 +5,9 @@ from enum import StrEnum
 
 import msgspec
 
+MAP_STOPPED = "map stopped: "
+"""Begins the origin of a field whose expression in `map:` met a limit: such an inquiry is not planned."""
+
 
 class PostalAddress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A postal address as the sender gave it; `raw` keeps the text it was read from. Empty text means not given."""

@@ -368,6 +368,11 @@ class Reason(StrEnum):
         "A rule of the config could not be evaluated for this inquiry.",
         "The sentence names the rule with file and line; fix it, try it with `bridge explain`, then replay.",
     )
+    MAP_STOPPED = (
+        "map_stopped",
+        "An expression of the source's `map:` did not come to an end for this inquiry.",
+        "The sentence names the field and where the mapping stands; mend it, try it with `bridge explain`, then replay.",
+    )
     IGNORED_BY_RULE = ("ignored_by_rule", "A rule of the config says to do nothing.", "Nothing to do.")
     HELD_BY_RULE = (
         "held_by_rule",

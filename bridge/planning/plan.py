@@ -5,6 +5,7 @@ from typing import assert_never
 
 from bridge.domain.command import AddNote
 from bridge.domain.inquiry import (
+    MAP_STOPPED,
     Activity,
     BookingChange,
     BookingInquiry,
@@ -22,14 +23,17 @@ from bridge.planning.context import PlanContext
 from bridge.planning.extras import extra, note_text
 from bridge.planning.guard import guarded, unsure
 from bridge.planning.planner import NOTE, Desk, nothing, replace_plan
-from bridge.planning.rules import Applied
+from bridge.planning.rules import Applied, MapStopped
 from bridge.planning.view import view_of
 
 
 def plan(inquiry: Inquiry, match: Match, context: PlanContext, *, now: datetime) -> Plan:
-    """Return what should happen about one inquiry, with every rule that was tried; raise RuleBroken."""
+    """Return what should happen about one inquiry, with every rule that was tried; raise RuleBroken or MapStopped."""
     if isinstance(inquiry, ServiceTitanChange):
         return Plan(reason=Reason.MIRROR_UPDATED.value)
+    for field, origin in inquiry.origins.items():
+        if origin.startswith(MAP_STOPPED):
+            raise MapStopped(field, context.source.map_at, origin.removeprefix(MAP_STOPPED))
     applied = Applied()
     if context.rules.rules:
         view = view_of(inquiry, match, context, now=now)

@@ -38,6 +38,16 @@ class RuleBroken(Exception):
         )
 
 
+class MapStopped(RuleBroken):
+    """A mapping of the source did not come to an end on an inquiry; the text names the field and the place."""
+
+    reason = Reason.MAP_STOPPED
+
+    def __init__(self, field: str, at: str, what: str) -> None:
+        super().__init__(f"map of {field}", at, what)
+        self.args = (f"The mapping of {field} ({at}) {what}",)
+
+
 class Chosen(msgspec.Struct, frozen=True):
     """What a rule says about one kind of command."""
 

@@ -82,6 +82,8 @@ class SourceSettings:
     updates: Updates
     rhythm: Rhythm
     book_tests: bool
+    map_at: str = ""
+    """File and line of its `map:`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -126,6 +126,7 @@ class Resolver:
             updates=source.updates,
             rhythm=source.rhythm,
             book_tests=source.book_tests,
+            map_at=self._line_of((*path, "map")),
         )
 
     def _alert_targets(self, config: Config) -> list[AlertTargetSettings]:

@@ -3,7 +3,7 @@
 from bridge.db.database import Database
 from bridge.domain.command import CreateBooking, kind_of
 from bridge.operations import review
-from tests.planning.house import ACT, TENANT, House, settings_of
+from tests.planning.house import ACT, CONFIG, TENANT, House, settings_of
 
 HOLD = "rules:\n  - name: wait\n    when: inquiry.kind == 'booking_inquiry'\n    do: [{hold: is it real?}]\n"
 LEAD = {"name": "Dana Cruz", "phone": "(512) 555-0142", "message": "The AC is out."}
@@ -147,3 +147,20 @@ async def test_an_effect_says_where_in_the_payload_its_values_stood(database: Da
     assert origins["name"] == "lead.first, lead.last"
     assert origins["contacts"] == "lead.cell, lead.mail"
     assert origins["address"] == "lead.street, lead.city, lead.zip, lead.state"
+
+
+async def test_a_mapping_that_does_not_end_fails_its_inquiry_alone_and_names_its_place(database: Database) -> None:
+    loop = "{% for a in payload.parts %}{% for b in payload.parts %}{% for c in payload.parts %}x{% endfor %}{% endfor %}{% endfor %}"
+    config = CONFIG.replace(
+        "web: {connector: generic, tenant: acme, unsigned: true}",
+        f"web:\n    connector: generic\n    tenant: acme\n    unsigned: true\n    map:\n      message: '{loop}'",
+    )
+    house = await House(database, settings_of(config=config)).open()
+    both = await house.arrive("web", [{**LEAD, "parts": list(range(200))}, {**LEAD, "name": "Bo", "parts": [1, 2]}])
+    await house.decide()
+    assert await house.state(both) == ("failed", "map_stopped")
+    ((sentence,),) = await house.rows("SELECT sentence FROM delivery_states WHERE delivery_id = %s", both)
+    assert "The mapping of message (c.yaml:13) did not come to an end." in sentence
+    stopped, fine = await house.plans(both)
+    assert (stopped.effects, stopped.reason, stopped.trials[0].at) == ((), "map_stopped", "c.yaml:13")
+    assert [kind_of(effect.command) for effect in fine.effects] == ["create_booking"]

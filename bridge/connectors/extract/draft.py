@@ -31,6 +31,7 @@ from bridge.connectors.extract.slots import SINGLE, WORDS, slot_of, target_of
 from bridge.connectors.payloads import text
 from bridge.domain.expressions import ExpressionFault, PlainContext, as_text, evaluate
 from bridge.domain.inquiry import (
+    MAP_STOPPED,
     Activity,
     ActivityKind,
     Answer,
@@ -262,7 +263,7 @@ class Draft:
             try:
                 value = evaluate(expression, context)
             except ExpressionFault as fault:
-                self.origins[target_of(slot)] = f"map failed: {fault}"
+                self.origins[target_of(slot)] = f"{MAP_STOPPED if fault.is_stopped else 'map failed: '}{fault}"
                 continue
             if value not in (None, "", [], {}):
                 self.put(slot, value, f"map: {expression}")
