@@ -6,6 +6,8 @@ from datetime import timedelta
 import msgspec
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.db.ownership import Ownership, fence_all, shard_of
 from bridge.domain.command import AddNote, FieldChange, PartyKind, SetCustomFields
@@ -190,30 +192,50 @@ async def test_09_order_holds_when_the_head_is_given_up_amid_a_batch(world: Worl
 
 
 async def test_10_a_kill_after_the_commit_of_a_success_is_no_crash_of_it(world: World) -> None:
-    wanted = booking()
-    await world.put(wanted)
+    """Three of one intent: one done, one put off, both written down; the third is not when the worker dies.
+
+    Seen to fail where recovery writes a crash for all an intent names (the done one's), and where it does not compare how
+    often a message was sent (the one put off).
+    """
+    done, put_off, flown = (booking(name) for name in ("Done", "Put off", "Flown"))
+    world.fault("rate_limit", method="POST", path="/bookings", body="Put off", seconds=5.0)
+    await world.put(done, put_off, flown)
     worker = await world.worker().own(TENANT)
     await worker.dispatcher.claim()
     world.advance(1)
-    await worker.turn()
+    await worker.dispatcher.commit_intents()
+    await worker.send_all()
+    worker.dispatcher.landed.pop()
+    assert await worker.dispatcher.record_outcomes() == 2
     another = await world.worker().own(TENANT)
     await another.drain()
-    assert await world.history(wanted.key) == ["succeeded"]
+    assert [await world.history(one.key) for one in (done, put_off, flown)] == [
+        ["succeeded"],
+        ["deferred", "succeeded"],
+        ["crashed", "found"],
+    ]
 
 
 async def test_11_recovery_needs_no_row_of_the_dead_worker(world: World) -> None:
+    """Seen to fail where shards are taken only of workers that have a row (nobody takes over), and where a recovery stops
+    after ten (the rest is sent a second time).
+    """
     wanted = [booking(f"Person {number}") for number in range(40)]
     await world.put(*wanted)
     dead = await world.worker().own(TENANT)
     await dead.dispatcher.claim()
-    world.advance(1)
-    await dead.dispatcher.commit_intents()
+    sent = 0
+    while sent < 40:  # within its budget; all exist then, and nothing is written down
+        world.advance(1)
+        await dead.dispatcher.commit_intents()
+        sent += await dead.send_all()
     async with world.database.connection() as connection:
         await connection.execute("DELETE FROM workers")
     world.advance(31)
     another = await world.worker().own(TENANT)
     await another.drain()
-    assert all(world.simulator.count("booking.created", external_id=one.key) == 1 for one in wanted)
+    assert [world.simulator.count("booking.created", external_id=one.key) for one in wanted] == [1] * 40
+    assert {tuple(await world.history(one.key)) for one in wanted} == {("crashed", "found")}
 
 
 async def test_12_a_pause_counts_though_nobody_was_told(world: World) -> None:
@@ -226,25 +248,48 @@ async def test_12_a_pause_counts_though_nobody_was_told(world: World) -> None:
     assert await worker.dispatcher.commit_intents() == 0
 
 
-@pytest.mark.parametrize(("lease", "every"), [(30.0, 11.0), (3.0, 1.5), (1.0, 1.0)])
+@given(lease=st.floats(0.1, 600), every=st.floats(0.01, 600))
 def test_13_a_renewal_as_rare_as_the_lease_is_refused(lease: float, every: float) -> None:
+    """Two renewals may be lost and the third still comes in time. Seen to fail without the check, and with `>=` one renewal."""
+    if lease >= 3 * every:
+        Ownership("", name="x", lease=lease, renew_every=every)
+        return
     with pytest.raises(ValueError, match="outlive"):
         Ownership("", name="x", lease=lease, renew_every=every)
 
 
-@pytest.mark.parametrize("timeout", [30.0, 31.0, 110.0])
-def test_13_a_request_that_may_outlive_its_lease_is_refused(timeout: float) -> None:
+@given(timeout=st.floats(0.1, 600), lease=st.floats(0.1, 600))
+def test_13_a_request_that_may_outlive_its_lease_is_refused(timeout: float, lease: float) -> None:
+    """Seen to fail without the check."""
+    if timeout < lease:
+        SendingSettings(http_timeout=timeout, lease=lease)
+        return
     with pytest.raises(ValueError, match="outlive"):
-        SendingSettings(http_timeout=timeout, lease=30.0)
+        SendingSettings(http_timeout=timeout, lease=lease)
 
 
-async def test_14_a_lane_blocked_behind_its_head_stalls_nobody(world: World) -> None:
-    world.fault("error_before", method="POST", path="/bookings", body="Head", times=4)  # 80 s of retries
-    blocked = [booking("Head" if number == 0 else f"Behind {number}", lane="party:hot") for number in range(60)]
+@pytest.mark.parametrize(
+    ("lanes", "behind"),
+    [pytest.param(1, 200, id="one lane deeper than memory"), pytest.param(12, 4, id="more lanes than the window")],
+)
+async def test_14_a_lane_blocked_behind_its_head_stalls_nobody(world: World, lanes: int, behind: int) -> None:
+    """Two protections. Seen to fail without the depth of a lane in memory (one deep lane fills it and reading stops), and
+    without reading on past the window where nothing held can go (many blocked lanes).
+    """
+    if lanes == 1:
+        world.fault("error_before", method="POST", path="/bookings", body="Head", times=4)  # 80 s of retries
+    else:  # so many errors would open the breaker, which blocks everybody
+        for lane in range(lanes):
+            await _pause_lane(world, f"party:hot{lane}")
+    blocked = [
+        booking(f"{'Behind' if number else 'Head'} {lane}.{number}", lane=f"party:hot{lane}")
+        for number in range(1 + behind)
+        for lane in range(lanes)
+    ]
     free = booking("Free")
     await world.put(*blocked)
     await world.put(free)
-    worker = await world.worker(read=10, window=20, lane_depth=5).own(TENANT)
+    worker = await world.worker(read=10, window=8, lane_depth=5).own(TENANT)
     for _ in range(60):  # a transaction of another test's database, when it ends, makes a read begin anew
         world.advance(0.5)
         await worker.turn()
@@ -252,9 +297,21 @@ async def test_14_a_lane_blocked_behind_its_head_stalls_nobody(world: World) -> 
             break
     made = [entry.external_id for entry in world.simulator.ledger.select(kind="booking.created")]
     assert made == [free.key]
+    for lane in range(lanes):
+        async with world.database.begin() as tx:
+            await control.resume(tx, tenant_id=TENANT, scope=Scope.LANE, name=f"party:hot{lane}")
     await worker.drain(step=5)
     made = [entry.external_id for entry in world.simulator.ledger.select(kind="booking.created")]
-    assert [key for key in made if key != free.key] == [one.key for one in blocked]
+    for lane in range(lanes):
+        mine = [one.key for one in blocked if one.lane == f"party:hot{lane}"]
+        assert [key for key in made if key in set(mine)] == mine
+
+
+async def _pause_lane(world: World, lane: str) -> None:
+    async with world.database.begin() as tx:
+        await control.pause(
+            tx, tenant_id=TENANT, scope=Scope.LANE, name=lane, by="kim", reason="a look", now=world.now()
+        )
 
 
 async def test_15_a_held_transaction_hides_nothing_and_blocks_nothing(world: World) -> None:
@@ -343,6 +400,7 @@ async def test_17_two_versions_of_one_record_are_two_effects(world: World) -> No
 
 
 def test_18_the_page_on_retries_says_what_the_code_does() -> None:
+    """Seen to fail with one attempt more for bookings, and with a lag of reads of four minutes."""
     from pathlib import Path
 
     from bridge.sending.retry_page import page
