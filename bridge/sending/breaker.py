@@ -160,6 +160,9 @@ class Breakers:
             return [key for key, breaker in self.all.items() if key[0] in {family, EVERYTHING} and breaker.succeeded()]
         wait = outcome.retry_after if isinstance(outcome, Deferred) else None
         breaker = self.get(family, kind)
+        for (name, _), other in self.all.items():
+            if other is not breaker and name in {family, EVERYTHING}:
+                other.unsent()  # it may have been their probe, and tells nothing of their class
         key = (EVERYTHING if kind == "auth" else family, kind)
         return [key] if breaker.failed(now=now, wait=wait) else []
 

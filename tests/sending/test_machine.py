@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, TypeVar, cast
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -25,6 +25,7 @@ from bridge.sending.outbox import HELD
 from bridge.sending.settings import SendingSettings
 from bridge.sending.store import Loaded
 from tests.sending.world import Worker, World, booking, effect
+from tests.simulation.bugs import Bugs
 
 MOODS = ("fine", "no", "conflict", "refused", "throttled", "lost_before", "lost_after", "late")
 WHO = st.sampled_from((0, 1))
@@ -159,13 +160,14 @@ class OutboxMachine(RuleBasedStateMachine):
     def claim(self, who: int) -> None:
         self.do(self.workers[who].dispatcher.claim())
 
-    @rule(who=WHO)
-    def intend(self, who: int) -> None:
-        """Commit intents; whoever lost the shard, a pause and the order of the lanes are minded."""
+    @rule(who=WHO, reads=st.booleans())
+    def intend(self, who: int, reads: bool = True) -> None:
+        """Commit intents, with what is in memory or read anew; whoever lost the shard, a pause and the order of the lanes are minded."""
         dispatcher = self.workers[who].dispatcher
 
         async def intend() -> None:
-            await dispatcher.claim()
+            if reads:
+                await dispatcher.claim()
             self.far.advance(0.1)
             epoch = await self.epoch()
             before = {flight.message.id for flight in dispatcher.outbound}
@@ -221,15 +223,52 @@ class OutboxMachine(RuleBasedStateMachine):
     def crash(self, who: int) -> None:
         self.workers[who] = self._worker()
 
+    @rule(who=WHO, mood=st.sampled_from(MOODS), is_late=st.booleans())
+    def hand_over(self, who: int, mood: str, is_late: bool) -> None:
+        """The shard changes hands while something is under way, whose outcome comes before or after the new owner has read."""
+        self.take(who)
+        self.put("party:ada", is_note=False, again=False)
+        self.intend(who)
+        self.send(who, mood)
+        self.take(1 - who)
+        if is_late:
+            self.intend(1 - who)
+        self.record(who)
+        self.intend(who)
+        self.send(who, "fine")
+
+    @rule(who=WHO, mood=st.sampled_from(MOODS), is_recorded=st.booleans(), seconds=st.sampled_from((0.1, 5.0)))
+    def crash_amid(self, who: int, mood: str, is_recorded: bool, seconds: float) -> None:
+        """An owner dies after it sent, before or after it wrote down what came of it; the next one goes on at once."""
+        self.take(who)
+        self.put("party:grace", is_note=False, again=False)
+        self.intend(who)
+        self.send(who, mood)
+        if is_recorded:
+            self.record(who)
+        self.crash(who)
+        self.far.advance(seconds)
+        self.take(1 - who)
+        self.intend(1 - who)
+        self.send(1 - who, "fine")
+        self.record(1 - who)
+
     @rule(seconds=st.sampled_from((0.1, 5.0, 30.0, 400.0)))
     def advance(self, seconds: float) -> None:
         self.far.advance(seconds)
 
-    @rule(scope=st.sampled_from((Scope.TENANT, Scope.LANE)), lane=LANES)
-    def pause(self, scope: Scope, lane: str) -> None:
+    @rule(scope=st.sampled_from((Scope.TENANT, Scope.LANE)), lane=LANES, who=WHO, is_unseen=st.booleans())
+    def pause(self, scope: Scope, lane: str, who: int, is_unseen: bool) -> None:
+        """Pause, and let an owner go on that read everything right before."""
         name = lane if scope is Scope.LANE else ""
+        if is_unseen:
+            self.take(who)
+            self.put(lane, is_note=False, again=False)
+            self.claim(who)
         self.act(control.pause, scope=scope, name=name, by="kim", reason="a look", now=self.now())
         self.paused.add((scope, name))
+        if is_unseen:
+            self.intend(who, reads=False)
 
     @rule()
     def resume(self) -> None:
@@ -271,6 +310,7 @@ class OutboxMachine(RuleBasedStateMachine):
                     break
                 if not worked:
                     self.far.advance(120.0)
+            assert max(self.far.made.values(), default=0) <= 1, "made twice"
             places = await self.compare()
             for effect_id, key in self.known.items():
                 assert (places[effect_id] == "done") == bool(self.far.made[key]), (effect_id, places[effect_id])
@@ -324,10 +364,10 @@ class OutboxMachine(RuleBasedStateMachine):
             return await found.fetchall()
 
 
-@pytest.mark.timeout(300)
-def test_any_order_of_steps_keeps_the_promises(database_dsn: str) -> None:
+def play(dsn: str, *, examples: int) -> None:
+    """Let Hypothesis look for an order of steps that breaks a promise; raises what it found."""
     with asyncio.Runner() as runner:
-        database = Database(database_dsn, max_size=4)
+        database = Database(dsn, max_size=4)
         runner.run(database.open())
 
         class Machine(OutboxMachine):
@@ -338,12 +378,28 @@ def test_any_order_of_steps_keeps_the_promises(database_dsn: str) -> None:
             run_state_machine_as_test(
                 Machine,
                 settings=settings(
-                    max_examples=20,
+                    max_examples=examples,
                     stateful_step_count=40,
                     deadline=None,
                     derandomize=True,
+                    database=None,
+                    phases=[Phase.generate],
                     suppress_health_check=list(HealthCheck),
                 ),
             )
         finally:
             runner.run(database.close())
+
+
+@pytest.mark.timeout(300)
+def test_any_order_of_steps_keeps_the_promises(database_dsn: str) -> None:
+    play(database_dsn, examples=20)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bug", ["no_fence", "retry_instead_of_doubt", "crash_is_ready", "no_order", "pause_unseen"])
+def test_a_known_bug_is_found(database_dsn: str, bug: str) -> None:
+    """The machine can fail: with the fence open, a doubt or a crash sent again at once, a lane's order or a pause unminded."""
+    with Bugs(bug).on(), pytest.raises((AssertionError, BaseExceptionGroup)) as found:
+        play(database_dsn, examples=20)
+    assert found.value is not None
