@@ -11,6 +11,8 @@ from bridge.servicetitan import checks, requests
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.exports import by_ids, collect
 from bridge.servicetitan.replacing import change_custom_fields, change_tags
+from bridge.simulator import operator
+from bridge.simulator.defaults import DEMO_TENANT as TENANT
 
 Make = Callable[..., dict[str, Any]]
 Body = Callable[[Any], Any]
@@ -182,9 +184,35 @@ async def test_leads_without_a_customer_are_found_by_status(st: ServiceTitan, cu
     await st.leads.create(body={**lead, "summary": "Known", "customerId": made.id})
     found = body_of(await st.leads.list(query={"withoutCustomer": True, "status": "Open"})).data
     assert [row.id for row in found] == [stranger.id]
-    body_of(await st.leads.dismiss(stranger.id, body={"dismissingReasonId": reason}))
-    assert body_of(await st.leads.list(query={"withoutCustomer": True, "status": "Open"})).data == []
-    assert [row.id for row in body_of(await st.leads.list(query={"status": "Dismissed"})).data] == [stranger.id]
+
+
+async def test_a_lead_is_made_without_a_customer_and_without_a_location(
+    st: ServiceTitan, customer: Make, body_of: Body
+) -> None:
+    reason, campaign = await reason_and_campaign(st, body_of)
+    made = body_of(await st.customers.create(body=customer()))
+    lead = {"campaignId": campaign, "callReasonId": reason, "summary": "A quote"}
+    for known, held in (({}, (None, None)), ({"customerId": made.id}, (made.id, None))):
+        got = body_of(await st.leads.get(body_of(await st.leads.create(body={**lead, **known})).id))
+        assert (got.customer_id, got.location_id) == held
+
+
+async def test_a_lead_is_dismissed_with_a_reason_and_found_among_the_dismissed(st: ServiceTitan, body_of: Body) -> None:
+    reason, campaign = await reason_and_campaign(st, body_of)
+    lead = body_of(await st.leads.create(body={"campaignId": campaign, "callReasonId": reason, "summary": "A quote"}))
+    body_of(await st.leads.dismiss(lead.id, body={"dismissingReasonId": reason}))
+    assert body_of(await st.leads.list(query={"status": "Open"})).data == []
+    found = body_of(await st.leads.list(query={"status": "Dismissed"})).data
+    assert [(row.id, row.dismissing_reason_id) for row in found] == [(lead.id, reason)]
+
+
+async def test_a_lead_that_a_person_converted_is_no_longer_among_the_open_ones(far: Any, body_of: Body) -> None:
+    st: ServiceTitan = far.st
+    reason, campaign = await reason_and_campaign(st, body_of)
+    lead = body_of(await st.leads.create(body={"campaignId": campaign, "callReasonId": reason, "summary": "A quote"}))
+    operator.convert_lead(far.simulator.operator(TENANT), lead_id=lead.id)
+    assert body_of(await st.leads.get(lead.id)).status == "Converted"
+    assert body_of(await st.leads.list(query={"status": "Open"})).data == []
 
 
 async def test_a_lead_gets_its_next_follow_up(st: ServiceTitan, tomorrow: datetime, body_of: Body) -> None:
