@@ -469,6 +469,11 @@ class Reason(StrEnum):
         "Several customers could be meant and none was chosen.",
         "Choose one of the candidates, or say that it is none of them.",
     )
+    NOT_ASKED = (
+        "not_asked",
+        "Who it is was no question of this hold.",
+        "Release it, or dismiss it.",
+    )
     CURSOR_INVALID = (
         "cursor_invalid",
         "The cursor was not made by this program.",

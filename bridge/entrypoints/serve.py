@@ -16,7 +16,7 @@ from bridge.db import migrations
 from bridge.db.database import UNREACHABLE, Database
 from bridge.entrypoints import health, metrics, webhooks
 from bridge.entrypoints.api import api_router
-from bridge.entrypoints.console import console_router
+from bridge.entrypoints.console import console_router, no_such_page
 from bridge.entrypoints.context import AppContext
 from bridge.entrypoints.problems import MEDIA_TYPE, problem
 from bridge.entrypoints.reloading import Reloader
@@ -177,8 +177,10 @@ async def run(settings: Settings, *, dsn: str, handle_signals: bool = True) -> N
     )
 
 
-def _refuse(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Answer what Litestar itself refuses (no such page, no such method) as problem JSON."""
+def _refuse(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Answer what Litestar itself refuses (no such page, no such method): a browser with a page, others with problem JSON."""
+    if "text/html" in request.headers.get("accept", ""):
+        return no_such_page(error.status_code)
     reason = {404: "page_unknown", 405: "method_unsupported"}.get(error.status_code, "request_invalid")
     return Response(problem(error.status_code, reason), status_code=error.status_code, media_type=MEDIA_TYPE.decode())
 

@@ -42,7 +42,7 @@ def cases_of(operation: Any) -> list[Any]:
 
 
 async def test_the_document_names_every_answer(browser) -> None:
-    document = (await browser.client.get("/api/v1/openapi.json")).json()
+    document = (await browser.client.get("/api/v1/openapi.json", headers=bearer(browser, "read"))).json()
     assert document["openapi"].startswith("3.")
     asked: dict[str, int] = {}
     for found in schemathesis.openapi.from_dict(document).get_all_operations():
@@ -58,7 +58,7 @@ async def test_the_document_names_every_answer(browser) -> None:
                 **body_of(case),
             )
             told = (case.method, case.formatted_path, answer.status_code, answer.text[:200])
-            assert answer.status_code < 500, told
+            assert answer.status_code < 500, told  # 503 is for a database that is away: here it is not
             assert str(answer.status_code) in known, told
             assert token not in {"", "none of ours"} or answer.status_code in {401, 404}, told
             asked[operation.label] = asked.get(operation.label, 0) + 1

@@ -9,7 +9,7 @@ from bridge.entrypoints.access import PUBLIC
 from bridge.operations.users import Role
 from tests.console.seeding import app_for, context_for
 
-OPEN = {"/login", "/login/link/{token}", "/static/{file_path}", "/api/v1/openapi.json"}
+OPEN = {"/login", "/login/link/{token}", "/static/{file_path}"}
 
 
 def routes(app):
@@ -130,6 +130,31 @@ async def test_what_breaks_tells_nobody_how(browser) -> None:
     assert (page.status_code, answer.status_code) == (500, 500)
 
 
+async def test_a_database_that_is_away_is_told_in_a_word(browser, free_port: int) -> None:
+    """Pages, parts of pages and the API answer within the pool's patience, and nothing of where the database is."""
+    from litestar.testing import AsyncTestClient
+
+    from bridge.db.database import Database
+
+    away = Database(f"postgresql://postgres@127.0.0.1:{free_port}/x", timeout=0.2)
+    await away.open(wait=False)
+    try:
+        async with AsyncTestClient(app_for(context_for(away))) as client:
+            client.cookies.set("bridge_session", "one")
+            page = await client.get("/deliveries")
+            part = await client.get("/deliveries", headers={"HX-Request": "true"})
+            api = await client.get("/api/v1/deliveries", headers={"authorization": "Bearer brg_one"})
+    finally:
+        await away.close()
+    assert (page.status_code, part.status_code, api.status_code) == (503, 200, 503)
+    assert part.headers["hx-retarget"] == "#toast"
+    assert api.json()["reason"] == "database_unreachable"
+    assert page.headers["retry-after"] == api.headers["retry-after"] == "5"
+    for answer in (page, part, api):
+        assert "database does not answer" in answer.text
+        assert not re.search(rf"Traceback|psycopg|127\.0\.0\.1|{free_port}", answer.text)
+
+
 async def test_who_may_see_one_tenant_sees_nothing_of_another(browser) -> None:
     """Every route with true ids of a tenant that is not theirs: no answer holds anything of it, nothing is changed."""
     from bridge.operations import tokens, users
@@ -156,7 +181,7 @@ async def test_who_may_see_one_tenant_sees_nothing_of_another(browser) -> None:
     await browser.log_in("other")
     for query in ("", f"?tenant={TENANT}"):
         for method, path, handler in routes(app_for(context_for(browser.database))):
-            if handler.opt.get("needs") == PUBLIC or path in {"/logout", "/live"}:
+            if handler.opt.get("needs") == PUBLIC or path in {"/logout", "/live", "/api/v1/openapi.json"}:
                 continue
             named = re.sub(r"\{(\w+)\}", lambda hit: str({**ids, **words}.get(hit[1], 1)), path)
             bearer = (

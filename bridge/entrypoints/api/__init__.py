@@ -2,14 +2,15 @@
 
 from typing import Any
 
-import structlog
 from litestar import Request, Response, Router, get
 from litestar.exceptions import HTTPException
 
-from bridge.entrypoints.access import PUBLIC, Refused, authorize
+from bridge.db.database import UNREACHABLE
+from bridge.entrypoints.access import Refused, authorize
 from bridge.entrypoints.api import document, reads, writes
 from bridge.entrypoints.context import AppContext
-from bridge.entrypoints.problems import MEDIA_TYPE, problem
+from bridge.entrypoints.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, log_break, problem
+from bridge.operations.users import Role
 from bridge.reports.deliveries import CursorInvalid
 
 _SLUGS = {
@@ -32,9 +33,9 @@ def api_router(context: AppContext) -> Router:
     )
 
 
-@get("/openapi.json", opt={"needs": PUBLIC}, include_in_schema=False, sync_to_thread=False)
+@get("/openapi.json", opt={"needs": Role.VIEWER}, include_in_schema=False, sync_to_thread=False)
 def openapi() -> Response[dict[str, Any]]:
-    """Return the document of this API; it holds no data."""
+    """Return the document of this API."""
     return Response(content=document.openapi([*reads.HANDLERS, *writes.HANDLERS]))
 
 
@@ -61,10 +62,10 @@ def _refuse(_request: Request[Any, Any, Any], error: Exception) -> Response[byte
 
 
 def _break(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Log where it broke, and tell the client nothing of it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
-    structlog.get_logger().error("api.failed", path=request.url.path, error=type(error).__name__, place=place)
-    return _answer(500, "internal_error", "")
+    """Log where it broke, and tell the client nothing of it but whether to wait."""
+    log_break("api.failed", request, error)
+    if not isinstance(error, UNREACHABLE):
+        return _answer(500, "internal_error", "")
+    answer = _answer(503, "database_unreachable", "The database does not answer; ask again.")
+    answer.headers["retry-after"] = RETRY_AFTER_SECONDS
+    return answer

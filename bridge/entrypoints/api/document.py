@@ -25,6 +25,7 @@ _REFUSALS = {
     "404": "There is no such thing, or it is not this token's to see.",
     "409": "It cannot be done as it stands, or the first request of this Idempotency-Key still runs.",
     "422": "The Idempotency-Key was used with another body, or the content is refused.",
+    "503": "The database does not answer; `Retry-After` says when to ask again.",
 }
 
 

@@ -6,10 +6,12 @@ from litestar import Request, Response, Router
 from litestar.exceptions import HTTPException
 from litestar.static_files import create_static_files_router
 
+from bridge.db.database import UNREACHABLE
 from bridge.entrypoints.access import PUBLIC, LoginNeeded, Refused, authorize
 from bridge.entrypoints.console import actions, administration, live, login, pages, places, review
-from bridge.entrypoints.console.rendering import HERE, plain
+from bridge.entrypoints.console.rendering import HERE, plain, toast
 from bridge.entrypoints.context import AppContext
+from bridge.entrypoints.problems import RETRY_AFTER_SECONDS, log_break
 
 
 def console_router(context: AppContext) -> Router:
@@ -55,21 +57,30 @@ def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
     status = error.status_code if isinstance(error, HTTPException) else 500
     known = {404: "There is no such page.", 405: "This page does not take that."}
     text = error.detail if isinstance(error, Refused) else known.get(status, "The request cannot be read.")
-    template = "toast.html" if request.headers.get("hx-request") else "error.html"
-    answer = plain(template, status=status, text=text, tone="bad", code=status)
-    if template == "toast.html":
-        answer.headers.update({"hx-retarget": "#toast", "hx-reswap": "innerHTML"})
-        answer.status_code = 200
-    return answer
+    if request.headers.get("hx-request"):
+        return toast(text, tone="bad", refresh=False)
+    return plain("error.html", status=status, text=text, tone="bad", code=status)
+
+
+def no_such_page(status: int) -> Response[str]:
+    """Answer a browser that asks for what is nobody's page."""
+    text = "There is no such page." if status == 404 else "The request cannot be read."
+    return plain("error.html", status=status, text=text, tone="bad", code=status)
 
 
 def _break(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
-    """Log where it broke, and tell the person nothing of it."""
-    import structlog  # noqa: PLC0415
-
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
-    structlog.get_logger().error("page.failed", path=request.url.path, error=type(error).__name__, place=place)
-    return plain("error.html", status=500, text="Something broke on our side; it is in the log.", tone="bad", code=500)
+    """Log where it broke, and tell the person nothing of it but whether to wait."""
+    log_break("page.failed", request, error)
+    is_away = isinstance(error, UNREACHABLE)
+    status = 503 if is_away else 500
+    text = (
+        "The database does not answer; try again in a moment."
+        if is_away
+        else "Something broke on our side; it is in the log."
+    )
+    if request.headers.get("hx-request"):
+        return toast(text, tone="bad", refresh=False)
+    answer = plain("error.html", status=status, text=text, tone="bad", code=status)
+    if is_away:
+        answer.headers["retry-after"] = RETRY_AFTER_SECONDS
+    return answer

@@ -183,7 +183,7 @@ async def delivery_csv(request: Request[Any, Any, Any]) -> Response[str]:
         if not cursor:
             break
     headers = {**HEADERS, "content-disposition": 'attachment; filename="deliveries.csv"'}
-    return Response(content=written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(content=written.getvalue(), media_type="text/csv", headers=headers)
 
 
 async def told(request: Request[Any, Any, Any]) -> tuple[Visit, story.Story]:

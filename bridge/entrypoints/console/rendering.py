@@ -171,9 +171,7 @@ def page(
 
 def html(text: str, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[str]:
     """Return a text as HTML."""
-    return Response(
-        content=text, status_code=status, media_type="text/html; charset=utf-8", headers={**HEADERS, **(headers or {})}
-    )
+    return Response(content=text, status_code=status, media_type="text/html", headers={**HEADERS, **(headers or {})})
 
 
 def plain(template: str, *, status: int = 200, **values: Any) -> Response[str]:

@@ -4,7 +4,7 @@
   const kept = localStorage.getItem("theme"); if (kept) root.dataset.theme = kept;
   const theme = () => { const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark"; localStorage.setItem("theme", root.dataset.theme); };
-  const say = (text) => { const place = one("#toast"); if (!place) return; const line = document.createElement("p"); line.className = "toast good"; line.textContent = text; place.replaceChildren(line); fade(); };
+  const say = (text, tone = "good") => { const place = one("#toast"); if (!place) return; const line = document.createElement("p"); line.className = `toast ${tone}`; line.textContent = text; place.replaceChildren(line); fade(); };
   let timer; const fade = () => { clearTimeout(timer); timer = setTimeout(() => one("#toast")?.replaceChildren(), 5000); };
   const copy = async (text) => { try { await navigator.clipboard.writeText(text); }
     catch { const area = document.createElement("textarea"); area.value = text; document.body.append(area); area.select(); document.execCommand("copy"); area.remove(); } say("Copied."); };
@@ -44,5 +44,6 @@
     for (const open of all("details.drop[open]")) if (!open.contains(event.target)) open.open = false;
   });
   document.addEventListener("change", (event) => { if (event.target.matches("tbody input[type=checkbox]")) count(); if (event.target.matches("[data-submit]")) event.target.form.submit(); });
+  document.addEventListener("htmx:sendError", () => say("The server does not answer.", "bad"));
   document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "toast") fade(); });
 })();
