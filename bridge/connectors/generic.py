@@ -189,8 +189,12 @@ class Generic(Dialect):
     def faults(self, *, secrets: tuple[Secret, ...], options: SourceOptions) -> tuple[str, ...]:
         """Return what is wrong with the source."""
         found = [*super().faults(secrets=secrets, options=options)]
-        if options.options.get("ask", "booking") not in ASKS:
-            found.append(f"options.ask: {options.options['ask']!r} is none of {', '.join(ASKS)}")
+        ask = options.options.get("ask", "booking")
+        if ask not in ASKS:
+            found.append(f"options.ask: {ask!r} is none of {', '.join(ASKS)}")
+        channels = {"activity": ActivityKind, "preference": Channel}.get(str(ask))
+        if channels and "channel" in options.options and str(options.options["channel"]) not in {*channels}:
+            found.append(f"options.channel: {options.options['channel']!r} is none of {', '.join(channels)}")
         return tuple(found)
 
 

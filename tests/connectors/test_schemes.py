@@ -324,3 +324,20 @@ def test_other_digests_are_passed_over_and_are_no_cover() -> None:
     assert ask({}, {**weak, "Content-Digest": alone}, secret=secret, kind="rfc9421") == "signature_mismatch"
     one = json.dumps({"a": 1}).encode()
     assert ask({}, headers, secret=secret, kind="rfc9421", body=one) == "signature_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"ask": "activity", "channel": "pigeon"}, "options.channel"), ({"ask": "preference", "channel": "form"}, "options.channel"),
+        ({"ask": "activity", "channel": "call"}, ""), ({"ask": "preference", "channel": "sms"}, ""), ({"ask": "booking", "channel": "radio"}, ""),
+        ({"ask": "everything"}, "options.ask"), ({"asks": "booking"}, "options.asks"), ({"verify": {"algorithm": "md5", "header": "x"}}, "options.verify"),
+        ({"verify": {"header": "X-Sig", "encoding": "base32"}}, "options.verify"), ({"verify": "no-such-preset"}, "options.verify"),
+    ],
+)  # fmt: skip
+def test_options_of_a_generic_source_that_cannot_be_meant_are_faults_before_it_starts(
+    options: dict[str, Any], fault: str
+) -> None:
+    secret = Secret("s0", SAID)
+    found = get_connector("generic").faults(secrets=(secret,), options=SourceOptions(options=options))
+    assert [said.partition(":")[0] for said in found] == ([fault] if fault else [])

@@ -65,6 +65,15 @@ async def test_each_refusal_has_its_status_and_reason(application: Running) -> N
         assert answer.json()["remedy"]
 
 
+@pytest.mark.parametrize("content_type", ["", "application/vnd.acme.lead+json", "Application/JSON ; charset=utf-8"])
+async def test_a_json_under_no_type_or_one_of_its_own_is_taken(content_type: str, application: Running) -> None:
+    _, client = application
+    headers, body = signed("msg_1", now=datetime.now(UTC), content_type=content_type)
+    if not content_type:
+        del headers["content-type"]
+    assert (await client.post("/hooks/website", headers=headers, content=body)).status_code == 202
+
+
 async def test_a_signed_body_that_cannot_be_read_is_malformed(application: Running) -> None:
     _, client = application
     headers, body = signed("msg_1", now=datetime.now(UTC), payload=b'{"name": "Ada"')
