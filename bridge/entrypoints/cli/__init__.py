@@ -24,7 +24,7 @@ _COMMANDS = {
     "ping": "roles:ping",
     "send": "send:send",
     "vectors": "vectors:vectors",
-    "explain": "plan:explain",
+    "explain": "explain:explain",
     "plan": "plan:plan",
     "test": "testing:test",
     "match": "match:match",

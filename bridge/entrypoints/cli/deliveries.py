@@ -125,7 +125,7 @@ async def _saved(desk: Desk, number: int) -> "Saved":
     from bridge.bootstrap import doors_of
     from bridge.domain.match import Matched
     from bridge.entrypoints.casework.saving import Known, case_of
-    from bridge.entrypoints.cli.plan import stored_delivery
+    from bridge.entrypoints.cli.explain import stored_delivery
     from bridge.mirror import records
     from bridge.reports import story as report
     from bridge.reports.reading import reading
