@@ -35,6 +35,8 @@ from bridge.settings import Settings
 _log = structlog.get_logger()
 _AWAY_SECONDS = 0.2
 _DRAIN_SECONDS = 2.0
+AT_ONCE = 4
+"""Tenants decided about at a time. More would not be faster on the database, and whoever waits meanwhile fills its batch."""
 CHANNEL = "bridge_deliveries"
 
 
@@ -57,6 +59,9 @@ class Processor:
         self._on_effects = on_effects
         self._busy: dict[TenantId, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
+        self._turn = 0
+        self._turns: dict[TenantId, int] = {}
+        """When each tenant was served last: who waited longest comes first."""
 
     def use(self, deciders: ConfiguredDeciders, settings: Settings) -> None:
         """Decide by another version of the config from the next batch on."""
@@ -71,23 +76,20 @@ class Processor:
         while not stop.is_set():
             self._woken.clear()
             try:
-                found = await self._start_batches()
+                await self._start_batches()
             except UNREACHABLE:
                 _log.warning("database.away", role="processor")
                 await asyncio.sleep(_AWAY_SECONDS)
                 continue
-            if not found:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self.settings.worker.poll_seconds):
-                        await self._woken.wait()
-            else:
-                await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.worker.poll_seconds):
+                    await self._woken.wait()
         if self._busy:
             await asyncio.wait(self._busy.values(), timeout=_DRAIN_SECONDS)
         for task in self._busy.values():
             task.cancel()
 
-    async def _start_batches(self) -> bool:
+    async def _start_batches(self) -> None:
         self._busy = {tenant: task for tenant, task in self._busy.items() if not task.done()}
         owned = self._ownership.owned
         metrics.owned_shards.set(len(owned))
@@ -98,17 +100,22 @@ class Processor:
             for tenant, shard in mine.items()
             if shard in owned and shard not in leaving and tenant not in self._busy
         ]
-        if not free:
-            return False
+        room = AT_ONCE - len(self._busy)
+        if not free or room <= 0:
+            return
+        free.sort(key=lambda tenant: self._turns.get(tenant, 0))
         now = await self._database.now()
         async with self._database.connection() as connection:
-            rows = await queue.claim(connection, free, now=now, share=self.settings.worker.batch)
+            rows = await queue.claim(connection, free, now=now, share=self.settings.worker.batch, most=room)
         by_tenant: dict[TenantId, list[Queued]] = {}
         for row in rows:
             by_tenant.setdefault(row.tenant_id, []).append(row)
         for tenant, batch in by_tenant.items():
-            self._busy[tenant] = asyncio.create_task(self._process(tenant, batch, epoch=owned[mine[tenant]]))
-        return bool(by_tenant)
+            self._turn += 1
+            self._turns[tenant] = self._turn
+            task = asyncio.create_task(self._process(tenant, batch, epoch=owned[mine[tenant]]))
+            task.add_done_callback(lambda _: self._woken.set())  # what came for the tenant meanwhile is next
+            self._busy[tenant] = task
 
     async def _process(self, tenant_id: TenantId, batch: Sequence[Queued], *, epoch: int) -> None:
         deciders = self.deciders  # a config that comes meanwhile decides the next batch

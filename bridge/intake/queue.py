@@ -14,10 +14,13 @@ from bridge.domain.ids import DeliveryId, SourceId, TenantId
 # Each tenant gives at most its share of a batch, so one with a hundred thousand waiting delays another by one batch.
 _CLAIM = """
 SELECT q.tenant_id, q.id, q.attempts, q.nonce, q.by
-FROM unnest(%s::int8[]) AS t (tenant_id)
-CROSS JOIN LATERAL (
-    SELECT * FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %s ORDER BY id LIMIT %s
+FROM (
+    SELECT t.tenant_id, t.turn FROM unnest(%(tenants)s::int8[]) WITH ORDINALITY AS t (tenant_id, turn)
+    WHERE EXISTS (SELECT FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s) ORDER BY turn LIMIT %(most)s
+) AS t CROSS JOIN LATERAL (
+    SELECT * FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s ORDER BY id LIMIT %(share)s
 ) AS q
+ORDER BY t.turn, q.id
 """
 
 _LOAD = """
@@ -47,9 +50,15 @@ class Queued(msgspec.Struct, frozen=True):
     by: str = ""
 
 
-async def claim(connection: Tx, tenant_ids: Sequence[TenantId], *, now: datetime, share: int) -> list[Queued]:
-    """Return up to `share` due deliveries of each tenant in the order they came; nothing is locked or written."""
-    cursor = await connection.execute(_CLAIM, [list(tenant_ids), now, share], prepare=True)
+async def claim(
+    connection: Tx, tenant_ids: Sequence[TenantId], *, now: datetime, share: int, most: int | None = None
+) -> list[Queued]:
+    """Return up to `share` due deliveries of each tenant in the order they came; nothing is locked or written.
+
+    At most so many tenants give theirs, the first of those that have any.
+    """
+    values = {"tenants": integers(tenant_ids), "now": now, "share": share, "most": most}
+    cursor = await connection.execute(_CLAIM, values, prepare=True)
     return [Queued(*row) for row in await cursor.fetchall()]
 
 

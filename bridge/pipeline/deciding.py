@@ -150,8 +150,9 @@ async def decide_stretch(
         )
         for one, read, matches in stretch
     ]
-    await write(tx, stories, config_version=deciders.config_version, now=now)
-    await deciders.keep(tx, tenant_id, known)
+    async with tx.pipeline():  # nothing waits for an answer that nobody reads
+        await write(tx, stories, config_version=deciders.config_version, now=now)
+        await deciders.keep(tx, tenant_id, known)
     return stories
 
 

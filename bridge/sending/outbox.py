@@ -64,6 +64,9 @@ WITH fresh AS MATERIALIZED (
     waits_for, command)
   SELECT tenant, id, %(now)s, key, kind, lane, source, delivery, decision, rule, priority, waits::bigint[], command::json
   FROM fresh
+), seen AS (
+  INSERT INTO sending_tenants (tenant_id, shard) SELECT * FROM unnest(%(tenants)s::bigint[], %(shards)s::smallint[])
+  ON CONFLICT DO NOTHING
 )
 INSERT INTO outbox (tenant_id, id, created_at, due_at, state, priority, kind, lane, source_id, waits_for, reason)
 SELECT tenant, id, %(now)s, %(now)s, CASE reason WHEN '' THEN 0 ELSE 2 END, priority, kind, lane, source, waits::bigint[],
@@ -168,12 +171,7 @@ async def _insert(
         found = [ids.get((w.tenant_id, key)) or earlier.get((w.tenant_id, key), (None,))[0] for key in keys]
         waits.append("{" + ",".join(str(i) for i in found if i is not None) + "}" if keys else None)
         reasons.append(Reason.REFERENCE_UNKNOWN.value if None in found else "")
-    tenants = {w.tenant_id for w, _, _ in fresh}
-    await tx.execute(
-        "INSERT INTO sending_tenants (tenant_id, shard) SELECT * FROM unnest(%s::bigint[], %s::smallint[])"
-        " ON CONFLICT DO NOTHING",
-        [sorted(tenants), [shard_of(tenant) for tenant in sorted(tenants)]],
-    )
+    tenants = sorted({w.tenant_id for w, _, _ in fresh})
     await tx.execute(
         _ROWS,
         {
@@ -190,6 +188,8 @@ async def _insert(
             "waits": texts(waits),
             "reason": texts(reasons),
             "command": texts(command.decode() for _, _, command in fresh),
+            "tenants": numbers(tenants),
+            "shards": numbers(shard_of(tenant) for tenant in tenants),
             "now": now,
         },
         prepare=True,

@@ -59,6 +59,11 @@ class Stepped(psycopg.AsyncConnection[Any]):
     async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         return waiting.wait(gen, self.pgconn.socket, interval, timeout)
 
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[Any]:
+        """Statements wait for their answers here: only the order of a pipeline is kept."""
+        yield None
+
     async def execute(
         self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool = False
     ) -> Any:
