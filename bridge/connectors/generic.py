@@ -1,7 +1,10 @@
 """Any sender that needs no code: the config says how it proves itself and where things stand; extraction finds the rest."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any, ClassVar, get_args
+
+import msgspec
 
 from bridge.connectors import payloads, schemes
 from bridge.connectors.base import About, Identity, Normalized, PayloadMalformed, Secret, SourceOptions
@@ -142,9 +145,7 @@ class Generic(Dialect):
             payload = payloads.at(payload, str(path))
         parts = payloads.objects(payload)[:500]
         found = [
-            self.one(
-                part, delivery, options, key=delivery.dedup_key if len(parts) == 1 else f"{delivery.dedup_key}#{place}"
-            )
+            self.one(part, delivery, options, key=_key_of(part, place, len(parts), delivery, options))
             for place, part in enumerate(parts)
         ]
         if not found:
@@ -205,6 +206,23 @@ def _find(payload: Any, request: HookRequest, path: str) -> str:
     if path.startswith("query:"):
         return payloads.text(payloads.query(request).get(path[6:]))
     return payloads.text(payloads.at(payload, path.removeprefix("payload.")))
+
+
+def _key_of(part: dict[str, Any], place: int, count: int, delivery: Delivery, options: SourceOptions) -> str:
+    """Return the key of one part of a batch: its own id, so that it is the same in whatever company it comes again."""
+    if count == 1:
+        return delivery.dedup_key
+    if path := options.options.get("dedup"):
+        inside = [one for one in map(str, payloads.items(path)) if not one.startswith(("header:", "query:"))]
+        own = "|".join(filter(None, (_find(part, delivery.request, one) for one in inside)))
+        return own or f"{delivery.dedup_key}#{place}"
+    own = _first(part, ID_PATHS)
+    # An id may name a record that is told of again and again: what is said of it counts, too.
+    return (
+        f"{own}|{hashlib.sha256(msgspec.json.encode(part)).hexdigest()[:16]}"
+        if own
+        else f"{delivery.dedup_key}#{place}"
+    )
 
 
 def _first(payload: Any, paths: Iterable[str]) -> str:

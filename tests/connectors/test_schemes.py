@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bridge.connectors import get_connector
 from bridge.connectors.base import Secret, SignatureInvalid, SourceOptions
-from bridge.domain.delivery import HookRequest
+from bridge.domain.delivery import Delivery, HookRequest
+from bridge.domain.ids import DeliveryId, SourceId, TenantId
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 URL = "https://crm.example.com/hooks/acme?site=7&empty="
@@ -341,3 +342,25 @@ def test_options_of_a_generic_source_that_cannot_be_meant_are_faults_before_it_s
     secret = Secret("s0", SAID)
     found = get_connector("generic").faults(secrets=(secret,), options=SourceOptions(options=options))
     assert [said.partition(":")[0] for said in found] == ([fault] if fault else [])
+
+
+@pytest.mark.parametrize("options", [{}, {"dedup": "lead"}])
+def test_a_part_of_a_batch_has_the_same_key_in_whatever_company_it_comes(options: dict[str, Any]) -> None:
+    connector, chosen = get_connector("generic"), SourceOptions(options=options)
+
+    def keys(*parts: dict[str, Any]) -> list[str]:
+        request = HookRequest(
+            method="POST", url=URL, headers=(("content-type", "application/json"),), body=json.dumps(parts).encode()
+        )
+        identity = connector.identify(request, options=chosen)
+        delivery = Delivery(
+            id=DeliveryId(1), tenant_id=TenantId(1), source_id=SourceId("s"), dedup_key=identity.dedup_key,
+            event_type=identity.event_type, received_at=NOW, request=request, verified_by="", trace_id="",
+        )  # fmt: skip
+        return [inquiry.key for inquiry in connector.normalize(delivery, options=chosen).inquiries]
+
+    one, two, three = ({"id": place, "lead": f"L{place}", "name": f"N{place}"} for place in (1, 2, 3))
+    assert keys(one, two)[1] == keys(two, three)[0]
+    assert len(set(keys(one, two, three))) == 3
+    if not options:
+        assert keys(one, {**two, "name": "other"})[1] != keys(one, two)[1]
