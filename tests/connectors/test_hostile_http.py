@@ -22,7 +22,7 @@ from bridge.db.database import Database
 from bridge.domain.delivery import HookRequest
 from bridge.entrypoints.serve import Application
 from bridge.settings import Settings, load_texts
-from tests.connectors.casefiles import SECRETS, Case
+from tests.connectors.casefiles import SECRETS, Case, paths
 from tests.connectors.test_hostile import BODIES, SIGNED, TIMED, first_case, proof_headers, with_body, with_headers
 from tests.planning.house import House
 
@@ -244,6 +244,30 @@ def signed_if_possible(case: Case, body: bytes, content_type: str) -> HookReques
         return case.connector.prove(request, secret=secret, options=case.options, now=datetime.now(UTC))
     except (PayloadMalformed, SignatureInvalid, UnicodeDecodeError, ValueError):
         return request
+
+
+STRANGE = {
+    "typeform": (b'"form_response"', b'"form_sneezed"'), "webflow": (b'"form_submission"', b'"site_sneezed"'),
+    "calendly": (b'"invitee.created"', b'"invitee.sneezed"'), "cal-com": (b'"BOOKING_CANCELLED"', b'"BOOKING_SNEEZED"'),
+    "tally": (b'"FORM_RESPONSE"', b'"FORM_SNEEZE"'), "mailchimp": (b"type=", b"type=sneeze&was="), "jobber": (b'"CLIENT_CREATE"', b'"CLIENT_SNEEZE"'),
+    "thumbtack": (b'CreatedV4"', b'SneezedV4"'), "gohighlevel": (b'"type":"', b'"type":"Sneezed'), "housecall-pro": (b'"customer.', b'"customer.sneezed_'),
+    "pipedrive": (b'"action":"', b'"action":"sneezed_'), "whatconverts": (b'"trigger":"', b'"trigger":"sneeze_'),
+}  # fmt: skip
+
+
+async def test_a_message_of_a_kind_never_seen_is_stored_and_shown_as_such(hooks: Hooks, database: Database) -> None:
+    for kind, (known, strange) in STRANGE.items():
+        path = next(path for path in paths() if path.parent.name == kind and known in Case(path).request.body)
+        case = Case(path)
+        answer = await hooks.post(proved(case, body=case.request.body.replace(known, strange)))
+        assert 200 <= answer.status_code < 300, (kind, answer.text)
+    assert hooks.stored() == len(STRANGE)
+    settings = loaded(environ())
+    assert isinstance(settings, Settings)
+    house = await House(database, settings).open()
+    await house.decide()
+    rows = await house.rows("SELECT source_id, state, reason FROM delivery_states ORDER BY source_id")
+    assert rows == [(kind, "failed", "event_unsupported") for kind in sorted(STRANGE)]
 
 
 @pytest.mark.parametrize("placeholder", ["", "N/A", "no-secret-provided", "${HOOK_SECRET}", "changeme", None])
