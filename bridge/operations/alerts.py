@@ -1,4 +1,4 @@
-"""Telling people before they ask: held tenants, dead effects, quiet sources, reviews and work that grow old."""
+"""Telling people before they ask: held tenants, dead effects, feeds that stand still, quiet sources, reviews and work that grow old."""
 
 import base64
 import hashlib
@@ -69,6 +69,9 @@ SELECT 'tenant_held', reason, 'ServiceTitan: ' || replace(reason, '_', ' ') || '
 WHERE tenant_id = %(t)s AND reason IN ('credentials_refused', 'unauthorized', 'forbidden') GROUP BY reason
 UNION ALL SELECT 'effect_dead', reason || ':' || kind, count(*) || ' × ' || replace(kind, '_', ' ') || ' given up: ' || replace(reason, '_', ' ') || '.'
 FROM dead_messages WHERE tenant_id = %(t)s AND died_at > %(now)s - interval '1 day' GROUP BY reason, kind
+UNION ALL SELECT 'feed_stopped', feed, 'The mirror''s feed of ' || replace(feed, '_', ' ') || ' stands still: ' || replace(reason, '_', ' ')
+  || ', last tried ' || to_char(failed_at, 'YYYY-MM-DD HH24:MI') || ' UTC. `bridge sync status` tells more; it goes on where it stood.'
+FROM cursors WHERE tenant_id = %(t)s AND stopped
 UNION ALL SELECT 'review_late', 'review', count(*) || ' decisions wait for a person, the oldest since ' || to_char(min(opened_at), 'YYYY-MM-DD HH24:MI') || ' UTC.'
 FROM holds WHERE tenant_id = %(t)s AND state = 'open' AND opened_at < %(now)s - %(review)s HAVING count(*) > 0
 UNION ALL SELECT 'work_late', 'queue', count(*) || ' deliveries are not processed yet, the oldest since '

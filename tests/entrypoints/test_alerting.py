@@ -12,10 +12,11 @@ import pytest
 
 from bridge.bootstrap import load_settings
 from bridge.entrypoints import alerting
+from bridge.mirror import cursors
 from bridge.settings import ConfigInvalid
 from tests.console.seeding import TENANT, deliver
 
-KINDS = {"tenant_held", "effect_dead", "source_quiet", "review_late", "work_late"}
+KINDS = {"tenant_held", "effect_dead", "feed_stopped", "source_quiet", "review_late", "work_late"}
 CONFIG = """tenants:
   acme: {tenant_id: 1000001, environment: simulator}
 sources:
@@ -48,7 +49,7 @@ class Receiver:
             writer.close()
 
 
-async def five_troubles(database, now: datetime) -> None:
+async def six_troubles(database, now: datetime) -> None:
     await deliver(database, 4, "held", at=now - timedelta(minutes=5))
     await deliver(database, 2, "failed", at=now - timedelta(minutes=5))
     await deliver(database, 1, "review", at=now - timedelta(hours=30))
@@ -60,11 +61,13 @@ async def five_troubles(database, now: datetime) -> None:
             " SELECT %s, 'typeform', date_trunc('hour', %s::timestamptz) - n * interval '1 hour', 2 FROM generate_series(9, 840) n",
             [TENANT, now],
         )
+        await cursors.get(tx, TENANT, "customer_contacts")
+        await cursors.fail(tx, TENANT, "customer_contacts", reason="answer_unreadable", detail="", stop=True, now=now)
 
 
 async def test_every_kind_is_told_once_to_both_addresses(database, tmp_path: Path) -> None:
     receiver, stop = Receiver(), asyncio.Event()
-    await five_troubles(database, datetime.now(UTC))
+    await six_troubles(database, datetime.now(UTC))
     server = await asyncio.start_server(receiver, "127.0.0.1", 0)
     here = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     (tmp_path / "bridge.yaml").write_text(CONFIG)
@@ -81,7 +84,7 @@ async def test_every_kind_is_told_once_to_both_addresses(database, tmp_path: Pat
 
     chat = [json.loads(body)["text"] for path, _, body in receiver.got if path == "/chat"]
     assert len(chat) == len(KINDS)
-    for words in ("credentials refused; 1 messages wait", "create booking given up", "typeform is quiet", "1 decisions wait", "1 messages are not sent"):  # fmt: skip
+    for words in ("credentials refused; 1 messages wait", "create booking given up", "typeform is quiet", "1 decisions wait", "1 messages are not sent", "feed of customer contacts stands still: answer unreadable"):  # fmt: skip
         assert any(words in text for text in chat), (words, chat)
     signed = [(headers, body) for path, headers, body in receiver.got if path == "/ops"]
     assert sorted(json.loads(body)["type"] for _, body in signed) == sorted(f"bridge.alert.{kind}" for kind in KINDS)

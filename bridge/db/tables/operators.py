@@ -160,7 +160,9 @@ alerts = Table(
     "alerts",
     metadata,
     Column("tenant_id", BigInteger, primary_key=True),
-    Column("kind", Text, primary_key=True),  # tenant_held | effect_dead | source_quiet | review_late | work_late
+    Column(
+        "kind", Text, primary_key=True
+    ),  # tenant_held | effect_dead | feed_stopped | source_quiet | review_late | work_late
     Column("subject", Text, primary_key=True),
     Column("opened_at", DateTime(timezone=True), nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
