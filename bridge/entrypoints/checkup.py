@@ -1,6 +1,5 @@
 """The live questions behind `bridge doctor`, and the names behind `bridge check`; each finding says what it looked at, what it found, and what to do."""
 
-import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,19 +7,20 @@ from datetime import UTC, datetime
 
 from psycopg.errors import UndefinedTable
 
-from bridge import bootstrap, connectors
+from bridge import bootstrap
 from bridge.db import migrations
 from bridge.db.database import UNREACHABLE, Database
 from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import advice_for
 from bridge.domain.reference import ListEntry, ReferenceLists
+from bridge.entrypoints.naming import name_faults
 from bridge.mirror import records
 from bridge.mirror.lists import read, sources
 from bridge.reports.reading import reading
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.transport import open_http
-from bridge.settings import Settings, TenantSettings, load
+from bridge.settings import Settings, TenantSettings
 from bridge.settings.names import KINDS
 
 _CLOCK_SECONDS = 2.0
@@ -151,9 +151,7 @@ async def _lists(client: ServiceTitan) -> ReferenceLists:
 
 def _names(lists: Mapping[str, ReferenceLists]) -> Iterator[Finding]:
     """Look up every record the config calls by id or name, each at its place in the files."""
-    known = (*connectors.kinds(), *connectors.ALIASES)
-    found = load(None, os.environ, kinds=known, read_secrets=False, mirror=lambda _: lists)
-    faults = () if isinstance(found, Settings) else found
+    faults = name_faults(lists)
     for fault in faults:
         subject = f"{fault.place}: {fault.path}"
         yield Finding(subject=subject, state="problem", text=fault.message, remedy=fault.hint)

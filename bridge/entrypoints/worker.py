@@ -15,7 +15,7 @@ from bridge.db.database import UNREACHABLE, Database
 from bridge.db.ownership import LeaseLost, Ownership, shard_of
 from bridge.domain.command import PartyKind
 from bridge.domain.ids import SourceId, TenantId
-from bridge.entrypoints import alerting, janitor, metrics
+from bridge.entrypoints import alerting, janitor, metrics, naming
 from bridge.entrypoints.reloading import Reloader
 from bridge.entrypoints.signals import stop_on_signals
 from bridge.hydration.fetcher import Got
@@ -222,6 +222,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         asyncio.create_task(janitor.run(database, lambda: reloader.settings, stop), name="janitor"),
         asyncio.create_task(janitor.run_bulk(database, stop), name="bulk"),
         asyncio.create_task(alerting.run(database, lambda: reloader.settings, stop), name="alerting"),
+        asyncio.create_task(naming.run(database, settings, stop), name="naming"),
     ]
     _log.info("worker.started", name=name)
     try:
