@@ -27,11 +27,15 @@ function onFormSubmit(e) {
     var signed = Utilities.newBlob(id + '.' + time + '.' + body).getBytes();
     var signature = Utilities.base64Encode(
       Utilities.computeHmacSignature(Utilities.MacAlgorithm.HMAC_SHA_256, signed, secret));
-    var answer = UrlFetchApp.fetch(properties.getProperty('HOOK_URL'), {
-      method: 'post', contentType: 'application/json', payload: body, muteHttpExceptions: true,
-      headers: { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': 'v1,' + signature }
-    });
-    if (answer.getResponseCode() < 300) return;
+    try {
+      var answer = UrlFetchApp.fetch(properties.getProperty('HOOK_URL'), {
+        method: 'post', contentType: 'application/json', payload: body, muteHttpExceptions: true,
+        headers: { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': 'v1,' + signature }
+      });
+      if (answer.getResponseCode() < 300) return;
+    } catch (unreachable) {
+      console.log('attempt ' + (attempt + 1) + ': ' + unreachable);
+    }
     Utilities.sleep(5000 * (attempt + 1));
   }
   throw new Error('The bridge did not take response ' + id);
