@@ -12,6 +12,8 @@ import msgspec
 
 from bridge.db.database import Database, Tx
 from bridge.domain.ids import TenantId
+from bridge.operations import audit
+from bridge.operations.audit import Act, Done
 from bridge.sending.retry import POLICIES, backoff
 
 GIVE_UP = 12
@@ -202,6 +204,20 @@ async def send_due(database: Database, post: Post, *, targets: Sequence[Target],
                 ],
             )  # fmt: skip
     return len(due)
+
+
+async def retry(database: Database, act: Act, *, tenant_id: TenantId, message_id: int) -> Done:
+    """Send an alert that was given up again, from its first try on."""
+    async with database.begin() as tx:
+        again = await tx.execute(
+            "UPDATE alert_messages SET is_dead = false, attempts = 0, due_at = %s WHERE tenant_id = %s AND id = %s AND is_dead",
+            [act.now, tenant_id, message_id],
+        )
+        if again.rowcount:
+            await audit.write(tx, act, "alert.retried", f"alert:{message_id}", tenant_id=tenant_id)
+    if not again.rowcount:
+        return Done(text="No alert of this number was given up.", refusal="unknown")
+    return Done(text="It is sent again.", count=1, id=message_id)
 
 
 def render(target: Target, message: Outgoing, *, now: datetime) -> tuple[bytes, dict[str, str]]:

@@ -290,16 +290,7 @@ async def _finish(tx, effect_id: int, kind: str, *, at: datetime, number: int) -
 
 async def story_of_every_kind(database: Database, *, now: datetime = NOW) -> dict[str, DeliveryId]:
     """Write one delivery of each outcome, a few older ones, a refused request, a customer of the mirror."""
-    made = {"received": await deliver(database, 900, "received", at=now - timedelta(seconds=30))}
-    for number, kind in enumerate(KINDS):
-        made[kind] = await deliver(
-            database,
-            number,
-            kind,
-            at=now - timedelta(minutes=7 * number),
-            source=("website", "typeform", "callrail")[number % 3],
-        )
-    for number in range(10, 40):
+    for number in reversed(range(10, 40)):  # in the order they came in, as ids are given
         await deliver(
             database,
             number,
@@ -307,6 +298,16 @@ async def story_of_every_kind(database: Database, *, now: datetime = NOW) -> dic
             at=now - timedelta(hours=9 * (number - 9)),
             source=("website", "typeform")[number % 2],
         )
+    made: dict[str, DeliveryId] = {}
+    for number, kind in reversed(list(enumerate(KINDS))):
+        made[kind] = await deliver(
+            database,
+            number,
+            kind,
+            at=now - timedelta(minutes=7 * number),
+            source=("website", "typeform", "callrail")[number % 3],
+        )
+    made["received"] = await deliver(database, 900, "received", at=now - timedelta(seconds=30))
     async with database.begin() as tx:
         await tx.execute(
             "INSERT INTO rejected_requests (tenant_id, source_id, reason, status, received_at, method, content_type, body_bytes, body_sha256, detail, trace_id)"

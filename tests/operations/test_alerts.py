@@ -11,7 +11,8 @@ import pytest
 
 from bridge.operations import alerts
 from bridge.operations.alerts import Limits, Target
-from bridge.reports import sources
+from bridge.operations.audit import Act
+from bridge.reports import outbox, sources
 from tests.console.seeding import NOW, TENANT, deliver
 
 SLACK = Target(name="office", url="https://chat.example.com/hook")
@@ -128,6 +129,22 @@ async def test_a_failing_receiver_is_tried_again_with_the_same_id_and_a_true_sig
         headers["webhook-signature"]
         == "v1," + base64.b64encode(hmac.new(b"k" * 24, signed, hashlib.sha256).digest()).decode()
     )
+
+
+async def test_one_that_was_given_up_is_sent_again_by_hand(database) -> None:
+    await deliver(database, 2, "failed", at=NOW)
+    await alerts.look(database, tenant_id=TENANT, targets=[SLACK], limits=Limits(), now=NOW)
+    receiver, days = Receiver(*[500] * alerts.GIVE_UP), 0
+    while await alerts.send_due(database, receiver, targets=[SLACK], now=NOW + timedelta(days=days)):
+        days += 1
+    assert len(receiver.got) == alerts.GIVE_UP
+    (seen,) = await outbox.alerts(database, TENANT)
+    assert (seen.state, seen.detail) == ("dead", "answered 500")
+    later = Act("ops@example.com", NOW + timedelta(days=days))
+    again = [await alerts.retry(database, later, tenant_id=TENANT, message_id=seen.id) for _ in range(2)]
+    assert [one.is_done for one in again] == [True, False]
+    await alerts.send_due(database, receiver, targets=[SLACK], now=later.now)
+    assert [one.state for one in await outbox.alerts(database, TENANT)] == ["sent"]
 
 
 async def test_a_quiet_source_is_told_by_its_own_rhythm(database) -> None:

@@ -28,7 +28,7 @@ from bridge.reports import (
     timeline,
 )
 from bridge.reports.health import Check
-from bridge.reports.outbox import MessageSeen, OutboxSeen, ProblemSeen, RunSeen
+from bridge.reports.outbox import AlertSeen, MessageSeen, OutboxSeen, ProblemSeen, RunSeen
 from bridge.reports.overview import Today
 from bridge.reports.people import AuditSeen, PartyStory, TokenSeen, UserSeen
 from bridge.reports.review import HoldView
@@ -234,6 +234,14 @@ async def messages(
     )
 
 
+@get("/outbox/alerts", opt=_VIEW, summary="List alerts")
+async def list_alerts(request: Request[Any, Any, Any], limit: Limit = 50, tenant: Tenant = None) -> list[AlertSeen]:
+    """Return what people were told or still are to be, the newest first."""
+    del tenant
+    seen = visit(request)
+    return await outbox.alerts(seen.context.database, seen.tenant_id, limit=limit)
+
+
 @get("/runs", opt=_VIEW, summary="List background actions")
 async def runs(request: Request[Any, Any, Any], tenant: Tenant = None) -> list[RunSeen]:
     """Return background actions with their counts, the newest first."""
@@ -312,6 +320,6 @@ async def list_tokens(request: Request[Any, Any, Any]) -> list[TokenSeen]:
 
 
 HANDLERS: list[HTTPRouteHandler] = [
-    list_deliveries, show_delivery, why, rejected, today, holds, show_outbox, messages, runs, problems, list_sources, party, show_flow, show_health,
+    list_deliveries, show_delivery, why, rejected, today, holds, show_outbox, messages, list_alerts, runs, problems, list_sources, party, show_flow, show_health,
     show_audit, list_users, list_tokens,
 ]  # fmt: skip

@@ -40,7 +40,7 @@ def waterfall(candidate: Candidate, *, auto: float, review: float) -> Markup:
         sums.append(sums[-1] + weight)
     marks = [("auto", _bits(auto)), ("review", _bits(review))]
     low, high = min([*sums, -1.0]), max([*sums, *(bits for _, bits in marks if bits is not None), 1.0])
-    left, right, line = 150, 600, 26
+    left, right, line = 120, 430, 26
     scale = (right - left) / (high - low)
 
     def at(bits: float) -> float:
@@ -65,7 +65,7 @@ def waterfall(candidate: Candidate, *, auto: float, review: float) -> Markup:
     parts.append(_box("total", start, y, end - start, 18))
     parts.append(_text(right + 12, y + 14, f"{sums[-1]:+.1f} bits · {candidate.probability:.2%}", kind="sum"))
     label = f"Evidence of {len(rows)} comparisons: {sums[-1]:+.1f} bits together"
-    return _svg("waterfall", 900, height, label, parts)
+    return _svg("waterfall", 740, height, label, parts)
 
 
 def _svg(
