@@ -99,8 +99,14 @@ def check(expression: str) -> ExpressionFault | None:
         _environment().undeclared_variables_in_str(source)
         _environment().render_str(source)
     except TemplateError as error:
+        if error.kind not in _ALWAYS_WRONG:
+            return _unknown_method(expression)
         fault = _fault(error, shift=shift)
-        return fault if error.kind in _ALWAYS_WRONG else _unknown_method(expression)
+        if fault.line is not None and fault.line > 1 and fault.column is not None:
+            # The engine counts from the start of all, in bytes.
+            before = expression.encode()[: fault.column - 1].decode(errors="ignore")
+            fault.column = len(before) - before.rfind("\n")
+        return fault
     except TypeError as error:
         named = _ARGUMENTS.match(str(error))
         return ExpressionFault(f"filter {named[1]} takes other arguments") if named else _unknown_method(expression)

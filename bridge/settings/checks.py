@@ -5,17 +5,18 @@ from collections.abc import Collection, Iterator, Mapping
 
 from pydantic import BaseModel
 
-from bridge.domain.expressions import ExpressionFault, as_text, check, evaluate, is_true, variables
-from bridge.settings.faults import Fault, Place, did_you_mean
+from bridge.domain.expressions import check
+from bridge.settings.expression_checks import constant, expression_faults, is_nothing, unreadable
+from bridge.settings.faults import Fault, did_you_mean
 from bridge.settings.reading import Written, dotted
 from bridge.settings.rules import Do, Rule
 from bridge.settings.schema import Config
-from bridge.settings.vocabulary import NAMES, VALUES
+from bridge.settings.vocabulary import VALUES
 
-_STRINGS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
-_PATH = re.compile(r"(?<![\w.])(" + "|".join(n for n in NAMES if "." not in n) + r")((?:\.\w+)+)")
-_COMPARED = re.compile(r"(?<![\w.])([a-z]+\.[a-z]+)\s*(?:==|!=)\s*(?:'([^']*)'|\"([^\"]*)\")")
-_FUNCTIONS = frozenset({"range", "dict", "namespace", "debug", "loop", "true", "false", "none"})
+_CLOSED = {
+    "priority": ("Low", "Normal", "High", "Urgent", "Emergency"),
+    "customer_type": ("Residential", "Commercial"),
+}
 _EVERYTHING = frozenset({"*"})
 _SHOWN = 12
 _NOTHING = "write what it should get, or take the line out"
@@ -71,10 +72,10 @@ def _sources(config: Config, tree: Written, kinds: Collection[str]) -> Iterator[
                 what = f'another secret of this source is called "{known}" too'
                 yield _fault(tree, (*path, "secrets", index), what, "give each a `name:`")
         for target, expression in source.map.items():
-            if not expression.strip() or _is_nothing(expression):
+            if not expression.strip() or is_nothing(expression):
                 yield _fault(tree, (*path, "map", target), "is mapped to nothing", _NOTHING)
             elif (wrong := check(expression)) is not None:
-                yield _unreadable(tree, (*path, "map", target), wrong)
+                yield unreadable(tree, (*path, "map", target), wrong)
         for target, mapping in source.updates.fields.items():
             if mapping.custom_field == "":
                 yield _fault(
@@ -85,14 +86,6 @@ def _sources(config: Config, tree: Written, kinds: Collection[str]) -> Iterator[
                 yield _fault(tree, (*path, "updates", "tags", target), "is mapped to nothing", _NOTHING)
         if source.unsigned and source.secrets:
             yield _fault(tree, (*path, "unsigned"), "is true though secrets are given: one of the two is meant")
-
-
-def _is_nothing(expression: str) -> bool:
-    """Tell whether an expression is empty whatever comes in."""
-    try:
-        return not variables(expression) and as_text(evaluate(expression, {})) == ""
-    except ExpressionFault:
-        return False
 
 
 def _tenants(config: Config, tree: Written) -> Iterator[Fault]:
@@ -149,9 +142,9 @@ def _rules(config: Config, tree: Written, kinds: Collection[str]) -> Iterator[Fa
         elif name is not None:
             names.add(str(name.data))
         if when is not None and isinstance(when.data, str):
-            faults = list(_expression(tree, ("rules", index, "when"), when.data, values))
+            faults = list(expression_faults(tree, ("rules", index, "when"), when.data, values))
             yield from faults
-            if not faults and _constant(when.data) is False:
+            if not faults and constant(when.data) is False:
                 yield _fault(
                     tree, ("rules", index, "when"), "is never true", "mend the condition, or take the rule out"
                 )
@@ -174,7 +167,8 @@ def _rule(
         message = f"never fits: source {rule.source} is of tenant {source.tenant}, not of {rule.tenant}"
         yield _fault(tree, (*path, "source"), message, "say only one of the two, or the right one")
     for place, text in _templates(rule):
-        yield from _expression(tree, (*path, *place), text, values)
+        yield from expression_faults(tree, (*path, *place), text, values)
+    yield from _closed_values(tree, rule, path)
     for index, do in enumerate(rule.do):
         wanted = {kind for other in rule.do for kind in other.model_fields_set}
         for nth, kind in enumerate(do.never):
@@ -188,22 +182,27 @@ def _rule(
             break
 
 
+def _closed_values(tree: Written, rule: Rule, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    """Check what ServiceTitan knows only some words of, where a rule does not fill it in."""
+    for index, do in enumerate(rule.do):
+        for kind in sorted(do.model_fields_set - {"never", "hold", "ignore"}):
+            for name, known in _CLOSED.items():
+                value = getattr(getattr(do, kind), name, None)
+                if value is None or (isinstance(value, str) and ("{{" in value or "{%" in value)):
+                    continue
+                if str(value).strip().lower() not in {word.lower() for word in known}:
+                    hint = did_you_mean(str(value), known) or f"it is one of {', '.join(known)}"
+                    yield _fault(tree, (*path, "do", index, kind, name), f'there is no {name} "{value}"', hint)
+
+
 def _hides(earlier: Rule, later: Rule) -> bool:
     """Tell whether a rule takes everything that a later one wants, whenever the later one fits."""
     if earlier.tenant not in (None, later.tenant) or earlier.source not in (None, later.source):
         return False
-    if _constant(earlier.when) is not True and _squeezed(earlier.when) != _squeezed(later.when):
+    if constant(earlier.when) is not True and _squeezed(earlier.when) != _squeezed(later.when):
         return False
     taken, wanted = _wanted(earlier), _wanted(later)
     return bool(wanted) and (taken == _EVERYTHING or (wanted != _EVERYTHING and wanted <= taken))
-
-
-def _constant(expression: str) -> bool | None:
-    """Return what a condition is whatever comes in; None where that depends, or where it cannot be evaluated."""
-    try:
-        return None if variables(expression) else is_true(evaluate(expression, {}))
-    except ExpressionFault:
-        return None
 
 
 def _squeezed(text: str) -> str:
@@ -239,85 +238,6 @@ def _texts(
             yield (*path, name), value
         elif isinstance(value, BaseModel | Mapping):
             yield from _texts(value, (*path, name))
-
-
-def _expression(
-    tree: Written, path: tuple[str | int, ...], text: str, values: Mapping[str, frozenset[str]]
-) -> Iterator[Fault]:
-    wrong = check(text)
-    if wrong is not None:
-        yield _unreadable(tree, path, wrong)
-        return
-    unknown = sorted(variables(text) - set(NAMES) - _FUNCTIONS)
-    for name in unknown:
-        known = [known for known in NAMES if "." not in known]
-        yield _in_text(tree, path, text, name, f'nothing is called "{name}" here', did_you_mean(name, known))
-    without_strings = _STRINGS.sub(lambda found: " " * len(found[0]), text)
-    for found in _PATH.finditer(without_strings):
-        here = found[1]
-        for part in found[2].split(".")[1:]:
-            known_parts = NAMES.get(here)
-            if known_parts is None:
-                break
-            if part not in known_parts:
-                hint = did_you_mean(part, known_parts)
-                yield _in_text(tree, path, text, part, f'{here} has no "{part}"', hint, after=found.start())
-                break
-            here = f"{here}.{part}"
-    for found in _COMPARED.finditer(text):
-        known_values = values.get(found[1])
-        value = found[2] if found[2] is not None else found[3]
-        if known_values and value not in known_values:
-            there = f"it is one of {', '.join(sorted(filter(None, known_values))[:_SHOWN])}"
-            hint = did_you_mean(value, known_values) or there
-            yield _in_text(tree, path, text, value, f'{found[1]} is never "{value}"', hint, after=found.start())
-
-
-def _unreadable(tree: Written, path: tuple[str | int, ...], wrong: ExpressionFault) -> Fault:
-    found, _ = tree.at(path)
-    place = _inside(found, max((wrong.column or 1) - 1, 0)) if (wrong.line or 1) == 1 else found.place
-    message = str(wrong)
-    hint = ""
-    if named := re.fullmatch(r'unknown (filter|test|function) "(\w+)"', message):
-        from bridge.domain.expressions import FILTERS  # noqa: PLC0415 - only a fault needs them
-
-        word = named[2]
-        known = {"filter": {*FILTERS, *_BUILT_IN_FILTERS}, "test": {*_BUILT_IN_TESTS}, "function": {"range", "dict"}}[
-            named[1]
-        ]
-        hint = did_you_mean(word, known) or f"known are {', '.join(sorted(known))}"
-        shown = found.place.text.find(word, found.place.column - 1)
-        place = found.place.moved(shown + 1 - found.place.column) if shown >= 0 else place
-    return Fault(place=place, path=dotted(path), message=message, hint=hint)
-
-
-_BUILT_IN_FILTERS = (
-    "trim", "upper", "lower", "capitalize", "replace", "default", "join", "length", "split", "int", "float", "round",
-    "abs", "sort", "unique", "reverse", "min", "max", "sum", "list", "items", "map", "select", "reject", "string", "bool",
-    "selectattr", "rejectattr", "groupby", "batch", "slice", "dictsort", "indent", "lines", "urlencode", "escape", "striptags",
-)  # fmt: skip
-_BUILT_IN_TESTS = (
-    "defined", "undefined", "none", "string", "number", "integer", "float", "boolean", "iterable", "sequence", "mapping", "odd",
-    "even", "divisibleby", "eq", "ne", "gt", "ge", "lt", "le", "in", "true", "false", "startingwith", "endingwith", "lower",
-    "upper",
-)  # fmt: skip
-
-
-def _in_text(
-    tree: Written, path: tuple[str | int, ...], text: str, word: str, message: str, hint: str, *, after: int = 0
-) -> Fault:
-    found, _ = tree.at(path)
-    index = text.find(word, after)
-    return Fault(place=_inside(found, max(index, 0)), path=dotted(path), message=message, hint=hint)
-
-
-def _inside(found: Written, by: int) -> Place:
-    """Return the place so far into a value; a quoted one starts one character later, a folded one keeps its start."""
-    if isinstance(found.data, str) and "\n" not in found.data and found.data in found.place.text:
-        start = found.place.text.find(found.data, found.place.column - 1)
-        if start >= 0:
-            return found.place.moved(start - (found.place.column - 1) + by)
-    return found.place
 
 
 __all__ = ["Do", "check_config"]

@@ -24,6 +24,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     key_place: Place
     raw: str = ""
     """The characters of an unquoted value, empty for a quoted one."""
+    lines: tuple[Place, ...] = ()
+    """Of a text written over several lines (`|`, `>`): where each begins."""
 
     def plain(self) -> Any:
         """Return the data without its places."""
@@ -147,7 +149,15 @@ class Reader:
         data = self._scalar(node, place, path)
         if not node.value and not _is_quoted(node):
             place = key_place  # where nothing is written, YAML's own mark stands before the next thing that is
-        return Written(data=data, place=place, key_place=key_place, raw="" if _is_quoted(node) else str(node.value))
+        block: tuple[Place, ...] = ()
+        if isinstance(node, ScalarNode) and node.style in ("|", ">"):
+            block = tuple(
+                self._place(file, lines, number, len(lines[number]) - len(lines[number].lstrip()))
+                for number in range(node.start_mark.line + 1, min(node.end_mark.line + 1, len(lines)))
+                if lines[number].strip()
+            )
+        raw = "" if _is_quoted(node) else str(node.value)
+        return Written(data=data, place=place, key_place=key_place, raw=raw, lines=block)
 
     def _mapping(
         self, node: MappingNode, file: str, lines: list[str], path: tuple[str | int, ...]
@@ -174,7 +184,8 @@ class Reader:
     def _scalar(  # noqa: PLR0911 - one return per YAML type
         self, node: Node, place: Place, path: tuple[str | int, ...]
     ) -> Any:
-        raw, kind = str(node.value), str(node.tag).rpartition(":")[2]
+        # The library marks where a folded text (`>`) was folded.
+        raw, kind = str(node.value).replace("\a", ""), str(node.tag).rpartition(":")[2]
         if _is_quoted(node):
             return raw
         try:

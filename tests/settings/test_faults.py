@@ -171,6 +171,21 @@ def test_one_fault_hides_no_other() -> None:
     ]
 
 
+def test_a_fault_in_a_text_of_several_lines_stands_in_its_line() -> None:
+    rules = (
+        "rules:\n  - name: a\n    when: |\n      inquiry.message\n      and inquiry.mesage\n    do: [{never: [add_note]}]\n"
+        "  - name: b\n    when: >-\n      inquiry.kind ==\n      'x'\n    do: [{never: [add_contact]}]\n"
+        "  - name: c\n    do:\n      - create_booking:\n          priority: Urgnt\n          customer_type: '{{ inquiry.kind }}'\n"
+        "          summary: |\n            Hello {{ inquiry.message }}\n            {{ inquiry.service | uper }}\n"
+    )
+    assert [head.partition(";")[0] for head in heads(TENANT + SOURCE + rules)] == [
+        'bridge.yaml:9:19: rules.0.when: inquiry has no "mesage"',
+        'bridge.yaml:14:8: rules.1.when: inquiry.kind is never "x"',
+        'bridge.yaml:19:21: rules.2.do.0.create_booking.priority: there is no priority "Urgnt"',
+        'bridge.yaml:23:34: rules.2.do.0.create_booking.summary: unknown filter "uper"',
+    ]
+
+
 def test_a_file_that_cannot_be_read_brings_no_faults_of_its_neighbours() -> None:
     found = load_texts({"a.yaml": "tenants: [\n", "b.yaml": SOURCE}, {"KEY": "k3y"}, kinds=KINDS)
     assert isinstance(found, tuple)
