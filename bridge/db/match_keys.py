@@ -190,9 +190,10 @@ async def _sets(tenant_id: TenantId, found: Sequence[Family], *, region: str) ->
             places: list[bytes] = []
             for place, texts in record_texts(customer, locations, contacts, region=region).items():
                 for text in texts:
-                    if text not in hashed:
-                        hashed[text] = key_bytes(text)
-                    keys.append(hashed[text])
+                    key = hashed.get(text)
+                    if key is None:
+                        key = hashed[text] = key_bytes(text)
+                    keys.append(key)
                 places += [_NUMBER.pack(place)] * len(texts)
             packed.append(_set(tenant_id, customer.id, keys, places))
             count += len(keys)
