@@ -49,6 +49,92 @@ def test_phones(label: str, value: Any, phones: list[str]) -> None:
     assert bool(draft.answers) is not bool(phones)
 
 
+SAID = [
+    (
+        "person.name", "Dana Reyes",
+        "Name *|First & Last Name|Name (required)|Customer|Your full name|Contact person|"
+        "Nombre y apellidos *|Nombre del cliente|Nombre:",
+    ),
+    (
+        "person.phones.0", "512-555-0142",
+        "Phone (required)|Cell #|Tel.|Mobile No.|Ph|Best phone|Phone Number *|Daytime Phone Number|"
+        "Your Phone|Número de contacto|Tel. móvil|Teléfono de casa|N.º de teléfono|Número telefónico|"
+        "Contact #",
+    ),
+    (
+        "person.emails.0", "d@example.com",
+        "Your E-Mail Address *|Email:|E-mail (optional)|Email Address (for confirmation)|Correo|"
+        "Correo electrónico *|Dirección de correo electrónico|E-mail de contacto",
+    ),
+    (
+        "person.address.zip", "78701",
+        "Zip/Postal Code|ZIP *|Postcode|Service ZIP|Código postal *|C.P.",
+    ),
+    (
+        "person.address.state", "TX",
+        "State / Province|State *|Estado/Provincia",
+    ),
+    (
+        "person.address.city", "Austin",
+        "City *|City/Town|Suburb|Ciudad o municipio",
+    ),
+    (
+        "person.address.unit", "4B",
+        "Street Address Line 2|Apt/Suite|Unit #|Apartamento / piso",
+    ),
+    (
+        "person.address", "12 Elm Street",
+        "Service Address *|Where is the property located?|Address of the home|Dirección de la casa|"
+        "Dirección completa *|Domicilio del servicio",
+    ),
+    (
+        "message", "It hums",
+        "How Can We Help?|Issue description|Please describe your issue in detail|Tell us about your project|"
+        "What's going on with your system?|Additional notes|Comments or questions|Cuéntenos su problema|"
+        "Describa su problema|Mensaje *|Detalles adicionales|¿En qué le podemos ayudar?|Message / Comments|"
+        "Reason for visit|Descripción del servicio",
+    ),
+    (
+        "service", "AC repair",
+        "What service are you interested in?|Select a service|Type of service needed|Service(s) requested|"
+        "Which service are you looking for?|I need help with|¿Qué servicio le interesa?|"
+        "Servicio que necesita|Seleccione un servicio|Tipo de trabajo",
+    ),
+    (
+        "preferred_time", "tomorrow",
+        "Preferred Contact Time|Best day to schedule|Preferred appointment date *|When should we call?|"
+        "Requested date of service|Fecha y hora preferida|¿Cuándo le conviene?|Mejor momento para llamar|"
+        "Día preferido",
+    ),
+    (
+        "consent", "yes",
+        "I consent to receive SMS messages|SMS opt-in|By checking this box, I agree to receive texts|"
+        "Consent *|Acepto recibir mensajes|Autorizo el contacto por SMS|Marketing consent|Terms & Conditions",
+    ),
+    (
+        "attribution.gclid", "G",
+        "GCLID|gclid_field|Google Click ID",
+    ),
+    (
+        "is_test", "yes",
+        "is_test|Test Lead",
+    ),
+    (
+        "answers.0", "2010",
+        "¿Cuándo fue instalado?|Year the unit was installed|How did you hear about us?|Is this an emergency?|"
+        "Brand",
+    ),
+]  # fmt: skip
+"""Where a value goes, a value, and the labels that say so, as forms in both languages write them."""
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "label"), [(place, value, label) for place, value, said in SAID for label in said.split("|")]
+)
+def test_what_labels_ask_for(place: str, value: str, label: str) -> None:
+    assert booked({label: value}).origins[place] == label
+
+
 def test_one_number_in_two_spellings_is_one() -> None:
     data = {"Phone": "(512) 555-0123", "Mobile": "+1 512 555 0123", "Work phone": "512-555-0123 ext 9"}
     assert drafted(data).phones == ["(512) 555-0123"]

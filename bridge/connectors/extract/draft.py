@@ -97,6 +97,8 @@ class Draft:
                 return False
             case "preferred_time" | "name" | "given_name" | "surname" if not sure and len(value) > 80:
                 return False
+            case "name" | "given_name" | "surname" if not sure and (looks_like_phone(value) or email_address(value)):
+                return False
             case "address" | "city" | "state" | "zip" | "unit" if not sure and (len(value) > 160 or "@" in value):
                 return False
             case _ if slot in SINGLE or slot in ADDRESS or slot in ATTRIBUTION:

@@ -60,7 +60,7 @@ _EXACT: dict[str, str] = {
         "unit|apt|apartment|suite|address line 2|address 2|address2|addr line2|line2|line 2|street2|unit number|"
         "apartamento|piso|depto|departamento"
     ),
-    "city": "city|town|ciudad|municipio|localidad|mailing city",
+    "city": "city|town|suburb|ciudad|municipio|localidad|mailing city",
     "state": "state|province|region|state province|stateprovince|state region|estado|provincia|mailing state",
     "zip": (
         "zip|zip code|zipcode|postal|postal code|postalcode|postcode|post code|codigo postal|cp|your zip code|"
@@ -103,7 +103,7 @@ _EXACT: dict[str, str] = {
     ),
     "consent": (
         "consent|sms consent|tcpa|tcpa consent|i agree|opt in|sms opt in|text opt in|agree to terms|terms|"
-        "terms and conditions|privacy policy|marketing consent|acepto|acepto los terminos|consentimiento|"
+        "terms and conditions|terms conditions|privacy policy|marketing consent|acepto|acepto los terminos|consentimiento|"
         "autorizo|automatedcontactcompliant|gdpr|gdpr consent"
     ),
     "is_test": (
@@ -147,20 +147,25 @@ _LOOSE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("given_name", r"\b(first|given) name\b|\bprimer nombre\b"),
         ("surname", r"\b(last|family) name\b|\bsurname\b|\bapellidos?\b"),
         ("zip", r"\b(zip|postal|postcode)\b"),
-        ("unit", r"\b(address line 2|apt|apartment|suite)\b"),
-        ("address", r"\baddress\b(?!ed)|\bdireccion\b|\bdomicilio\b"),
+        ("unit", r"\b(address line 2|apt|apartment|suite|apartamento|depto)\b"),
+        ("address", r"\baddress\b(?!ed)|\bdireccion\b|\bdomicilio\b|\bwhere is the (property|home|house|job|work)\b"),
         ("city", r"\bcity\b|\bciudad\b"),
-        ("state", r"^(your )?state\b|\bprovince\b"),
+        ("state", r"^(your )?state\b|\bprovince\b|^estado\b"),
         ("company", r"\b(company|business|organi[sz]ation) name\b|\bempresa\b"),
         ("consent", r"\b(consent|opt ?in|i agree|permission|tcpa|acepto|autorizo|consentimiento|autorizacion)\b"),
-        ("preferred_time", (r"\b(preferred|best|desired|requested) (day|date|time|appointment)|\bappointment\b"
-         r"|\bwhen (do|would|can)\b|\bfecha\b|\bcita\b")),
+        ("preferred_time", (r"\b(preferred|best|desired|requested) (contact )?(day|date|time|appointment)|\bappointment\b"
+         r"|\bwhen (do|would|can|should)\b|\bfecha\b|\bcita\b|\bcuando\b(?!.*\b(fue|instal|compr|empez|comenz))|\bmejor (hora|momento|dia)\b|\b(dia|hora) preferid")),
         ("service", (r"\b(type|kind) of (service|work|project|job|system)\b|\bservices? (do you|needed|requested|required)\b"
-         r"|\btipo de servicio\b|\bque servicio\b")),
+         r"|\btipo de servicio\b|\bque servicio\b|\b(what|which|select|choose)\b.*\bservices?\b|\bservice s requested\b"
+         r"|\bneed help with\b|\b(seleccion\w+|elija)\b.*\bservicio|\bservicio\b.*\b(necesit|interes|solicit)")),
         ("message", (r"\b(message|comments?|describe|description|tell us|how (can|may) we help|details)\b"
-         r"|\b(mensaje|comentarios?|describ[ae]|podemos ayudar\w*)\b")),
+         r"|\b(mensaje|comentarios?|describ[ae]|podemos ayudar\w*)\b|\bgoing on\b|\breason for\b|\badditional notes\b"
+         r"|\b(detalles|descripcion)\b|\bcuent[ae](nos|me)\b")),
         ("name", (r"^(what is |what s |please enter |enter )?(your |the |customer |contact |homeowner )?(full )?name\b"
-         r"|\bnombre completo\b|\b(tu|su) nombre\b|^(contact|customer)$")),
+         r"|\bnombre completo\b|\b(tu|su) nombre\b|^(contact|customer|contact person)$"
+         r"|\bnombre (de|del) (la )?(cliente|contacto|propietario)")),
+        *((name, rf"\b{name.replace('_', ' ')}\b") for name in ATTRIBUTION if name.startswith("utm_") or name.endswith(("clid", "raid", "lkid"))),
+
     )
 )  # fmt: skip
 
