@@ -118,10 +118,7 @@ def lead_of(known: Known, kind: str, number: int, chance: random.Random) -> Lead
 
 def mixed(rows: Sequence[tuple[Any, ...]], mix: dict[str, int], *, seed: int) -> list[Lead]:
     """Return a lead for each person of some rows, in the shares of a mix."""
-    people = {(known.name.lower(), known.street, known.zip): known for known in map(Known._make, reversed(rows))}
+    people = [Known._make(row) for row in rows]
     chance = random.Random(seed)
     kinds = chance.choices(list(mix), weights=list(mix.values()), k=len(people))
-    return [
-        lead_of(known, kind, at, chance)
-        for at, (known, kind) in enumerate(zip(reversed(people.values()), kinds, strict=True))
-    ]
+    return [lead_of(known, kind, at, chance) for at, (known, kind) in enumerate(zip(people, kinds, strict=True))]

@@ -21,9 +21,9 @@ FIELDS = {
     "name_and_address": ("given_name", "surname", "street_number", "address_1", "suburb", "postcode"),
 }  # fmt: skip
 MAPS = {
-    "febrl4": "{given_name: given_name, surname: surname, street_number: street_number, street: address_1, unit: address_2,"
+    "febrl4": "{id: rec_id, given_name: given_name, surname: surname, street_number: street_number, street: address_1, unit: address_2,"
     " city: suburb, state: state, zip: postcode, date_of_birth: date_of_birth, national_id: soc_sec_id}\n",
-    "febrl4_name_address": "{given_name: given_name, surname: surname, street_number: street_number, street: address_1,"
+    "febrl4_name_address": "{id: rec_id, given_name: given_name, surname: surname, street_number: street_number, street: address_1,"
     " unit: address_2, city: suburb, state: state, zip: postcode}\n",
 }
 

@@ -8,6 +8,8 @@ first. The report holds the number that was run, which is what fits the seconds.
 
 import argparse
 import asyncio
+import contextlib
+import gc
 import json
 import os
 import random
@@ -24,6 +26,7 @@ from bridge.db.database import Database, Tx
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.ids import TenantId
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
+from bridge.domain.keys import phones
 from bridge.domain.match import MatchSettings
 from bridge.matching import candidates
 from bridge.matching.decide import decide
@@ -109,10 +112,12 @@ def made_up(number: int, seed: int) -> BookingInquiry:
 async def fuzz(dsn: str, *, inquiries: int, seconds: float, seed: int) -> dict[str, Any]:
     """Return what came of the inquiries that fit the time."""
     database, settings = Database(dsn), MatchSettings()
+    phones.read_tables()  # as the worker does when it starts
     await database.open()
     verdicts: Counter[str] = Counter()
     failures: list[dict[str, Any]] = []
     failed, took = 0, []
+    slow: list[dict[str, Any]] = []
     async with database.begin() as tx:
         await fill(tx)
     begun = time.monotonic()
@@ -130,6 +135,10 @@ async def fuzz(dsn: str, *, inquiries: int, seconds: float, seed: int) -> dict[s
             if len(failures) < 10:
                 failures.append({"number": number, "error": traceback.format_exc(limit=-3)})
         took.append((time.process_time() - started) * 1000)
+        if took[-1] > 20:
+            slow.append(
+                {"number": number, "ms": round(took[-1], 1), "again_ms": await again(database, inquiry, settings)}
+            )
     await database.close()
     ordered = sorted(took)
     return {
@@ -143,11 +152,26 @@ async def fuzz(dsn: str, *, inquiries: int, seconds: float, seed: int) -> dict[s
             "p99": round(ordered[int(len(ordered) * 0.99)], 3),
             "max": round(ordered[-1], 3),
         },
-        "over_20_cpu_ms": sum(one > 20 for one in took),
+        "over_20_cpu_ms": len(slow),
+        "over_20_cpu_ms_each_time": sum(one["again_ms"] > 20 for one in slow),
+        "slow": slow[:20],
         "seconds": round(time.monotonic() - begun, 1),
         "load_average": [round(one, 1) for one in os.getloadavg()],
         "failures": failures,
     }
+
+
+async def again(database: Database, inquiry: BookingInquiry, settings: MatchSettings) -> float:
+    """Return the least CPU time of three more tries: what the inquiry itself takes, without what happened beside it."""
+    took = []
+    for _ in range(3):
+        started = time.process_time()
+        with contextlib.suppress(Exception):
+            async with database.begin() as tx:
+                (found,) = await candidates.find_many(tx, TENANT, [inquiry], settings)
+            decide(inquiry, found, shipped(), settings)
+        took.append((time.process_time() - started) * 1000)
+    return round(min(took), 2)
 
 
 def main() -> None:
@@ -158,6 +182,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path)
     given = parser.parse_args()
+    gc.collect()  # as every role of the bridge does: what was imported is out of the collector's sight
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
     with tempfile.TemporaryDirectory(prefix="bridge-fuzz-") as folder:
         server = EmbeddedPostgres(Path(folder))
         dsn = server.start()

@@ -9,6 +9,7 @@ writes 100 records a second.
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import random
@@ -29,6 +30,7 @@ import uvloop
 from bridge.db import match_keys, migrations
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.inquiry import BookingInquiry
+from bridge.domain.keys import phones
 from bridge.domain.match import Ambiguous, Evidence, Match, Matched, MatchSettings, Unmatched
 from bridge.matching import candidates
 from bridge.matching.bounds import upper_bound
@@ -49,8 +51,12 @@ JOIN LATERAL (SELECT * FROM mirrored_locations l WHERE l.tenant_id = c.tenant_id
   AND l.merged_to_id IS NULL LIMIT 1) l ON true
 JOIN LATERAL (SELECT value FROM mirrored_contacts k WHERE k.tenant_id = c.tenant_id AND k.party = 'customer'
   AND k.owner_id = c.id AND k.active AND k.type <> 'Email' LIMIT 1) k ON true
-WHERE c.active AND c.merged_to_id IS NULL AND c.type = 'Residential' AND l.active ORDER BY c.id LIMIT %s
+WHERE c.active AND c.merged_to_id IS NULL AND c.type = 'Residential' AND l.active
+AND NOT EXISTS (SELECT 1 FROM mirrored_customers o WHERE o.tenant_id = c.tenant_id AND o.id BETWEEN c.id - 20 AND c.id - 1
+  AND o.name = c.name AND o.street = c.street AND o.active)
+ORDER BY c.id LIMIT %s
 """
+"""Residential customers with a location and a phone; not the second record of somebody, which the generator makes near by."""
 
 
 async def leads_of(
@@ -202,6 +208,11 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="fill the mirror here, or use the one that is here")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    # As every role of the bridge does: what was imported is out of the collector's sight, and numbers' tables are read.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    phones.read_tables()
     with tempfile.TemporaryDirectory(prefix="bridge-matching-") as scratch:
         place = given.keep or Path(scratch)
         is_full = (place / "filled").exists()

@@ -15,6 +15,7 @@ from bridge.db.database import UNREACHABLE, Database
 from bridge.db.ownership import LeaseLost, Ownership, shard_of
 from bridge.domain.command import PartyKind
 from bridge.domain.ids import SourceId, TenantId
+from bridge.domain.keys import phones
 from bridge.entrypoints import alerting, janitor, metrics, naming
 from bridge.entrypoints.reloading import Reloader
 from bridge.entrypoints.signals import stop_on_signals
@@ -154,6 +155,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         stop = asyncio.Event()
         stop_on_signals(stop)
     worker = settings.worker
+    phones.read_tables()
     database = Database(dsn, min_size=2, max_size=12)
     if not await database.open_before(stop):
         return

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from psycopg import AsyncRawCursor
+
 from bridge.db.database import Tx
 from bridge.db.match_keys import listed
 from bridge.domain.ids import CustomerId, LocationId, SourceId, TenantId
@@ -25,26 +27,26 @@ MAX_CONTACTS = 24
 # beside somebody who shares four times as much: it changes no verdict, and most of the work went there.
 # Each parameter stands in a SELECT of its own, which the planner does not look into: a plan for these values seems no better
 # than the plan for any, so it plans once a connection. Planning each time took 0.7 ms, three times the search itself.
-_FIND = """
+_FIND = f"""
 WITH hits AS MATERIALIZED (
   SELECT w.q, w.kind, w.key, h.customer_id, h.location_id, count(*) OVER key >= w.cap AS is_full,
     row_number() OVER (PARTITION BY w.q, w.key, h.customer_id) = 1 AS is_first
-  FROM unnest((SELECT %(q)s::int[]), (SELECT %(kind)s::int[]), (SELECT %(key)s::bigint[]), (SELECT %(cap)s::int[]))
-    AS w (q, kind, key, cap) CROSS JOIN LATERAL (
+  FROM (SELECT q, kind, key, (ARRAY{list(CAPS.values())})[kind] AS cap
+    FROM unnest((SELECT $1::int[]), (SELECT $2::int[]), (SELECT $3::bigint[])) AS u (q, kind, key)) w CROSS JOIN LATERAL (
     SELECT k.customer_id, k.location_id FROM match_keys k
-    WHERE k.tenant_id = (SELECT %(tenant)s::bigint) AND k.key = w.key LIMIT w.cap
+    WHERE k.tenant_id = (SELECT $4::bigint) AND k.key = w.key LIMIT w.cap
   ) h WINDOW key AS (PARTITION BY w.q, w.key)
 ), said AS MATERIALIZED (
   SELECT s.q, d.customer_id, d.location_id, d.same, false AS is_link
-  FROM unnest((SELECT %(sq)s::int[]), (SELECT %(said)s::bigint[])) AS s (q, key) CROSS JOIN LATERAL (
+  FROM unnest((SELECT $5::int[]), (SELECT $6::bigint[])) AS s (q, key) CROSS JOIN LATERAL (
     SELECT customer_id, location_id, same FROM pair_decisions
-    WHERE tenant_id = (SELECT %(tenant)s::bigint) AND party_key = s.key OFFSET 0
+    WHERE tenant_id = (SELECT $4::bigint) AND party_key = s.key OFFSET 0
   ) d
   UNION ALL
   SELECT s.q, l.customer_id, l.location_id, true, true
-  FROM unnest((SELECT %(lq)s::int[]), (SELECT %(record)s::text[])) AS s (q, record_id) CROSS JOIN LATERAL (
-    SELECT customer_id, location_id FROM links WHERE tenant_id = (SELECT %(tenant)s::bigint)
-      AND source_id = (SELECT %(source)s::text) AND record_id = s.record_id OFFSET 0
+  FROM unnest((SELECT $7::int[]), (SELECT $8::text[])) AS s (q, record_id) CROSS JOIN LATERAL (
+    SELECT customer_id, location_id FROM links WHERE tenant_id = (SELECT $4::bigint)
+      AND source_id = (SELECT $9::text) AND record_id = s.record_id OFFSET 0
   ) l
 ), ranked AS (
   SELECT q, customer_id, sum(worth) AS total, bool_or(is_direct) AS is_direct,
@@ -59,15 +61,15 @@ WITH hits AS MATERIALIZED (
   WINDOW best AS (PARTITION BY q ORDER BY sum(worth) DESC, customer_id)
 ), chosen AS MATERIALIZED (
   SELECT r.q, r.place, r.places, c.id AS found_id, coalesce(c.merged_to_id, c.id) AS id
-  FROM ranked r JOIN mirrored_customers c ON c.tenant_id = (SELECT %(tenant)s::bigint) AND c.id = r.customer_id
-  WHERE r.place <= (SELECT %(customers)s::int) AND (r.is_direct OR r.total * 4 >= r.most)
+  FROM ranked r JOIN mirrored_customers c ON c.tenant_id = (SELECT $4::bigint) AND c.id = r.customer_id
+  WHERE r.place <= {MAX_CUSTOMERS} AND (r.is_direct OR r.total * 4 >= r.most)
 ), customers AS MATERIALIZED (SELECT DISTINCT id FROM chosen),
 places AS MATERIALIZED (
   SELECT unnest(places) AS id FROM chosen
   UNION
   SELECT l.id FROM customers c CROSS JOIN LATERAL (
-    SELECT id FROM mirrored_locations WHERE tenant_id = (SELECT %(tenant)s::bigint) AND customer_id = c.id
-    LIMIT (SELECT %(locations)s::int)
+    SELECT id FROM mirrored_locations WHERE tenant_id = (SELECT $4::bigint) AND customer_id = c.id
+    LIMIT {MAX_LOCATIONS}
   ) l
 )
 SELECT 0, q, customer_id, key, NULL, NULL, NULL, NULL, NULL, NULL, false, false FROM hits WHERE kind <= 2
@@ -76,23 +78,23 @@ SELECT 1, q, found_id, id, place::text, NULL, NULL, NULL, NULL, NULL, false, fal
 UNION ALL
 SELECT 2, 0, c.id, 0, c.name, c.type, c.street, c.unit, c.city, coalesce(c.state, '') || E'\\x1f' || coalesce(c.zip, ''), c.active,
   coalesce(c.do_not_service, false)
-FROM customers x JOIN mirrored_customers c ON c.tenant_id = (SELECT %(tenant)s::bigint) AND c.id = x.id
+FROM customers x JOIN mirrored_customers c ON c.tenant_id = (SELECT $4::bigint) AND c.id = x.id
 UNION ALL
 SELECT 3, 0, l.customer_id, l.id, l.name, l.street, l.unit, l.city, l.state, l.zip, l.active, false
-FROM places x JOIN mirrored_locations l ON l.tenant_id = (SELECT %(tenant)s::bigint) AND l.id = x.id
+FROM places x JOIN mirrored_locations l ON l.tenant_id = (SELECT $4::bigint) AND l.id = x.id
 WHERE l.merged_to_id IS NULL
 UNION ALL
 SELECT 4, 0, x.id, x.at, k.type, k.value, k.memo, NULL, NULL, NULL, true, false
 FROM (SELECT id, 0 AS at, 'customer' AS party FROM customers UNION ALL SELECT id, id, 'location' FROM places) x
 CROSS JOIN LATERAL (
   SELECT type, value, memo FROM mirrored_contacts
-  WHERE tenant_id = (SELECT %(tenant)s::bigint) AND party = x.party AND owner_id = x.id AND active
-  LIMIT (SELECT %(contacts)s::int)
+  WHERE tenant_id = (SELECT $4::bigint) AND party = x.party AND owner_id = x.id AND active
+  LIMIT {MAX_CONTACTS}
 ) k
 UNION ALL
 SELECT 5, s.q, coalesce(c.merged_to_id, s.customer_id), s.location_id, NULL, NULL, NULL, NULL, NULL, NULL, s.same, s.is_link
-FROM said s LEFT JOIN mirrored_customers c ON c.tenant_id = (SELECT %(tenant)s::bigint) AND c.id = s.customer_id
-"""
+FROM said s LEFT JOIN mirrored_customers c ON c.tenant_id = (SELECT $4::bigint) AND c.id = s.customer_id
+""".encode()
 
 
 async def find_many(
@@ -105,31 +107,31 @@ async def find_many(
 ) -> list[Lookup]:
     """Return what the mirror knows around each inquiry, in their order: one statement and one round trip however many they are."""
     parties = [party_keys(inquiry.person, region=settings.region) for inquiry in inquiries]
-    arguments = _arguments(parties, inquiries)
-    arguments.update(
-        tenant=tenant_id, source=source_id, customers=MAX_CUSTOMERS, locations=MAX_LOCATIONS, contacts=MAX_CONTACTS
-    )
-    answer = await tx.execute(_FIND, arguments, prepare=True)
-    return _gather(await answer.fetchall(), parties, settings)
+    cursor = AsyncRawCursor(tx)  # one that does not look for %s in 4 KB of text each time
+    await cursor.execute(_FIND, _arguments(tenant_id, source_id, parties, inquiries), prepare=True)
+    return _gather(await cursor.fetchall(), parties, settings)
 
 
-def _arguments(parties: Sequence[PartyKeys], inquiries: Sequence[Inquiry]) -> dict[str, Any]:
-    """Return the arrays of the statement."""
+def _arguments(
+    tenant_id: TenantId, source_id: SourceId, parties: Sequence[PartyKeys], inquiries: Sequence[Inquiry]
+) -> list[Any]:
+    """Return the parameters of the statement: which inquiry asks for which keys, words of people and records."""
     wanted = [(q, want) for q, party in enumerate(parties) for want in wanted_keys(party)]
     said = [(q, key) for q, party in enumerate(parties) for key in decision_keys(party)]
     records = [
         (q, inquiry.record_id[:500].replace("\0", "")) for q, inquiry in enumerate(inquiries) if inquiry.record_id
     ]
-    return {
-        "q": listed(q for q, _ in wanted),
-        "kind": listed(int(want.kind) for _, want in wanted),
-        "key": listed(want.key for _, want in wanted),
-        "cap": listed(CAPS[want.kind] for _, want in wanted),
-        "sq": listed(q for q, _ in said),
-        "said": listed(key for _, key in said),
-        "lq": listed(q for q, _ in records),
-        "record": [record for _, record in records],
-    }
+    return [
+        listed([q for q, _ in wanted]),
+        listed([int(want.kind) for _, want in wanted]),
+        listed([want.key for _, want in wanted]),
+        tenant_id,
+        listed([q for q, _ in said]),
+        listed([key for _, key in said]),
+        listed([q for q, _ in records]),
+        [record for _, record in records],
+        source_id,
+    ]
 
 
 def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], settings: MatchSettings) -> list[Lookup]:

@@ -55,6 +55,11 @@ def _area_codes() -> frozenset[str]:
     )
 
 
+def read_tables() -> None:
+    """Read what phone numbers are judged by, so that no inquiry waits for it: 60 ms once."""
+    _area_codes()
+
+
 def _is_junk(area: str, exchange: str, line: str) -> bool:
     """Tell whether nobody can be reached there: not given out, one digit repeated, a run, a service code."""
     return (
