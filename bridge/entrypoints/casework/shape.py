@@ -26,11 +26,12 @@ def schema() -> dict[str, Any]:
         "title": "Tests of a Bridge config",
         "description": "What the config does with what comes in; `bridge test` runs it.",
         **_block({"tests": {"type": "array", "items": _case()}}, required=["tests"]),
+        "$defs": {"reason": {"enum": sorted(reason.value for reason in Reason)}, "expect": _expect()},
     }
 
 
 def _case() -> dict[str, Any]:
-    expect = _expect()
+    expect = {"$ref": "#/$defs/expect"}
     return _block(
         {
             "name": {**_TEXT, "description": "What the case shows."},
@@ -71,7 +72,7 @@ def _case() -> dict[str, Any]:
 
 
 def _expect() -> dict[str, Any]:
-    reason = {"enum": sorted(reason.value for reason in Reason)}
+    reason = {"$ref": "#/$defs/reason"}
     inquiry = sorted({name for kind in get_args(Inquiry) for name in kind.__struct_fields__})
     kinds = sorted(commands())
     command = {
