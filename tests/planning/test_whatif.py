@@ -98,7 +98,9 @@ async def test_the_command_prints_counts_and_the_way_to_each_explanation(
         "of 6: 3 would get no create booking, 2 get another priority, 1 would be held (held_by_rule), "
     )
     assert "\nweb 1: gets another priority\n" in told.output
-    assert f"bridge explain 1 --config {new}" in told.output
+    assert f"bridge explain 1 --config {new}\n" in told.output
+    of_tenant = await run("plan", str(new), "--since", "all", "--tenant", "acme")
+    assert f"bridge explain 1 --config {new} --tenant acme\n" in of_tenant.output
     assert told.output == (await run("plan", str(new), "--since", "all")).output
     assert (await run("plan", str(old), "--since", "all", "--fail-on-change")).exit_code == 0
     failed = await run("plan", str(new), "--since", "all", "--fail-on-change", "--json")

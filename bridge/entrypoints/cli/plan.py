@@ -57,7 +57,7 @@ def plan(new: Path, since: str, fail_on_change: bool, tenant: str | None, as_jso
 
         click.echo(json.dumps(msgspec.to_builtins(told), indent=2))
     else:
-        _print_changes(told, new)
+        _print_changes(told, new, tenant)
     if fail_on_change and told.changes:
         raise Stop(Exit.PROBLEMS)
 
@@ -78,7 +78,7 @@ def _since(text: str, now: "datetime", time_zone: str) -> "datetime | None":
     return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(time_zone))
 
 
-def _print_changes(told: "WhatIf", new: Path) -> None:
+def _print_changes(told: "WhatIf", new: Path, tenant: str | None) -> None:
     from bridge.entrypoints.differing import counted, sentence
 
     click.echo(sentence(told.deliveries, told.counts))
@@ -88,4 +88,4 @@ def _print_changes(told: "WhatIf", new: Path) -> None:
     for change in told.changes:
         differences = "; ".join(counted(1, label).removeprefix("1 ") for label in change.differences)
         click.echo(f"\n{change.source} {change.delivery}: {differences}")
-        click.echo(f"        bridge explain {change.delivery} --config {new}")
+        click.echo(f"        bridge explain {change.delivery} --config {new}{f' --tenant {tenant}' if tenant else ''}")

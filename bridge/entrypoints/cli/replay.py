@@ -141,7 +141,7 @@ def _foretell(what: str, manner: Manner, *, force: bool) -> dict[str, Any] | Non
         for _, change in changes:
             _print_change(change)
     elif changes:
-        _print_changes(changes)
+        _print_changes(changes, manner.tenant)
     return None
 
 
@@ -171,7 +171,7 @@ def _print_change(change: "preview.Change") -> None:
         click.echo(f"  {one.kind.replace('_', ' ')}: {one.verdict}")
 
 
-def _print_changes(changes: "list[tuple[int, preview.Change]]") -> None:
+def _print_changes(changes: "list[tuple[int, preview.Change]]", tenant: str | None) -> None:
     """Print the sum over many deliveries, and each that would come out differently."""
     from collections import Counter
 
@@ -182,4 +182,4 @@ def _print_changes(changes: "list[tuple[int, preview.Change]]") -> None:
         click.echo(f"{count:>7} {kind.replace('_', ' ')}: {verdict}")
     for number, change in other:
         click.echo(f"{number}: {' '.join(filter(None, (*change.differences, change.fault)))}")
-        click.echo(f"        bridge replay {number} --dry-run")
+        click.echo(f"        bridge replay {number} --dry-run{f' --tenant {tenant}' if tenant else ''}")
