@@ -4,7 +4,8 @@
 
 pgbench inserts one 2 KB row a transaction (c=32 and c=1); then the bridge takes signed Standard Webhooks requests from
 `wrk` where it is installed, else from a loop of ours (which costs the shared cores more). CPU is what the kernel counted for
-the server and for PostgreSQL's processes. `--stored N` puts N deliveries there first.
+the server and for PostgreSQL's processes, on pgbench's side for pgbench and PostgreSQL's; the load generator is nobody's.
+`--stored N` puts N deliveries with random keys there first; then the same N rows stand in pgbench's table.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import hmac
 import json
 import os
 import re
+import resource
 import select
 import shutil
 import socket
@@ -72,6 +74,12 @@ def family(pid: int) -> list[int]:
     return [pid, *map(int, children.stdout.split())]
 
 
+def children_cpu() -> float:
+    """Return user and system seconds of our own children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class PostgresCpu:
     """CPU of PostgreSQL's processes, those that ended meanwhile included (a parent counts its dead children)."""
 
@@ -85,7 +93,8 @@ class PostgresCpu:
         return dead + cpu_seconds(family(self._pid))
 
     def spent(self) -> float:
-        """Return seconds since this was made."""
+        """Return seconds since this was made, once processes that are ending have ended: only then are they counted."""
+        time.sleep(0.3)
         return self._now() - self._start
 
 
@@ -97,10 +106,10 @@ def pgbench(dsn: str, postgres: int, *, clients: int, seconds: int) -> dict[str,
             f"INSERT INTO bench_rows (source, key, body) VALUES ('website', gen_random_uuid(), '{'y' * 2000}'::bytea);\n"
         )
         command = [binaries() / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(seconds)]
-        before = PostgresCpu(postgres)
+        before, before_client = PostgresCpu(postgres), children_cpu()
         log = Path(folder) / "log"
         run = subprocess.Popen(
-            [*command, "-f", script, "-l", f"--log-prefix={log}", dsn],
+            [*command, "-f", script, "-l", f"--log-prefix={log}", "--sampling-rate=0.1", dsn],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -108,16 +117,16 @@ def pgbench(dsn: str, postgres: int, *, clients: int, seconds: int) -> dict[str,
         output, errors = run.communicate()
         if run.returncode:
             raise SystemExit(errors)
-        usage = before.spent()
+        client, usage = children_cpu() - before_client, before.spent()
         tps = float(re.search(r"tps = ([\d.]+)", output)[1])  # type: ignore[index]
         latencies = sorted(
             int(line.split()[2]) / 1000 for path in Path(folder).glob("log.*") for line in path.read_text().splitlines()
         )
-    client = 14e-6  # pgbench's own share of a transaction here, measured apart; counted as in the reference figures
     return {
         "per_second": tps,
         "p50_ms": latencies[len(latencies) // 2],
-        "cpu_us": usage / (tps * seconds) * 1e6 + client * 1e6,
+        "cpu_us": (usage + client) / (tps * seconds) * 1e6,
+        "cpu_client_us": client / (tps * seconds) * 1e6,
     }
 
 
@@ -254,16 +263,24 @@ def measured(heads: list[bytes], server: int, postgres: int, *, connections: int
 
 
 def store_many(dsn: str, count: int) -> None:
-    """Put deliveries there with random keys, as years of traffic would have."""
+    """Put deliveries there with random keys, as years of traffic would have, and as many rows beside them for pgbench."""
     with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = off")
         for start in range(0, count, 500_000):
+            amount = [min(500_000, count - start)]
             connection.execute(
                 "INSERT INTO deliveries (tenant_id, source_id, dedup_key, event_type, received_at, method, url, headers, body,"
                 " verified_by, trace_id) SELECT 1000001, 'website', gen_random_uuid()::text, 'lead.created', now(), 'POST', '/',"
                 " '[]', ''::bytea, 'x', 'x' FROM generate_series(1, %s)",
-                [min(500_000, count - start)],
+                amount,
             )
-        connection.execute("VACUUM ANALYZE deliveries")
+            connection.execute(
+                "INSERT INTO bench_rows (source, key, body) SELECT 'website', gen_random_uuid(), ''::bytea"
+                " FROM generate_series(1, %s)",
+                amount,
+            )
+        for table in ("deliveries", "bench_rows"):
+            connection.execute(f"VACUUM ANALYZE {table}")
         connection.execute("CHECKPOINT")
 
 
