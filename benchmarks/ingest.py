@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ def open_loop(heads: list[bytes], *, rate: float, seconds: float) -> dict[str, f
 
     Plain sockets and select: an event loop's timers are a millisecond coarse, and its share of the cores would count as ours.
     """
-    idle = [socket.create_connection(("127.0.0.1", PORT)) for _ in range(64)]
+    idle = deque(socket.create_connection(("127.0.0.1", PORT)) for _ in range(64))
     connections, body = tuple(idle), BODY.encode()
     for one in idle:
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -228,7 +229,7 @@ def open_loop(heads: list[bytes], *, rate: float, seconds: float) -> dict[str, f
         now = time.perf_counter()
         due = start + sent / rate
         if sent < len(requests) and due <= now and idle:
-            one = idle.pop()
+            one = idle.popleft()  # in turn: one that is left alone for five seconds is hung up on
             one.sendall(requests[sent])
             busy[one] = due
             sent += 1
@@ -316,6 +317,9 @@ def main() -> None:
                 _round(dsn, process.pid, postgres, secret, seconds=options.seconds) for _ in range(options.rounds)
             ]
             heads = signed_requests(500 * 10, secret)
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                connection.execute("CHECKPOINT")  # what the rounds left to write is theirs; WAL is recycled, not made
+            os.sync()
             steady = open_loop(heads, rate=500, seconds=8)
         finally:
             process.terminate()

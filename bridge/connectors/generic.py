@@ -226,7 +226,10 @@ def _key_of(part: dict[str, Any], place: int, count: int, delivery: Delivery, op
 
 
 def _first(payload: Any, paths: Iterable[str]) -> str:
-    return next((found for path in paths if (found := payloads.text(payloads.at(payload, path)))), "")
+    for path in paths:
+        if found := payloads.text(payloads.at(payload, path)):
+            return found
+    return ""
 
 
 class StandardWebhooks(Generic):
