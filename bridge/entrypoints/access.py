@@ -21,6 +21,8 @@ from bridge.operations.users import Person, Role, same_text
 PUBLIC = "public"
 SESSION_COOKIE = "bridge_session"
 DOOR_COOKIE = "bridge_door"
+BY_THEMSELVES = frozenset({"runs", "numbers"})
+"""Parts of pages that fetch themselves anew while nobody may be there."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -106,7 +108,10 @@ async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
 async def _session(connection: ASGIConnection[Any, Any, Any, Any]) -> Person:
     token = connection.cookies.get(SESSION_COOKIE, "")
     context = context_of(connection)
-    person = await users.whose_session(context.database, token, now=context.clock()) if token else None
+    is_there = connection.url.path != "/live" and connection.headers.get("hx-trigger") not in BY_THEMSELVES
+    person = (
+        await users.whose_session(context.database, token, now=context.clock(), is_there=is_there) if token else None
+    )
     if person is None:
         raise LoginNeeded
     return person

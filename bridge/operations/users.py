@@ -238,8 +238,11 @@ async def follow_link(database: Database, token: str, *, now: datetime) -> Logge
         return await _open_session(tx, user_id=row[0], login=row[1], now=now)
 
 
-async def whose_session(database: Database, token: str, *, now: datetime) -> Person | None:
-    """Return who holds a session that is neither over nor idle too long, and note that they were seen."""
+async def whose_session(database: Database, token: str, *, now: datetime, is_there: bool = True) -> Person | None:
+    """Return who holds a session that is neither over nor idle too long, and note that they were seen.
+
+    `is_there` is False where a page asks by itself: one left open must not keep its session alive.
+    """
     async with database.begin() as tx:
         row = await (
             await tx.execute(
@@ -250,7 +253,7 @@ async def whose_session(database: Database, token: str, *, now: datetime) -> Per
         ).fetchone()
         if row is None:
             return None
-        if now - row[6] > timedelta(minutes=1):
+        if is_there and now - row[6] > timedelta(minutes=1):
             await tx.execute("UPDATE sessions SET seen_at = %s WHERE token_hash = %s", [now, row[0]])
     tenants = tuple(row[3]) if row[3] is not None else None
     role = Role(row[2])

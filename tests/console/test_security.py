@@ -1,13 +1,14 @@
 """Who may do what is said by every route, kept in one place, and proven route by route."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
-from bridge.entrypoints.access import PUBLIC
+from bridge.entrypoints.access import BY_THEMSELVES, PUBLIC
 from bridge.operations.users import Role
-from tests.console.seeding import app_for, context_for
+from tests.console.seeding import NOW, app_for, context_for
 
 OPEN = {"/login", "/login/link/{token}", "/static/{file_path}"}
 
@@ -97,6 +98,25 @@ async def test_sessions_are_out_of_reach_of_scripts_and_end(browser) -> None:
     await browser.post("/logout")
     browser.client.cookies.set("bridge_session", token)
     assert (await browser.client.get("/", follow_redirects=False)).status_code == 303
+
+
+async def test_a_page_left_open_does_not_keep_its_session(browser) -> None:
+    """What asks by itself (the live list, the numbers, the background runs) is no sign of a person; a click is."""
+    await browser.log_in("viewer")
+
+    async def seen_at(**headers: str):
+        async with browser.database.begin() as tx:
+            await tx.execute("UPDATE sessions SET seen_at = %s - interval '10 minutes'", [NOW])
+        for path in ("/", "/outbox"):
+            assert (await browser.client.get(path, headers=headers)).status_code == 200
+        async with browser.database.begin() as tx:
+            return (await (await tx.execute("SELECT seen_at FROM sessions")).fetchone())[0]
+
+    for part in sorted(BY_THEMSELVES):
+        pages = "".join([(await browser.client.get(path)).text for path in ("/", "/outbox")])
+        assert re.search(rf'id="{part}"[^>]*hx-trigger="every', pages)
+        assert await seen_at(**{"HX-Request": "true", "HX-Trigger": part}) == NOW - timedelta(minutes=10)
+    assert await seen_at() == NOW
 
 
 async def test_a_link_opens_one_session(browser) -> None:
