@@ -26,6 +26,7 @@ from bridge.mirror import records as mirror
 from bridge.mirror.observing import Observer
 from bridge.pipeline.completing import Completer
 from bridge.pipeline.deciders import ConfiguredDeciders
+from bridge.sending import outbox
 from bridge.sending import run as sending
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
@@ -179,6 +180,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     completers = [Completer(fetchers[0])]
     deciders = ConfiguredDeciders(settings, doors=doors, completer=completers[0])
     await deciders.store_version(database)
+    await _enter(database, settings)
     dispatcher = Dispatcher(
         database,
         clients=clients,
@@ -208,6 +210,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         completers.append(Completer(fetchers[-1]))
         new = ConfiguredDeciders(fresh, doors=new_doors, completer=completers[-1])
         await new.store_version(database)
+        await _enter(database, fresh)
         clients.use(fresh)
         processor.use(new, fresh)
 
@@ -245,6 +248,12 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
             await fetcher.aclose()
         await database.close()
     _log.info("worker.stopped", name=name)
+
+
+async def _enter(database: Database, settings: Settings) -> None:
+    """Enter the configured tenants among those that send, before any effect of theirs does."""
+    async with database.begin() as tx:
+        await outbox.enter(tx, settings.tenants)
 
 
 def _note_attempt(record: Record) -> None:

@@ -3,6 +3,7 @@
 import msgspec
 
 from bridge.db.database import Database
+from bridge.domain.budget import RATE
 from bridge.domain.ids import DeliveryId, EffectId, TenantId
 from bridge.operations import audit
 from bridge.operations.audit import Act, Done
@@ -42,6 +43,36 @@ async def resume(database: Database, act: Act, *, tenant_id: TenantId, scope: st
         text=f"Resumed: {forecast.waiting} messages, about {forecast.takes.total_seconds():.0f} s at the budget.",
         count=forecast.waiting,
     )
+
+
+async def set_rate(database: Database, act: Act, *, tenant_id: TenantId, rate: float | None) -> Done:
+    """Let a tenant send this many requests per second, up to what the program's share allows; None for that share."""
+    if rate is not None and not 0 < rate <= RATE:
+        return Done(text=f"From more than 0 to {RATE:g} requests per second.", refusal="rate_refused")
+    async with database.begin() as tx:
+        await control.set_rate(tx, tenant_id=tenant_id, rate=rate)
+        forecast = await control.forecast(tx, tenant_id=tenant_id)
+        await control.tell(tx)
+        await audit.write(tx, act, "outbox.rate", "", tenant_id=tenant_id, detail={"rate": rate})
+    return Done(
+        text=f"{rate or RATE:g} requests per second: {forecast.waiting} messages, about {forecast.takes.total_seconds():.0f} s.",
+        count=forecast.waiting,
+    )
+
+
+async def override_breaker(
+    database: Database, act: Act, *, tenant_id: TenantId, family: str, error_class: str, override: str
+) -> Done:
+    """Hold a breaker `closed` (all goes) or `open` (nothing goes) whatever happens; empty gives it back to itself."""
+    async with database.begin() as tx:
+        await control.override_breaker(
+            tx, tenant_id=tenant_id, family=family, error_class=error_class, override=override, by=act.by
+        )
+        await control.tell(tx)
+        await audit.write(
+            tx, act, "outbox.breaker", f"{family}:{error_class}", tenant_id=tenant_id, detail={"override": override}
+        )
+    return Done(text=f"Held {override}." if override else "Left to itself again.", count=1)
 
 
 async def act_on(

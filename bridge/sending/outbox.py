@@ -117,6 +117,20 @@ async def put_many(tx: Tx, wanted: Sequence[Wanted], *, now: datetime) -> PutRes
     return PutResult({EffectKey(key): effect_id for (_, key), effect_id in ids.items()}, known, tuple(conflicts))
 
 
+async def enter(tx: Tx, tenants: Iterable[TenantId]) -> None:
+    """Enter tenants among those that send; who is there stays as it is.
+
+    A worker does this at its start, in a transaction of its own: two that enter the same tenant wait for each other, and a
+    tenant's first effect, in a transaction that stays open, would hold up all its others.
+    """
+    ordered = sorted(set(tenants))
+    await tx.execute(
+        "INSERT INTO sending_tenants (tenant_id, shard) SELECT * FROM unnest(%s::bigint[], %s::smallint[])"
+        " ON CONFLICT DO NOTHING",
+        [ordered, [shard_of(tenant) for tenant in ordered]],
+    )
+
+
 async def look_up_keys(
     tx: Tx, keys: Iterable[tuple[TenantId, EffectKey]]
 ) -> dict[tuple[TenantId, EffectKey], tuple[EffectId, int]]:

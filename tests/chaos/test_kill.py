@@ -206,9 +206,13 @@ async def test_a_held_transaction_stops_no_sending_and_what_it_wrote_is_sent_whe
 ) -> None:
     workers = [start(database_dsn, simulator, "") for _ in range(2)]
     try:
-        others = await put(database, range(1))  # a tenant's very first effect enters the tenant, once
+        async with database.begin() as tx:
+            await outbox.enter(tx, [TENANT])  # as a worker does at its start
+        others = []
         async with await psycopg.AsyncConnection.connect(database_dsn) as holder:
-            held = await put_in(holder, range(1, 4))  # drew its ids first, and is open for as long as all others take
+            held = await put_in(
+                holder, range(4)
+            )  # the tenant's very first, drew its ids first, and is open for as long as all others take
             others += await put(database, range(4, 60))
             await empty(database, seconds=60)
             others += await put(database, range(60, 80))

@@ -57,10 +57,11 @@ def commands(group: click.Group, path: tuple[str, ...] = ()):
 OPERATING = {"deliveries", "retry", "replay", "hold", "resume", "review", "outbox", "sources", "users", "tokens", "pii"}
 WRITES = {
     "retry", "replay", "hold", "resume", "review accept", "review new", "review dismiss", "review undo", "outbox pause", "outbox resume",
+    "outbox rate", "outbox breaker",
     "users add", "users link", "users change", "tokens make", "tokens revoke", "pii erase",
 }  # fmt: skip
 READS = {
-    "deliveries list", "deliveries show", "deliveries why", "deliveries tail", "deliveries save-test", "review list", "outbox list", "sources list", "sources ping",
+    "deliveries list", "deliveries show", "deliveries why", "deliveries tail", "deliveries save-test", "review list", "outbox list", "outbox limits", "sources list", "sources ping",
     "users list", "tokens list", "pii find", "pii export",
 }  # fmt: skip
 
@@ -101,6 +102,7 @@ def test_a_rehearsal_says_what_would_be_and_keeps_nothing(terminal: Terminal) ->
         ("retry", made["failed"]), ("retry", "outcome:failed"), ("replay", made["booked"]), ("hold", made["working"]),
         ("hold", "--source", "website", "--reason", "x"), ("resume",), ("review", "accept", hold_id, "--customer", 7001),
         ("review", "new", hold_id), ("review", "dismiss", hold_id), ("outbox", "pause", "--reason", "x"), ("outbox", "resume"),
+        ("outbox", "rate", 5), ("outbox", "breaker", "bookings", "server", "open"),
         ("users", "add", "new@example.com"), ("users", "link", "admin@example.com"), ("users", "change", "viewer@example.com", "--shut-out"),
         ("tokens", "make", "t", "--scope", "read"), ("tokens", "revoke", token_id), ("pii", "erase", "--email", "dana@example.com"),
     ):  # fmt: skip
@@ -117,6 +119,24 @@ def everything(terminal: Terminal) -> dict[str, str]:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
         digest = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} t"
         return {table: connection.execute(digest.format(table)).fetchone()[0] for (table,) in tables}
+
+
+def test_limits_are_seen_and_set(terminal: Terminal) -> None:
+    """The last of these give everything back, for other tests send from the same outbox."""
+    code, text = terminal("outbox", "rate", "5", "--reason", "their nightly import")
+    assert code == 0
+    assert text.startswith("5 requests per second: ")
+    assert terminal("outbox", "rate", "41")[0] == Exit.REFUSED
+    assert terminal("outbox", "breaker", "bookings", "server", "open")[0] == 0
+    assert terminal("outbox", "breaker", "invoices", "server", "open")[0] == Exit.USAGE
+    text = terminal("outbox", "limits")[1]
+    assert "budget  5 requests/s, set by an operator" in text
+    assert "rests   bookings server: open, held by an operator" in text
+    assert terminal("outbox", "rate")[0] == 0
+    assert terminal("outbox", "breaker", "bookings", "server", "itself")[0] == 0
+    text = terminal("outbox", "limits")[1]
+    assert "budget  40 requests/s\n" in text
+    assert "bookings server" not in text
 
 
 def test_a_replay_says_first_what_would_change(terminal: Terminal) -> None:

@@ -10,14 +10,14 @@ from bridge.entrypoints.cli.exits import Exit, Stop
 
 if TYPE_CHECKING:
     from bridge.operations.audit import Done
-    from bridge.reports.outbox import MessageSeen
+    from bridge.reports.outbox import MessageSeen, OutboxSeen
 
 _SCOPE = click.option("--source", default="", shell_complete=completing.sources, help="Only this source.")
 
 
 @click.group()
 def outbox() -> None:
-    """See what waits to be sent; pause and resume it."""
+    """See what waits to be sent; pause and resume it, and set its limits."""
 
 
 @outbox.command("list")
@@ -64,6 +64,69 @@ def pause(source: str, manner: Manner) -> None:
 def resume_(source: str, manner: Manner) -> None:
     """Let it be sent again, and say how long what waits will take."""
     resume_all(source, manner)
+
+
+@outbox.command()
+@TENANT
+@JSON
+def limits(tenant: str | None, as_json: bool) -> None:
+    """Show how much waits, the budget, what is paused and which kinds of request rest."""
+    from bridge.domain.budget import RATE
+    from bridge.reports import outbox as report
+
+    async def find(desk: Desk) -> "OutboxSeen":
+        return await report.outbox(desk.database, desk.tenant_id, now=desk.now)
+
+    def line(seen: "OutboxSeen") -> str:
+        lines = [
+            f"waits   {', '.join(f'{count} {state}' for state, count in seen.counts.items() if count) or 'nothing'}"
+        ]
+        lines.append(f"budget  {seen.rate or RATE:g} requests/s{', set by an operator' if seen.rate else ''}")
+        lines += [f"paused  {one.scope} {one.name}, by {one.by}: {one.reason}" for one in seen.pauses]
+        lines += [
+            f"rests   {one['family']} {one['error_class']}: {one['override'] or one['state']}"
+            f"{', held by an operator' if one['override'] else ''}"
+            for one in seen.breakers
+        ]
+        return "\n".join(lines)
+
+    show([at_desk(find, tenant=tenant)], as_json=as_json, line=line)
+
+
+@outbox.command()
+@click.argument("per_second", type=float, required=False)
+@writes
+def rate(per_second: float | None, manner: Manner) -> None:
+    """Let the tenant send PER_SECOND requests, fewer than its share; without it, its whole share again."""
+    from bridge.operations import outbox as operation
+
+    async def act(desk: Desk) -> "Done":
+        return await operation.set_rate(desk.database, desk.act, tenant_id=desk.tenant_id, rate=per_second)
+
+    manner.do(act)
+
+
+@outbox.command()
+@click.argument("family")
+@click.argument("error_class", type=click.Choice(["server", "timeout", "connection", "auth"]))
+@click.argument("override", type=click.Choice(["closed", "open", "itself"]))
+@writes
+def breaker(family: str, error_class: str, override: str, manner: Manner) -> None:
+    """Hold the breaker of FAMILY (bookings, notes, …; * for auth) closed or open, or leave it to itself again."""
+    from bridge.operations import outbox as operation
+    from bridge.sending.retry import POLICIES
+
+    families = sorted({policy.family for policy in POLICIES.values()} | {"*"})
+    if family not in families:
+        raise Stop(Exit.USAGE, f"no family is called “{family}”; there are {', '.join(families)}")
+
+    async def act(desk: Desk) -> "Done":
+        held = "" if override == "itself" else override
+        return await operation.override_breaker(
+            desk.database, desk.act, tenant_id=desk.tenant_id, family=family, error_class=error_class, override=held
+        )
+
+    manner.do(act)
 
 
 def pause_all(source: str, manner: Manner) -> None:
