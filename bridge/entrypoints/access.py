@@ -88,9 +88,8 @@ def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> AppContext:
 async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Let a request pass that its route's needs allow; raises LoginNeeded or Refused."""
     needs = handler.opt.get("needs")
-    if b"%00" in connection.scope.get("query_string", b"") or "\0" in connection.scope.get("path", ""):
-        raise Refused(400, "request_unreadable", "The address holds a sign that is none.")
     if needs == PUBLIC:
+        _check_address(connection)
         return
     if not isinstance(needs, Role):
         raise Refused(403, "access_undeclared", "The route does not say who may use it.")
@@ -100,9 +99,16 @@ async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         raise Refused(403, "role_missing", f"This needs the role {needs.value}.")
     if needs is Role.ADMIN and person.tenant_ids is not None:
         raise Refused(403, "role_missing", "Users and tokens are administered by who may see every tenant.")
+    _check_address(connection)
     if not is_api and str(connection.scope.get("method", "GET")) not in _SAFE:
         await _check_form(connection, person)
     connection.scope["bridge_person"] = person  # type: ignore[typeddict-unknown-key]  # read by `visit` alone
+
+
+def _check_address(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Refuse an address with the one sign that PostgreSQL cannot keep; after the credentials, for nobody else is told anything."""
+    if b"%00" in connection.scope.get("query_string", b"") or "\0" in connection.scope.get("path", ""):
+        raise Refused(400, "request_unreadable", "The address holds a sign that is none.")
 
 
 async def _session(connection: ASGIConnection[Any, Any, Any, Any]) -> Person:
