@@ -135,9 +135,11 @@ async def make(tx: Tx, tenant_id: TenantId, customers: Collection[int], *, regio
     await _lock(tx, tenant_id, ids)
     cursor = tx.cursor(binary=True)
     await cursor.execute(_HELD, {"tenant": tenant_id, "ids": listed(ids)})
-    old = {row[0] for row in await cursor.fetchall()}
-    made = await renew(tx, tenant_id, old, region=region)
-    ids = [each for each in ids if each not in old]
+    old = sorted(row[0] for row in await cursor.fetchall())
+    made = 0
+    for start in range(0, len(old), AT_ONCE):
+        made += await renew(tx, tenant_id, old[start : start + AT_ONCE], region=region)
+    ids = sorted(set(ids).difference(old))
     packed: list[bytes] = []
     found = await families(tx, tenant_id, ids[:AT_ONCE])
     for start in range(0, len(ids), AT_ONCE):

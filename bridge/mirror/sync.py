@@ -35,6 +35,9 @@ BROKEN_SECONDS = 60.0
 LONGEST_WAIT = timedelta(minutes=15)
 """The most that a failing feed waits between two tries."""
 
+PATIENT = 3
+"""Tries of a feed's first load that the making of keys waits for, two minutes; what comes later is keyed page by page."""
+
 LOGGED_ROWS = 50_000
 """A first load without a terminal says how far it is each so many rows."""
 
@@ -171,9 +174,11 @@ def _is_due(cursor: Cursor | None, now: datetime, every: timedelta) -> bool:
 
 
 def _may_be_keyed(known: Mapping[str, Cursor]) -> bool:
-    """Tell whether keys should be made: each feed they are made of was loaded, or will not be before somebody looks at it."""
-    cursors_of = [known.get(feed) for feed, shape in FEEDS.items() if shape.keyed]
-    return all(cursor is not None and (cursor.loaded_at is not None or cursor.stopped) for cursor in cursors_of)
+    """Tell whether keys should be made: each feed they are made of was loaded, or is not to be waited for."""
+    found = [known.get(feed) for feed, shape in FEEDS.items() if shape.keyed]
+    return all(
+        one is not None and (one.loaded_at is not None or one.stopped or one.failures >= PATIENT) for one in found
+    )
 
 
 async def _guarded(sync: Syncing, feed: str, *, recent: bool) -> None:
