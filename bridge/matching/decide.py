@@ -185,13 +185,20 @@ def _judge(
         return Ambiguous(
             location_customer_differs=True, location_id=where, evidence=evidence("location_known_customer_differs")
         )
-    if there or any(view.identity.has_contact for view in views):
+    met = [view for view in views if view.identity.has_contact]
+    if there or any(not _has_changed_hands(view) for view in met):
         if none >= settings.new:
             guards.append("contact_or_place_agrees")
         return Ambiguous(evidence=evidence("ambiguous"))
     if none >= settings.new:
-        return Unmatched(evidence=evidence("nobody_agrees"))
+        return Unmatched(evidence=evidence("contact_changed_hands" if met else "nobody_agrees"))
     return Ambiguous(evidence=evidence("ambiguous"))
+
+
+def _has_changed_hands(view: _View) -> bool:
+    """Tell whether a contact that agrees is all: a personal one, under another name, and nobody whom we must not serve."""
+    customer = view.family.customer
+    return view.identity.is_strong and view.identity.name_differs and not customer.do_not_service
 
 
 def _is_called_otherwise(view: _View) -> bool:
@@ -246,6 +253,7 @@ def _new_place(best: _View, guards: list[str]) -> tuple[MatchKind | None, Locati
     if (
         here is not None
         and here.location is not None
+        and here.levels.street == "differ"
         and here.levels.number == here.levels.zip == "exact"
         and len(here.location.address.number) > 2
     ):
