@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,7 @@ from bridge.domain.plan import Plan
 from bridge.entrypoints.differing import between
 from bridge.intake import queue
 from bridge.pipeline.deciders import ConfiguredDeciders
+from bridge.pipeline.known import Known
 from bridge.planning.rules import RuleBroken
 from bridge.reports.reading import reading
 from bridge.settings import Settings
@@ -44,9 +46,10 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
-class _Decided(msgspec.Struct, frozen=True):
+class _Decided(NamedTuple):
     inquiry: Inquiry
     match: Match
+    known: Known
     plan: Plan
 
 
@@ -72,36 +75,40 @@ class _Side:
             return bad.reason.value
         return normalized.inquiries or normalized.reason.value
 
+    def reads_like(self, other: "_Side", delivery: Delivery) -> bool:
+        """Tell whether both take the same out of a delivery."""
+        door, there = self.doors.get(delivery.source_id), other.doors.get(delivery.source_id)
+        return (
+            door is not None
+            and there is not None
+            and (door.tenant_id, door.connector.kind, door.options)
+            == (there.tenant_id, there.connector.kind, there.options)
+        )
+
     def matches_like(self, other: "_Side", tenant_id: TenantId) -> bool:
         """Tell whether both say the same of who somebody is."""
         return self.thresholds.get(tenant_id) == other.thresholds.get(tenant_id)
 
-    async def match(self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Delivery, Inquiry]]) -> list[Match]:
-        """Say who each inquiry is about."""
+    async def look_up(
+        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Delivery, Inquiry]]
+    ) -> list[tuple[Match, Known]]:
+        """Say who each inquiry is about, and what is known around it as of when its delivery came."""
         if not asked:
             return []
-        return await self._deciders.match(tx, tenant_id, [(delivery.source_id, inquiry) for delivery, inquiry in asked])
+        inquiries = [(delivery.source_id, inquiry) for delivery, inquiry in asked]
+        matches = await self._deciders.match(tx, tenant_id, inquiries)
+        pairs = [(inquiry, match) for (_, inquiry), match in zip(asked, matches, strict=True)]
+        earliest = min(delivery.received_at for delivery, _ in asked)
+        return list(zip(matches, await self._deciders.gather(tx, tenant_id, pairs, now=earliest), strict=True))
 
-    async def plan(
-        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Delivery, Inquiry, Match]]
-    ) -> list[_Decided]:
-        """Plan each as of when its delivery came."""
-        if not asked:
-            return []
-        earliest = min(delivery.received_at for delivery, _, _ in asked)
-        pairs = [(inquiry, match) for _, inquiry, match in asked]
-        gathered = await self._deciders.gather(tx, tenant_id, pairs, now=earliest)
-        decided = []
-        for (delivery, inquiry, match), known in zip(asked, gathered, strict=True):
-            now = delivery.received_at
-            try:
-                made = await self._deciders.plan(
-                    tx, delivery, inquiry, match, known=known, nonce="", pending={}, now=now
-                )
-            except RuleBroken as broken:
-                made = broken.plan()
-            decided.append(_Decided(inquiry, match, made))
-        return decided
+    async def plan(self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, known: Known) -> _Decided:
+        """Plan as of when the delivery came."""
+        now = delivery.received_at
+        try:
+            made = await self._deciders.plan(tx, delivery, inquiry, match, known=known, nonce="", pending={}, now=now)
+        except RuleBroken as broken:
+            made = broken.plan()
+        return _Decided(inquiry, match, known, made)
 
 
 async def compare(
@@ -119,9 +126,14 @@ async def compare(
             loaded = await queue.load(tx, tenant_id, ids)
             deliveries = [loaded[one] for one in ids if one in loaded]
             seen += len(deliveries)
-            was = await _decide(tx, tenant_id, before, deliveries, known=None)
+            read = {delivery.id: before.read(delivery) for delivery in deliveries}
+            was = await _decide(tx, tenant_id, before, deliveries, read, known=None)
+            reread = {
+                delivery.id: read[delivery.id] if after.reads_like(before, delivery) else after.read(delivery)
+                for delivery in deliveries
+            }
             reusable = was if after.matches_like(before, tenant_id) else None
-            will = await _decide(tx, tenant_id, after, deliveries, known=reusable)
+            will = await _decide(tx, tenant_id, after, deliveries, reread, known=reusable)
             for delivery in deliveries:
                 one, other = was[delivery.id], will[delivery.id]
                 inquiries += 0 if isinstance(one, str) else len(one)
@@ -145,11 +157,11 @@ async def _decide(
     tenant_id: TenantId,
     side: _Side,
     deliveries: Sequence[Delivery],
+    read: dict[DeliveryId, tuple[Inquiry, ...] | str],
     *,
     known: dict[DeliveryId, _Outcome] | None,
 ) -> dict[DeliveryId, _Outcome]:
-    """Decide about deliveries; the matches of inquiries that the other side read alike are taken from it."""
-    read = {delivery.id: side.read(delivery) for delivery in deliveries}
+    """Decide about what deliveries ask for; what the other side looked up for inquiries it read alike is taken from it."""
     asked = [
         (delivery, inquiry)
         for delivery in deliveries
@@ -162,22 +174,21 @@ async def _decide(
         if not isinstance(decided, str)
         for one in decided
     }
-    matches: dict[int, Match] = {}
+    found_of: dict[int, tuple[Match, Known]] = {}
     for place, (delivery, inquiry) in enumerate(asked):
         same = reused.get((delivery.id, inquiry.key))
         if same is not None and same.inquiry == inquiry:
-            matches[place] = same.match
-    open_places = [place for place in range(len(asked)) if place not in matches]
-    found_anew = await side.match(tx, tenant_id, [asked[place] for place in open_places])
-    matches.update(zip(open_places, found_anew, strict=True))
+            found_of[place] = (same.match, same.known)
+    open_places = [place for place in range(len(asked)) if place not in found_of]
+    found_anew = await side.look_up(tx, tenant_id, [asked[place] for place in open_places])
+    found_of.update(zip(open_places, found_anew, strict=True))
     outcome: dict[DeliveryId, _Outcome] = {
         name: found if isinstance(found, str) else [] for name, found in read.items()
     }
-    matched = [(delivery, inquiry, matches[place]) for place, (delivery, inquiry) in enumerate(asked)]
-    for (delivery, _), one in zip(asked, await side.plan(tx, tenant_id, matched), strict=True):
+    for place, (delivery, inquiry) in enumerate(asked):
         so_far = outcome[delivery.id]
         assert not isinstance(so_far, str)  # noqa: S101 - it asked for something
-        so_far.append(one)
+        so_far.append(await side.plan(tx, delivery, inquiry, *found_of[place]))
     return outcome
 
 
