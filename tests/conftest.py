@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from bridge.db import migrations
@@ -18,6 +19,10 @@ from bridge.db.embedded import EmbeddedPostgres
 from tests import watching
 from tests.recycling import Databases, copied, drop
 from tests.watching import Watch
+
+# How long an example takes on a busy machine says nothing about the code.
+settings.register_profile("bridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bridge")
 
 PURE = frozenset({"connectors", "domain", "intake", "matching", "planning", "settings"})
 """Folders of tests of what decides: where such a test asks for no database, it needs nothing but the code."""
