@@ -18,7 +18,8 @@ _NO_SOURCE = SourceId("")
 MAX_CUSTOMERS = 16
 MAX_LOCATIONS = 24
 MAX_CONTACTS = 24
-"""Read at most per inquiry, and per customer or location: a manager of 5,000 flats costs what a family does."""
+MAX_CONTACTS_OF_A_PLACE = 12
+"""Read at most per inquiry, per customer, and per customer or location: a manager of 5,000 flats costs what a family does."""
 
 # A hit counts by kind: phone and e-mail 8, address 5, person at a place 4, number with a digit wrong 3, name 2. A key that
 # fills its cap says nothing, for the rows read would be the first by id: a contact's or an address's adds 1, a name's is left
@@ -89,7 +90,7 @@ FROM (SELECT id, 0 AS at, 'customer' AS party FROM customers UNION ALL SELECT id
 CROSS JOIN LATERAL (
   SELECT type, value, memo FROM mirrored_contacts
   WHERE tenant_id = (SELECT $4::bigint) AND party = x.party AND owner_id = x.id AND active
-  LIMIT {MAX_CONTACTS}
+  LIMIT CASE WHEN x.at = 0 THEN {MAX_CONTACTS} ELSE {MAX_CONTACTS_OF_A_PLACE} END
 ) k
 UNION ALL
 SELECT 5, s.q, coalesce(c.merged_to_id, s.customer_id), s.location_id, NULL, NULL, NULL, NULL, NULL, NULL, s.same, s.is_link

@@ -1,0 +1,77 @@
+"""The look-up's statement: one for a batch, the same answer as one by one, and planned once a connection."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bridge.db import match_keys
+from bridge.db.database import Database, Tx
+from bridge.domain.ids import TenantId
+from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
+from bridge.domain.match import MatchSettings
+from bridge.matching import candidates
+from bridge.matching.decide import decide
+from bridge.matching.weights import shipped
+
+TENANT = TenantId(7)
+NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+COUNT = 60
+
+
+def inquiry(number: int) -> BookingInquiry:
+    place = PostalAddress(street=f"{100 + number} Harbor St", city="Austin", state="TX", zip="78701")
+    person = Person(name=f"Ada Lane{chr(97 + number % 26)}", phones=(f"512444{7000 + number}",), address=place)
+    return BookingInquiry(key=f"i{number}", record_id=f"r{number}", person=person)
+
+
+async def fill(tx: Tx) -> None:
+    """Mirror one customer for each inquiry."""
+    for number in range(1, COUNT + 1):
+        person = inquiry(number).person
+        place = [person.address.street, "Austin", "TX", "78701"]
+        await tx.execute(
+            "INSERT INTO mirrored_customers (tenant_id, id, active, modified_on, name, type, street, city, state, zip)"
+            " VALUES (%s, %s, true, %s, %s, 'Residential', %s, %s, %s, %s)",
+            [TENANT, number, NOW, person.name, *place],
+        )
+        await tx.execute(
+            "INSERT INTO mirrored_locations (tenant_id, id, active, modified_on, customer_id, name, street, city, state, zip)"
+            " VALUES (%s, %s, true, %s, %s, %s, %s, %s, %s, %s)",
+            [TENANT, number + 1000, NOW, number, person.name, *place],
+        )
+        await tx.execute(
+            "INSERT INTO mirrored_contacts (tenant_id, party, id, active, modified_on, owner_id, type, value)"
+            " VALUES (%s, 'customer', %s, true, %s, %s, 'Phone', %s)",
+            [TENANT, number, NOW, number, person.phones[0]],
+        )
+    await match_keys.renew(tx, TENANT, range(1, COUNT + 1), region="US")
+
+
+async def test_a_batch_is_answered_as_its_inquiries_are_one_by_one(tx: Tx) -> None:
+    await fill(tx)
+    asked = [inquiry(number) for number in range(1, COUNT + 1)]
+    settings = MatchSettings()
+    together = await candidates.find_many(tx, TENANT, asked, settings)
+    for one, found in zip(asked, together, strict=True):
+        (alone,) = await candidates.find_many(tx, TENANT, [one], settings)
+        verdict = decide(one, found, shipped(), settings)
+        assert verdict == decide(one, alone, shipped(), settings)
+        assert verdict.evidence.candidates[0].customer_id == int(one.key[1:])
+
+
+@pytest.mark.parametrize("is_filled", [False, True])
+async def test_a_connection_plans_the_statement_for_any_values_and_not_for_each(
+    database: Database, is_filled: bool
+) -> None:
+    async with database.begin() as tx:
+        if is_filled:
+            await fill(tx)
+            await tx.execute("ANALYZE")
+        for number in range(1, 31):
+            await candidates.find_many(tx, TENANT, [inquiry(number)], MatchSettings())
+        plans = await tx.execute(
+            "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE '%match_keys%'"
+        )
+        ((custom, generic),) = await plans.fetchall()
+    assert custom <= 5  # PostgreSQL tries five before it compares
+    assert generic >= 25
