@@ -474,6 +474,11 @@ class Reason(StrEnum):
         "Who it is was no question of this hold.",
         "Release it, or dismiss it.",
     )
+    RATE_REFUSED = (
+        "rate_refused",
+        "A tenant cannot be given this many requests per second.",
+        "Give more than none and at most the program's own share; none at all is a pause.",
+    )
     CURSOR_INVALID = (
         "cursor_invalid",
         "The cursor was not made by this program.",
