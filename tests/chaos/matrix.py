@@ -22,18 +22,9 @@ import msgspec
 from bridge.db import migrations
 from bridge.db.database import Database
 from bridge.db.embedded import EmbeddedPostgres
-from tests.chaos.test_kill import POINTS, ROOT, empty, made, put, start
+from tests.chaos.test_kill import FAULTS, POINTS, ROOT, empty, made, put, start, suffer
 
 COUNT = 60
-FAULTS: dict[str, dict[str, Any]] = {
-    "none": {},
-    "rate_limit": {"action": "rate_limit", "seconds": 1.0},
-    "error_before": {"action": "error_before"},
-    "error_after": {"action": "error_after"},
-    "drop_after": {"action": "drop_after"},
-    "timeout_after": {"action": "timeout_after", "seconds": 6.0},
-}
-TIMES = 4  # hits of a fault; more in a row open the breaker, which rests for longer than a cell may last
 
 
 async def cell(
@@ -42,9 +33,7 @@ async def cell(
     """Play one cell and return what came of it."""
     await far.delete("/_simulator/faults")
     before = set(await made(far))
-    if FAULTS[fault]:
-        rule = {**FAULTS[fault], "method": "POST", "path": "/bookings", "times": TIMES, "probability": 0.3}
-        (await far.post("/_simulator/faults", json=[rule])).raise_for_status()
+    await suffer(far, fault)
     wanted = await put(database, range(first, first + COUNT))
     dying = start(database.dsn, simulator, point)
     living = start(database.dsn, simulator, "")
@@ -71,11 +60,13 @@ async def cell(
     }
 
 
-async def play(cells: list[tuple[str, str]], *, simulator: str, dsn: str) -> list[dict[str, Any]]:
-    """Play the cells one after the other on one database and one simulator."""
+async def play(
+    cells: list[tuple[str, str]], *, seed: int, simulator: str, dsn: str, out: Path | None
+) -> dict[str, Any]:
+    """Play the cells one after the other on one database and one simulator; the report is kept after each."""
     database = Database(dsn, max_size=4)
     await database.open()
-    found = []
+    found: list[dict[str, Any]] = []
     async with httpx.AsyncClient(base_url=simulator, timeout=20) as far:
         for _ in range(300):
             try:
@@ -85,9 +76,28 @@ async def play(cells: list[tuple[str, str]], *, simulator: str, dsn: str) -> lis
                 await asyncio.sleep(0.1)
         for number, (point, fault) in enumerate(cells):
             found.append(await cell(database, far, simulator=simulator, point=point, fault=fault, first=number * COUNT))
-            sys.stderr.write(f"{found[-1]}\n")
+            if out is not None:
+                out.write_text(printed(report_of(found, seed=seed)))
     await database.close()
-    return found
+    return report_of(found, seed=seed)
+
+
+def report_of(found: list[dict[str, Any]], *, seed: int) -> dict[str, Any]:
+    """Sum up the cells."""
+    return {
+        "seed": seed,
+        "cells": len(found),
+        "killed": sum(one["was_killed"] for one in found),
+        "effects": COUNT * len(found),
+        "lost": sum(one["lost"] for one in found),
+        "doubled": sum(one["doubled"] for one in found),
+        "unwanted": sum(one["unwanted"] for one in found),
+        "played": found,
+    }
+
+
+def printed(report: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
 def main() -> int:
@@ -113,25 +123,13 @@ def main() -> int:
         try:
             with EmbeddedPostgres(Path(folder)) as server:
                 migrations.upgrade(server.dsn)
-                found = asyncio.run(play(cells, simulator=f"http://127.0.0.1:{port}", dsn=server.dsn))
+                address = f"http://127.0.0.1:{port}"
+                report = asyncio.run(play(cells, seed=asked.seed, simulator=address, dsn=server.dsn, out=asked.out))
         finally:
             far.kill()
             far.wait()
-    report = {
-        "seed": asked.seed,
-        "cells": len(found),
-        "killed": sum(one["was_killed"] for one in found),
-        "effects": COUNT * len(found),
-        "lost": sum(one["lost"] for one in found),
-        "doubled": sum(one["doubled"] for one in found),
-        "unwanted": sum(one["unwanted"] for one in found),
-        "played": found,
-    }
-    text = msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
-    if asked.out is not None:
-        asked.out.write_text(text)
-    sys.stdout.write(text)
-    return int(bool(report["lost"] or report["doubled"] or report["unwanted"] or report["killed"] < len(found)))
+    sys.stdout.write(printed(report))
+    return int(bool(report["lost"] or report["doubled"] or report["unwanted"] or report["killed"] < report["cells"]))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -32,6 +33,15 @@ POINTS = (
     "during_outcome_commit",
     "after_outcome_commit",
 )
+FAULTS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "rate_limit": {"action": "rate_limit", "seconds": 1.0},
+    "error_before": {"action": "error_before"},
+    "error_after": {"action": "error_after"},
+    "drop_after": {"action": "drop_after"},
+    "timeout_after": {"action": "timeout_after", "seconds": 6.0},
+}
+TIMES = 4  # hits of a fault; more in a row open the breaker, which rests for longer than a cell may last
 COUNT = 40
 
 
@@ -128,10 +138,19 @@ async def made(far: httpx.AsyncClient) -> list[str]:
     return [entry["externalId"] for entry in entries]
 
 
-@pytest.mark.parametrize("point", POINTS)
+async def suffer(far: httpx.AsyncClient, fault: str) -> None:
+    """Let the far side misbehave now and then."""
+    if FAULTS[fault]:
+        rule = {**FAULTS[fault], "method": "POST", "path": "/bookings", "times": TIMES, "probability": 0.3}
+        (await far.post("/_simulator/faults", json=[rule])).raise_for_status()
+
+
+@pytest.mark.parametrize(("point", "fault"), list(zip(POINTS, (*FAULTS, "error_after", "drop_after"), strict=True)))
 async def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
-    database: Database, database_dsn: str, simulator: str, far: httpx.AsyncClient, point: str
+    database: Database, database_dsn: str, simulator: str, far: httpx.AsyncClient, point: str, fault: str
 ) -> None:
+    """Each point with one fault; `python -m tests.chaos.matrix` plays each with all."""
+    await suffer(far, fault)
     wanted = await put(database, range(COUNT))
     dying = start(database_dsn, simulator, point)
     await asyncio.to_thread(dying.wait, 30)
