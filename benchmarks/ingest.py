@@ -348,7 +348,9 @@ def _round(dsn: str, server: int, postgres: int, secret: str, *, seconds: int) -
     ours = measured(heads, server, postgres, connections=32, seconds=seconds)
     one = pgbench(dsn, postgres, clients=1, seconds=max(seconds // 2, 2))
     single = measured(signed_requests(40_000, secret), server, postgres, connections=1, seconds=max(seconds // 2, 2))
-    return {"load": float(loads), "pgbench_32": many, "bridge_32": ours, "pgbench_1": one, "bridge_1": single}
+    found = {"load": float(loads), "pgbench_32": many, "bridge_32": ours, "pgbench_1": one, "bridge_1": single}
+    print(json.dumps(found), file=sys.stderr, flush=True)  # a run over hours that ends early keeps its rounds
+    return found
 
 
 def _report(rounds: list[dict[str, Any]], steady: dict[str, float], *, stored: int) -> dict[str, Any]:
