@@ -157,7 +157,7 @@ def run(place: Path, new: Path, dsn: str) -> tuple[float, float, bytes]:
     command = [sys.executable, "-m", "bridge", "plan", str(new), "--json"]
     done = subprocess.run(command, env=environ, capture_output=True, check=False)
     if done.returncode:
-        raise SystemExit(done.stderr.decode())
+        raise SystemExit((done.stderr + done.stdout).decode())
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.perf_counter() - started, cpu, done.stdout
