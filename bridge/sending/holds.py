@@ -58,6 +58,12 @@ SELECT DISTINCT effect_id FROM attempts
 WHERE tenant_id = ANY(%s::bigint[]) AND effect_id = ANY(%s::bigint[]) AND outcome = 'released'
 """
 
+_REFUSED = """
+SELECT tenant_id, (commands -> 0)::text FROM holds
+WHERE tenant_id = ANY(%s::bigint[]) AND commands -> 0 ->> 'target' = ANY(%s::text[])
+  AND state = 'dismissed' AND choice ? 'effect_id'
+"""
+
 
 def is_asked(record: Record) -> bool:
     """Tell whether a message came to wait for a person's answer by this record."""
@@ -85,15 +91,54 @@ async def closed(tx: Tx, *, tenant_id: TenantId, effect_id: EffectId, state: str
 
 
 async def overruled(tx: Tx, messages: Iterable[Message], loaded: Mapping[EffectId, Loaded]) -> dict[EffectId, Loaded]:
-    """Return what was loaded, with ours to be written wherever a person has looked at both values and released it."""
-    again = [message for message in messages if message.sends and message.kind in _MERGED and message.id in loaded]
+    """Return what was loaded as people have answered.
+
+    After a yes ours is written over theirs; after a no the same value is left out, whichever message brings it again.
+    """
+    merged = [message for message in messages if message.kind in _MERGED and message.id in loaded]
     found = dict(loaded)
+    if not merged:
+        return found
+    tenants, again = integers({message.tenant_id for message in merged}), [one.id for one in merged if one.sends]
     if again:
-        tenants, ids = integers({message.tenant_id for message in again}), integers(message.id for message in again)
-        for (effect_id,) in await (await tx.execute(_RELEASED, [tenants, ids])).fetchall():
+        for (effect_id,) in await (await tx.execute(_RELEASED, [tenants, integers(again)])).fetchall():
             one = found[effect_id]
             found[effect_id] = Loaded(one.key, ours(one.command))
+    targets = {str(getattr(found[message.id].command, "target", "")) for message in merged}
+    refused: dict[TenantId, list[Command]] = {}
+    for tenant_id, command in await (await tx.execute(_REFUSED, [tenants, sorted(targets)])).fetchall():
+        refused.setdefault(tenant_id, []).append(msgspec.json.decode(command, type=Command))
+    for message in merged if refused else ():
+        one = found[message.id]
+        found[message.id] = Loaded(one.key, without(one.command, refused.get(message.tenant_id, ())))
     return found
+
+
+def without(command: Command | None, refused: Sequence[Command]) -> Command | None:
+    """Return a command without the values that a person refused for the same field or contact of the same record."""
+    match command:
+        case SetCustomFields(party=party, target=target, changes=changes):
+            gone = {
+                (change.type_id, change.value)
+                for one in refused
+                if isinstance(one, SetCustomFields) and (one.party, one.target) == (party, target)
+                for change in one.changes
+            }
+            kept = tuple(
+                change
+                for change in changes
+                if change.policy is FieldPolicy.OURS or (change.type_id, change.value) not in gone
+            )
+            return msgspec.structs.replace(command, changes=kept)
+        case UpdateContact(party=party, target=target, contact_id=contact_id, value=value, base=base) if base:
+            same = any(
+                isinstance(one, UpdateContact)
+                and (one.party, one.target, one.contact_id, one.value) == (party, target, contact_id, value)
+                for one in refused
+            )
+            return msgspec.structs.replace(command, value=base, memo=None) if same else command
+        case _:
+            return command
 
 
 def ours(command: Command | None) -> Command | None:

@@ -232,6 +232,48 @@ async def test_a_no_to_a_conflict_leaves_theirs_and_frees_what_waits_behind(worl
     assert not await report.waiting(world.database, TENANT)
 
 
+async def test_a_no_to_a_value_holds_for_the_next_message_that_brings_it_and_for_no_other_value(world: World) -> None:
+    record = (await made(world))[PartyKind.CUSTOMER]
+    record.edit(FIELD[PartyKind.CUSTOMER], THEIRS)
+    worker = await sent(world, record.wish(P.HOLD, base=BASE))
+    (hold,) = await report.waiting(world.database, TENANT)
+    assert (await review.dismiss(world.database, act(world), tenant_id=TENANT, hold_id=hold.id)).is_done
+    again = effect(record.wish(P.HOLD, base=THEIRS).command, "again")  # the mirror shows theirs by now
+    await world.put(again)
+    await worker.drain()
+    assert record.fields == {FIELD[PartyKind.CUSTOMER]: THEIRS}
+    assert (await world.history(again.key))[-1] == "succeeded"
+    change = FieldChange(type_id=FIELD[PartyKind.CUSTOMER], name="Detail", value="news", policy=P.HOLD, base=THEIRS)
+    other = effect(SetCustomFields(party=record.party, target=record.id, changes=(change,)), "news")
+    await world.put(other)
+    await worker.drain()
+    assert record.fields == {FIELD[PartyKind.CUSTOMER]: "news"}
+
+
+async def test_a_no_to_a_contacts_value_is_remembered(world: World) -> None:
+    record = (await made(world))[PartyKind.CUSTOMER]
+    (contact,) = [row for row in world.simulator.accounts[TENANT].customer_contacts.where("customerId", record.id)]
+    office = world.simulator.operator(TENANT)
+    operator.edit(office, table="customer_contacts", id=contact["id"], fields={"value": "5125550100"})
+
+    def wish(base: str, name: str):
+        return effect(
+            UpdateContact(
+                party=record.party, target=record.id, contact_id=contact["id"], value="5125550199", base=base
+            ),
+            name,
+        )
+
+    worker = await sent(world, wish("5125550142", "c"))
+    (hold,) = await report.waiting(world.database, TENANT)
+    await review.dismiss(world.database, act(world), tenant_id=TENANT, hold_id=hold.id)
+    await world.put(wish("5125550100", "again"))
+    await worker.drain()
+    row = world.simulator.accounts[TENANT].customer_contacts.get(contact["id"])
+    assert row is not None
+    assert row["value"] == "5125550100"
+
+
 async def test_a_contact_that_somebody_changed_waits_and_a_yes_writes_ours(world: World) -> None:
     record = (await made(world))[PartyKind.CUSTOMER]
     (contact,) = [row for row in world.simulator.accounts[TENANT].customer_contacts.where("customerId", record.id)]

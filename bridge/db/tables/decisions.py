@@ -78,6 +78,13 @@ holds = Table(
     Column("choice", JSONB),
     Index("ix_holds_open", "tenant_id", "opened_at", postgresql_where=text("state = 'open'")),
     Index("ix_holds_tenant_id_delivery_id", "tenant_id", "delivery_id"),
+    # What a person refused to have written to a record, asked for before each merge.
+    Index(
+        "ix_holds_refused",
+        "tenant_id",
+        text("((commands -> 0) ->> 'target'::text)"),
+        postgresql_where=text("state = 'dismissed' AND choice ? 'effect_id'"),
+    ),
 )
 
 # The text of each config that ever decided something; a decision names its version.
