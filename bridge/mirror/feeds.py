@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -98,18 +99,18 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
     with_keys = FEEDS[feed].keyed and cursors.keeps_keys(known.get(cursors.KEYS))
     place = (cursor.recent_place or cursor.place) if recent else cursor.place
     is_first = cursor.loaded_at is None
-    ahead = asyncio.ensure_future(_ask(sync, feed, place, recent=recent, is_first=is_first))
+    ahead = _Ahead(sync, feed, recent=recent, is_first=is_first)
+    ahead.begin(place)
     try:
         while True:
-            asked = await ahead
+            asked = await ahead.under_way
             page = asked.outcome.body if isinstance(asked.outcome, Succeeded) else None
             if not isinstance(page, Export):
                 return await _failed(sync, feed, asked.outcome)
-            if page.has_more:
-                ahead = asyncio.ensure_future(_ask(sync, feed, page.continue_from, recent=recent, is_first=is_first))
             after = _moved(cursor, page, recent=recent, now=asked.at)
+            go_on = partial(ahead.begin, page.continue_from) if page.has_more else rows.nothing
             try:
-                cursor = await _keep(sync, cursor, after, asked, with_keys=with_keys, recent=recent)
+                cursor = await _keep(sync, cursor, after, asked, with_keys=with_keys, recent=recent, meanwhile=go_on)
             except Garbage as error:
                 return await _failed(sync, feed, Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error)))
             if cursor.page_count in ANALYZED_AFTER:
@@ -117,10 +118,9 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
             sync.report(Progress(tenant_id=sync.tenant_id, feed=feed, rows=cursor.row_count, is_done=not page.has_more))
             if not page.has_more or sync.stop.is_set():
                 return asked.outcome
+            go_on()
     finally:
-        ahead.cancel()
-        with suppress(asyncio.CancelledError):
-            await ahead
+        await ahead.end()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +131,32 @@ class _Asked:
     at: datetime
     found: list[Row] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+
+
+class _Ahead:
+    """The next page, asked for and read while the database is busy with the one before.
+
+    Not sooner: what is read in the short waits before that is not there to be done in the long one, and a re-sync takes
+    the sum of both sides (7.3 µs a row) in place of little more than the longer.
+    """
+
+    def __init__(self, sync: Syncing, feed: str, *, recent: bool, is_first: bool) -> None:
+        self._sync, self._feed, self._recent, self._is_first = sync, feed, recent, is_first
+        self._place: str | None = None
+        self.under_way: asyncio.Future[_Asked] = asyncio.Future()
+
+    def begin(self, place: str) -> None:
+        """Ask for the page past a place, once."""
+        if place != self._place:
+            self._place = place
+            asking = _ask(self._sync, self._feed, place, recent=self._recent, is_first=self._is_first)
+            self.under_way = asyncio.ensure_future(asking)
+
+    async def end(self) -> None:
+        """Give up what was begun and nobody waits for."""
+        self.under_way.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.under_way
 
 
 async def _ask(sync: Syncing, feed: str, place: str, *, recent: bool, is_first: bool) -> _Asked:
@@ -147,9 +173,18 @@ async def _ask(sync: Syncing, feed: str, place: str, *, recent: bool, is_first: 
 
 
 async def _keep(
-    sync: Syncing, before: Cursor, after: Cursor, asked: _Asked, *, with_keys: bool, recent: bool
+    sync: Syncing,
+    before: Cursor,
+    after: Cursor,
+    asked: _Asked,
+    *,
+    with_keys: bool,
+    recent: bool,
+    meanwhile: Callable[[], None],
 ) -> Cursor:
     """Write one page with the cursor that covers it in one transaction, and return the cursor. Raises Garbage.
+
+    `meanwhile` is called when the database gets its longest task.
 
     What is skipped is counted where the full feed brings it: recent changes come again and again.
     """
@@ -165,6 +200,7 @@ async def _keep(
             asked_at=asked.at,
             whole=rows.itself if is_first else shape.rest,
             expect_new=is_first,
+            meanwhile=meanwhile,
         )
         skipped = [*asked.skipped, *unfit]
         if skipped and not recent:

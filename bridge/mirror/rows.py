@@ -40,6 +40,10 @@ class Applied:
     left: frozenset[int] = frozenset()
 
 
+def nothing() -> None:
+    """There is nothing else to do."""
+
+
 def itself(row: Row) -> Row:
     """Return a row that is whole already."""
     return row
@@ -54,19 +58,22 @@ async def apply(
     asked_at: datetime,
     whole: Callable[[Row], Row] = itself,
     expect_new: bool = False,
+    meanwhile: Callable[[], None] = nothing,
 ) -> Applied:
     """Bring rows of one kind into the mirror and say which changed it.
 
     Of `rows` only id, active, modified_on and owner need to be there; `whole` gives the rest of those that are written.
     `expect_new` tries to write all without a look first. `asked_at` is when the page was asked for, by the database's
-    clock. Raises psycopg.DataError for what no column takes.
+    clock. `meanwhile` is called when the database gets its longest task. Raises psycopg.DataError for what no column takes.
     """
     newest = _newest(rows)
     if not newest:
         return Applied(seen=0)
+    if expect_new:
+        meanwhile()
     if expect_new and await _insert(tx, tenant_id, shape, [whole(row) for row in newest.values()]):
         return Applied(seen=len(newest), changed=frozenset(newest))
-    news = await _news(tx, tenant_id, shape, newest, asked_at=asked_at)
+    news = await _news(tx, tenant_id, shape, newest, asked_at=asked_at, meanwhile=meanwhile)
     fresh = [whole(newest[one.id]) for one in news if not one.is_known]
     newer = [whole(newest[one.id]) for one in news if one.is_known]
     changed = {row[0] for row in fresh}
@@ -136,20 +143,25 @@ def _question(shape: Shape) -> str:
 
 
 async def _news(
-    tx: Tx, tenant_id: TenantId, shape: Shape, newest: Mapping[int, Row], *, asked_at: datetime
+    tx: Tx,
+    tenant_id: TenantId,
+    shape: Shape,
+    newest: Mapping[int, Row],
+    *,
+    asked_at: datetime,
+    meanwhile: Callable[[], None],
 ) -> list[_News]:
     rows = newest.values()
     cursor = tx.cursor(binary=True)
-    await cursor.execute(
-        _question(shape),
-        {
-            "ids": listed(newest),
-            "active": listed(row[1] for row in rows),
-            "told": listed((row[2] - UNDATED) // _MICROSECOND for row in rows),
-            "tenant": tenant_id,
-            "young": asked_at - SAME_TICK,
-        },
-    )
+    asked = {
+        "ids": listed(newest),
+        "active": listed(row[1] for row in rows),
+        "told": listed((row[2] - UNDATED) // _MICROSECOND for row in rows),
+        "tenant": tenant_id,
+        "young": asked_at - SAME_TICK,
+    }
+    meanwhile()
+    await cursor.execute(_question(shape), asked)
     return [_News._make(found) for found in await cursor.fetchall()]
 
 

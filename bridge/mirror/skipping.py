@@ -87,12 +87,21 @@ async def apply(
     asked_at: datetime,
     whole: Callable[[Row], Row],
     expect_new: bool,
+    meanwhile: Callable[[], None],
 ) -> tuple[Applied, list[Skipped]]:
     """Bring rows into the mirror as `rows.apply` does, but for those that cannot be: halves are tried until they stand alone.
 
     Raises Garbage.
     """
-    page = _Page(tx=tx, tenant_id=tenant_id, shape=shape, asked_at=asked_at, whole=whole, expect_new=expect_new)
+    page = _Page(
+        tx=tx,
+        tenant_id=tenant_id,
+        shape=shape,
+        asked_at=asked_at,
+        whole=whole,
+        expect_new=expect_new,
+        meanwhile=meanwhile,
+    )
     done = await page.attempt(found, whole)
     if isinstance(done, Applied):
         return done, []
@@ -110,6 +119,7 @@ class _Page:
     asked_at: datetime
     whole: Callable[[Row], Row]
     expect_new: bool
+    meanwhile: Callable[[], None]
 
     async def attempt(self, some: Sequence[Row], read: Callable[[Row], Row]) -> Applied | Exception:
         """Bring rows in, or return why the database takes none of them."""
@@ -123,6 +133,7 @@ class _Page:
                     asked_at=self.asked_at,
                     whole=read,
                     expect_new=self.expect_new,
+                    meanwhile=self.meanwhile,
                 )
         except BAD as error:
             return error
