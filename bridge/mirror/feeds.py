@@ -130,6 +130,7 @@ class _Asked:
     outcome: Outcome
     at: datetime
     found: list[Row] = field(default_factory=list)
+    versions: rows.Versions | None = None
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -169,7 +170,8 @@ async def _ask(sync: Syncing, feed: str, place: str, *, recent: bool, is_first: 
         found, skipped = await skipping.read_each(outcome.body.data, FEEDS[feed].read if is_first else FEEDS[feed].head)
     except Garbage as error:
         return _Asked(outcome=Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error)), at=at)
-    return _Asked(outcome=outcome, at=at, found=found, skipped=skipped)
+    versions = None if is_first else rows.versions_of(found)
+    return _Asked(outcome=outcome, at=at, found=found, versions=versions, skipped=skipped)
 
 
 async def _keep(
@@ -201,6 +203,7 @@ async def _keep(
             whole=rows.itself if is_first else shape.rest,
             expect_new=is_first,
             meanwhile=meanwhile,
+            versions=asked.versions,
         )
         skipped = [*asked.skipped, *unfit]
         if skipped and not recent:

@@ -88,6 +88,7 @@ async def apply(
     whole: Callable[[Row], Row],
     expect_new: bool,
     meanwhile: Callable[[], None],
+    versions: rows.Versions | None = None,
 ) -> tuple[Applied, list[Skipped]]:
     """Bring rows into the mirror as `rows.apply` does, but for those that cannot be: halves are tried until they stand alone.
 
@@ -102,7 +103,7 @@ async def apply(
         expect_new=expect_new,
         meanwhile=meanwhile,
     )
-    done = await page.attempt(found, whole)
+    done = await page.attempt(found if versions is None else versions, whole)
     if isinstance(done, Applied):
         return done, []
     skipped: list[Skipped] = []
@@ -121,7 +122,7 @@ class _Page:
     expect_new: bool
     meanwhile: Callable[[], None]
 
-    async def attempt(self, some: Sequence[Row], read: Callable[[Row], Row]) -> Applied | Exception:
+    async def attempt(self, some: Sequence[Row] | rows.Versions, read: Callable[[Row], Row]) -> Applied | Exception:
         """Bring rows in, or return why the database takes none of them."""
         try:
             async with self.tx.transaction():
