@@ -1,5 +1,6 @@
 """What people type into forms comes out in its place, whatever the form calls it; what has no place stays an answer."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from bridge.connectors.base import SourceOptions
 from bridge.connectors.dialect import wish
 from bridge.connectors.extract import Draft, Field, draft_from, fields_of
 from bridge.connectors.extract.labels import EXACT
+from bridge.connectors.extract.reading import DATE_PARTS, PARTS, UNTOLD_PARTS, WHOLE_PARTS
 from bridge.connectors.payloads import unfolded
 from bridge.domain.inquiry import BookingInquiry
 from bridge.domain.reasons import Reason
@@ -225,6 +227,7 @@ def test_consent_and_test_flags() -> None:
     assert not booked({"is_test": False}).is_test
 
 
+EXAMPLES = int(os.environ.get("EXTRACT_EXAMPLES", "200"))
 LABELS = some.sampled_from(
     [
         *(label for label, slot in EXACT.items() if slot != "meta"),
@@ -244,7 +247,7 @@ WRITTEN = some.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(some.dictionaries(LABELS, WRITTEN | some.lists(WRITTEN, max_size=3), max_size=9))
 def test_whatever_is_written_under_whatever_label_is_somewhere(form: dict[str, Any]) -> None:
     inquiry = msgspec.to_builtins(booked(form))
@@ -252,6 +255,26 @@ def test_whatever_is_written_under_whatever_label_is_somewhere(form: dict[str, A
     said = msgspec.json.encode(inquiry).decode()
     for written in form.values():
         for word in " ".join(written if isinstance(written, list) else [written]).split():
+            assert word.strip("(),") in said or (word.startswith("512-555-") and word[-4:] in said), (
+                word
+            )  # one number, spelled twice
+
+
+PART = some.sampled_from(
+    sorted(
+        {*PARTS, *WHOLE_PARTS, *DATE_PARTS, "area", "phone", "ext", "prefix", "middle", "mail", "gate"} - UNTOLD_PARTS
+    )
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(some.dictionaries(LABELS, some.dictionaries(PART, WRITTEN, min_size=1, max_size=5), min_size=1, max_size=3))
+def test_whatever_is_written_in_a_part_of_an_answer_is_somewhere(form: dict[str, dict[str, str]]) -> None:
+    inquiry = msgspec.to_builtins(booked(form))
+    inquiry.pop("origins", None)
+    said = msgspec.json.encode(inquiry).decode()
+    for parts in form.values():
+        for word in " ".join(parts.values()).split():
             assert word.strip("(),") in said, word
 
 

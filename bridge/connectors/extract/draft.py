@@ -17,6 +17,7 @@ from bridge.connectors.extract.fields import Field
 from bridge.connectors.extract.labels import ADDRESS, ATTRIBUTION, exact_slot
 from bridge.connectors.extract.reading import (
     DATE_PARTS,
+    PART_OF_DATE,
     PARTS,
     PHONE_INSIDE,
     SEVERAL,
@@ -59,6 +60,10 @@ _CLOCK = re.compile(
     r"(?:at )?\d{1,2}(?:[:.]\d{2}(?::\d{2})?)?\s*(?:[ap]\.?m\.?)?(?:\s*(?:-|–|to)\s*\S.{0,10})?$", re.IGNORECASE
 )
 """A time of day without a day."""
+
+
+def _words(value: str) -> set[str]:
+    return {word.strip("(),.;") for word in value.casefold().split()}
 
 
 class Draft:
@@ -189,28 +194,40 @@ class Draft:
         return True
 
     def _place_parts(self, slot: str, field: Field) -> bool:
-        """Place a compound answer: a name in parts, a phone in parts, an address in parts."""
+        """Place a compound answer: a name in parts, a phone in parts, an address in parts; what no place took is an answer."""
         parts = {key.lower().replace(" ", "_"): text_of(item) for key, item in field.value.items()}
+        is_placed = self._place_whole(slot, field, parts) or self._place_each(field, parts)
+        if is_placed:
+            held = _words(
+                " ".join([*self.values.values(), *self.phones, *self.emails, *(a.value for a in self.answers)])
+            )
+            for key, value in sorted(parts.items(), key=lambda part: part[0] in WHOLE_PARTS):
+                is_told = key in UNTOLD_PARTS or (key in DATE_PARTS and PART_OF_DATE.fullmatch(value))
+                if not is_told and not held.issuperset(_words(value)):
+                    self.answer(f"{field.label} {key}", value, f"{field.path}.{key}")
+                    held |= _words(value)
+        return is_placed
+
+    def _place_whole(self, slot: str, field: Field, parts: Mapping[str, str]) -> bool:
+        """Place parts that are one value together: a phone, a day and time, a name that is given whole alone."""
         whole = parts.get("full") or parts.get("fullname") or parts.get("firstandlast") or ""
         if slot == "phone" or (not slot and ("area" in parts or "phone" in parts or looks_like_phone(whole))):
             joined = whole or f"({parts.get('area', '')}) {parts.get('phone', '')}"
             return self.place("phone", Field(field.path, field.label, joined), sure=True)
         if (slot == "preferred_time" or (not slot and parts.keys() <= DATE_PARTS)) and (said := date_of(parts)):
             return self.place("preferred_time", Field(field.path, field.label, said), sure=True)
-        left: list[str] = []
-        placed: list[str] = []
-        for key, value in parts.items():
-            part = PARTS.get(key)
-            if part and value and self._place_single(part, Field(f"{field.path}.{key}", field.label, value), value):
-                placed.append(value)
-            elif value and key not in UNTOLD_PARTS:
-                left.append(key)
-        if not placed and whole:
+        if whole and not any(parts.get(key) for key in PARTS):
             return self.place(slot or "name", Field(field.path, field.label, whole), sure=True)
-        for key in left if placed else ():
-            if key not in WHOLE_PARTS or not any(part in parts[key] for part in placed):
-                self.answer(f"{field.label} {key}", parts[key], f"{field.path}.{key}")
-        return bool(placed) or not any(parts.values())
+        return False
+
+    def _place_each(self, field: Field, parts: Mapping[str, str]) -> bool:
+        """Place parts that have places of their own."""
+        placed = [
+            self._place_single(PARTS[key], Field(f"{field.path}.{key}", field.label, value), value)
+            for key, value in parts.items()
+            if value and key in PARTS
+        ]
+        return any(placed) or not any(parts.values())
 
     def answer(self, label: str, value: Any, path: str) -> None:
         """Keep a question with its answer for the summary; empty ones say nothing, and of too many the rest is counted."""

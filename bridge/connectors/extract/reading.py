@@ -22,7 +22,20 @@ WHOLE_PARTS = frozenset(
     {"full", "fullname", "firstandlast", "fulladdress", "full_address", "formatted", "formatted_address"}
 )
 """Parts that say again what the others say."""
-UNTOLD_PARTS = frozenset({"type", "countrycode", "country_code", "latitude", "longitude", "lat", "lng"})
+UNTOLD_PARTS = frozenset(
+    {
+        "type",
+        "countrycode",
+        "country_code",
+        "latitude",
+        "longitude",
+        "lat",
+        "lng",
+        "timezone",
+        "duration",
+        "implementation",
+    }
+)
 """Parts that no person wrote."""
 
 SEVERAL = re.compile(r"\s*(?:[,;|\n]|\s/\s|\bor\b|\band\b|\by\b|\bo\b)\s*", re.IGNORECASE)
@@ -55,6 +68,8 @@ DATE_PARTS = frozenset(
     {"date", "datetime", "year", "month", "day", "hour", "min", "minutes", "time", "timeinput", "ampm", "timezone"}
     | {"duration", "implementation"}
 )
+PART_OF_DATE = re.compile(r"\d{0,4}|[ap]\.?m\.?", re.IGNORECASE)
+"""What a day or time in parts is made of; anything longer says more than `date_of` reads."""
 
 
 def date_of(parts: Mapping[str, str]) -> str:
