@@ -66,7 +66,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything decided about one delivery, in one go."""
+    """Everything decided about one delivery, in one go; `region` is where its people write phones without a country."""
 
     tenant_id: TenantId
     delivery_id: DeliveryId
@@ -78,6 +78,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     decided: tuple[Decided, ...] = ()
     by: str = ""
     trace_id: str = ""
+    region: str = "US"
 
 
 async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: datetime) -> list[list[DecisionId]]:
@@ -118,7 +119,8 @@ async def _write_states(tx: Tx, stories: Sequence[Story], *, now: datetime) -> N
     for story in stories:
         asked = [decided.inquiry for decided in story.decided if decided.inquiry is not None]
         people = [inquiry.person for inquiry in asked]
-        phones = sorted({phone_e164(phone) or digits_of(phone) for person in people for phone in person.phones} - {""})
+        written = (phone for person in people for phone in person.phones)
+        phones = sorted({phone_e164(phone, story.region) or digits_of(phone) for phone in written} - {""})
         campaigns = (
             inquiry.attribution.utm_campaign or inquiry.attribution.campaign
             for inquiry in asked

@@ -170,7 +170,9 @@ async def _decide_alone(
     except Exception as broken:  # noqa: BLE001  the delivery fails visibly, with the place; a person replays it after the fix
         reason = getattr(broken, "reason", Reason.PROCESS_FAILED)
         reason = reason if isinstance(reason, Reason) else Reason.PROCESS_FAILED
-        story = story_of(delivery, queued, state="failed", reason=reason, sentence=place_of(broken, reason))
+        story = story_of(
+            deciders.doors, delivery, queued, state="failed", reason=reason, sentence=place_of(broken, reason)
+        )
         async with database.begin() as tx:
             if await queue.finish(tx, tenant_id, [delivery.id], epoch=epoch):
                 await write(tx, [story], config_version=deciders.config_version, now=now)

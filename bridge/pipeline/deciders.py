@@ -160,7 +160,7 @@ class ConfiguredDeciders:
             nonce=nonce,
         )
         made = plan(inquiry, match, context, now=now)
-        if made.holds and (answers := await answers_of(tx, delivery, inquiry)):
+        if made.holds and (answers := await answers_of(tx, delivery, inquiry, region=context.tenant.phone_region)):
             made = plan(inquiry, match, msgspec.structs.replace(context, answers=answers), now=now)
         return made
 

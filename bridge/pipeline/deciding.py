@@ -202,12 +202,20 @@ async def _decide(
     if not decided:
         state = "failed" if read.failed else "ignored"
         decided = [Decided(state=state, reason=read.reason.value)]
-        return story_of(delivery, queued, state=state, reason=read.reason, sentence=read.detail, decided=tuple(decided))
+        return story_of(
+            deciders.doors,
+            delivery,
+            queued,
+            state=state,
+            reason=read.reason,
+            sentence=read.detail,
+            decided=tuple(decided),
+        )
     states = {made.state for made in decided}
     state = next(name for name in ("failed", "held", "processed", "ignored") if name in states)
     reason = next(made.reason for made in decided if made.state == state)
     said = sentence(decided[0]) if state == "processed" else broken
-    return story_of(delivery, queued, state=state, reason=reason, sentence=said, decided=tuple(decided))
+    return story_of(deciders.doors, delivery, queued, state=state, reason=reason, sentence=said, decided=tuple(decided))
 
 
 async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: datetime) -> None:
@@ -224,6 +232,7 @@ async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: d
 
 
 def story_of(
+    doors: Mapping[SourceId, Door],
     delivery: Delivery,
     queued: Queued,
     *,
@@ -244,6 +253,7 @@ def story_of(
         sentence=sentence or advice_for(str(reason)).text,
         decided=decided or (Decided(state=state, reason=str(reason)),),
         by=queued.by,
+        region=doors[delivery.source_id].options.country if delivery.source_id in doors else "US",
     )
 
 

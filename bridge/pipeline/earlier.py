@@ -88,7 +88,7 @@ async def of_record(tx: Tx, tenant_id: TenantId, source_id: SourceId, record_id:
     return Earlier(booking=booking, lead=lead)
 
 
-async def answers_of(tx: Tx, delivery: Delivery, inquiry: Inquiry) -> tuple[Answer, ...]:
+async def answers_of(tx: Tx, delivery: Delivery, inquiry: Inquiry, *, region: str) -> tuple[Answer, ...]:
     """Return what people said to holds of this inquiry and to the same questions before."""
     person = inquiry.person
     values = {
@@ -99,7 +99,7 @@ async def answers_of(tx: Tx, delivery: Delivery, inquiry: Inquiry) -> tuple[Answ
         "remembered": sorted(REMEMBERED),
         "records": [inquiry.record_id] if inquiry.record_id else [],
         "name": person.display_name.lower(),
-        "phones": [phone_e164(phone) or digits_of(phone) for phone in person.phones if digits_of(phone)],
+        "phones": [phone_e164(phone, region) or digits_of(phone) for phone in person.phones if digits_of(phone)],
         "emails": [email.strip().lower() for email in person.emails if email.strip()],
     }
     rows = await (await tx.execute(_ANSWERS, values)).fetchall()

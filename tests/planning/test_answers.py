@@ -164,3 +164,11 @@ async def test_a_mapping_that_does_not_end_fails_its_inquiry_alone_and_names_its
     stopped, fine = await house.plans(both)
     assert (stopped.effects, stopped.reason, stopped.trials[0].at) == ((), "map_stopped", "c.yaml:13")
     assert [kind_of(effect.command) for effect in fine.effects] == ["create_booking"]
+
+
+async def test_a_person_of_another_country_is_found_by_a_number_as_it_is_written_there(database: Database) -> None:
+    config = CONFIG.replace("environment: simulator", "environment: simulator\n    phone_region: AU")
+    house = await House(database, settings_of(config=config)).open()
+    await house.arrive("web", {**LEAD, "phone": "0412 345 678"})
+    await house.decide()
+    assert await house.rows("SELECT phones, phone_ends FROM delivery_states") == [(["+61412345678"], ["5678"])]
