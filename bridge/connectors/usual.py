@@ -6,7 +6,6 @@ or, for the unusual (several signatures, upper-case hex), yes; so it can refuse 
 """
 
 import binascii
-import hashlib
 import hmac
 from collections.abc import Callable
 from datetime import datetime
@@ -30,9 +29,7 @@ def usual_check(schemes: tuple[Scheme, ...], *, secrets: tuple[Secret, ...], tol
         return None
     hash_name = row.algorithm.removeprefix("hmac-")
     keys = [
-        (_hmac(key, hash_name), Verified(scheme=row.name, secret_name=secret.name))
-        for secret in secrets
-        if (key := _key(secret, row))
+        (key, Verified(scheme=row.name, secret_name=secret.name)) for secret in secrets if (key := _key(secret, row))
     ]
     form, order = _format(row)
     lead = f"{row.field},{row.prefix}" if row.layout == "words" else row.prefix
@@ -60,8 +57,8 @@ def usual_check(schemes: tuple[Scheme, ...], *, secrets: tuple[Secret, ...], tol
         known = {"body": request.body, "timestamp": stamp.encode(), "id": ident.encode()}
         message = form % tuple([known[name] for name in order])
         offered = signature[len(lead) :].encode()
-        for sign, verified in keys:
-            if hmac.compare_digest(written(sign(message)), offered):
+        for key, verified in keys:
+            if hmac.compare_digest(written(hmac.digest(key, message, hash_name)), offered):
                 return verified
         return None
 
@@ -92,22 +89,6 @@ def _key(secret: Secret, row: Scheme) -> bytes | None:
         return secret_bytes(secret.value, row.key)
     except SignatureInvalid:
         return None
-
-
-def _hmac(key: bytes, hash_name: str) -> Callable[[bytes], bytes]:
-    """Return HMAC (RFC 2104) with a key whose two blocks are hashed already: 1.7 us in place of 2.7 for 2 KB."""
-    size = hashlib.new(hash_name).block_size
-    block = (hashlib.new(hash_name, key).digest() if len(key) > size else key).ljust(size, b"\0")
-    inner = hashlib.new(hash_name, bytes(byte ^ 0x36 for byte in block))
-    outer = hashlib.new(hash_name, bytes(byte ^ 0x5C for byte in block))
-
-    def sign(message: bytes) -> bytes:
-        inside, outside = inner.copy(), outer.copy()
-        inside.update(message)
-        outside.update(inside.digest())
-        return outside.digest()
-
-    return sign
 
 
 def _base64(raw: bytes) -> bytes:
