@@ -257,13 +257,6 @@ def _may_be_one_place(one: str, other: str) -> bool:
     )
 
 
-async def close_ask(tx: Tx, tenant_id: TenantId, effect_key: EffectKey) -> int:
-    """Return how many rows of a booking's ask were closed: it is dismissed, done or converted, and the next ask is new."""
-    return (
-        await tx.execute("DELETE FROM open_asks WHERE tenant_id = %s AND effect_key = %s", [tenant_id, effect_key])
-    ).rowcount
-
-
 async def prune_asks(tx: Tx, *, now: datetime, limit: int = 5000) -> int:
     """Return how many asks whose window is over were deleted, at most `limit` at once."""
     done = await tx.execute(
