@@ -1,10 +1,10 @@
 """What another config would do differently: both run over recorded deliveries, against the mirror, and nothing is written."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -21,10 +21,12 @@ from bridge.intake import queue
 from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.pipeline.known import Known
 from bridge.planning.rules import RuleBroken
-from bridge.reports.reading import reading
+from bridge.reports.reading import reading, shared_moment
 from bridge.settings import Settings
 
 _BATCH = 200
+_GIVEN = 16
+"""Pages given to helpers at a time."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,42 +113,102 @@ class _Side:
         return _Decided(inquiry, match, known, made)
 
 
+class Page(msgspec.Struct, frozen=True):
+    """What came of one page of deliveries."""
+
+    deliveries: int
+    inquiries: int
+    changes: tuple[Change, ...]
+
+
+class Comparison:
+    """Two configs over one tenant's deliveries."""
+
+    def __init__(self, tenant_id: TenantId, old: Settings, new: Settings) -> None:
+        self._tenant_id = tenant_id
+        self._before, self._after = _Side(old), _Side(new)
+
+    async def page(self, tx: Tx, ids: Sequence[DeliveryId]) -> Page:
+        """Return what the new config would do differently with some deliveries."""
+        tenant_id, before, after = self._tenant_id, self._before, self._after
+        loaded = await queue.load(tx, tenant_id, ids)
+        deliveries = [loaded[one] for one in ids if one in loaded]
+        read = {delivery.id: before.read(delivery) for delivery in deliveries}
+        was = await _decide(tx, tenant_id, before, deliveries, read, known=None)
+        reread = {
+            delivery.id: read[delivery.id] if after.reads_like(before, delivery) else after.read(delivery)
+            for delivery in deliveries
+        }
+        reusable = was if after.matches_like(before, tenant_id) else None
+        will = await _decide(tx, tenant_id, after, deliveries, reread, known=reusable)
+        changes = []
+        for delivery in deliveries:
+            differences = tuple(dict.fromkeys(_differences(was[delivery.id], will[delivery.id])))
+            if differences:
+                changes.append(Change(delivery=delivery.id, source=str(delivery.source_id), differences=differences))
+        inquiries = sum(len(decided) for decided in was.values() if not isinstance(decided, str))
+        return Page(len(deliveries), inquiries, tuple(changes))
+
+
+class Helpers(Protocol):
+    """Other processes that compare pages."""
+
+    def page(self, dsn: str, moment: str, ids: Sequence[DeliveryId]) -> Awaitable[Page]:
+        """Compare some deliveries as of the moment that a transaction shares."""
+
+
 async def compare(
-    database: Database, tenant_id: TenantId, old: Settings, new: Settings, *, since: datetime | None
+    database: Database,
+    tenant_id: TenantId,
+    old: Settings,
+    new: Settings,
+    *,
+    since: datetime | None,
+    helpers: Helpers | None = None,
 ) -> WhatIf:
-    """Return what a new config would do differently with everything that came since."""
-    before, after = _Side(old), _Side(new)
+    """Return what a new config would do differently with everything that came since; who works on it changes no byte of it."""
     counts: Counter[str] = Counter()
     changes: list[Change] = []
     seen = inquiries = 0
     async with reading(database) as tx:
-        last = DeliveryId(0)
-        while ids := await _page(tx, tenant_id, after=last, since=since):
-            last = ids[-1]
-            loaded = await queue.load(tx, tenant_id, ids)
-            deliveries = [loaded[one] for one in ids if one in loaded]
-            seen += len(deliveries)
-            read = {delivery.id: before.read(delivery) for delivery in deliveries}
-            was = await _decide(tx, tenant_id, before, deliveries, read, known=None)
-            reread = {
-                delivery.id: read[delivery.id] if after.reads_like(before, delivery) else after.read(delivery)
-                for delivery in deliveries
-            }
-            reusable = was if after.matches_like(before, tenant_id) else None
-            will = await _decide(tx, tenant_id, after, deliveries, reread, known=reusable)
-            for delivery in deliveries:
-                one, other = was[delivery.id], will[delivery.id]
-                inquiries += 0 if isinstance(one, str) else len(one)
-                differences = tuple(dict.fromkeys(_differences(one, other)))
-                if differences:
-                    counts.update(differences)
-                    changes.append(
-                        Change(delivery=delivery.id, source=str(delivery.source_id), differences=differences)
-                    )
+        async for page in _pages(tx, database.dsn, tenant_id, old, new, since=since, helpers=helpers):
+            seen += page.deliveries
+            inquiries += page.inquiries
+            changes += page.changes
+    for change in changes:
+        counts.update(change.differences)
     ordered = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
     return WhatIf(
         old=old.version.hash, new=new.version.hash, deliveries=seen, inquiries=inquiries, counts=ordered, changes=tuple(changes)
     )  # fmt: skip
+
+
+async def _pages(
+    tx: Tx,
+    dsn: str,
+    tenant_id: TenantId,
+    old: Settings,
+    new: Settings,
+    *,
+    since: datetime | None,
+    helpers: Helpers | None,
+) -> AsyncIterator[Page]:
+    """Yield what came of each page, in the order of the deliveries."""
+    ids = await _page(tx, tenant_id, after=DeliveryId(0), since=since)
+    if helpers is None or len(ids) < _BATCH:  # one page is done before another process has connected
+        comparison = Comparison(tenant_id, old, new)
+        while ids:
+            yield await comparison.page(tx, ids)
+            ids = await _page(tx, tenant_id, after=ids[-1], since=since)
+        return
+    moment = await shared_moment(tx)
+    given: deque[Awaitable[Page]] = deque()
+    while ids or given:
+        if not ids or len(given) == _GIVEN:
+            yield await given.popleft()
+        if ids:
+            given.append(helpers.page(dsn, moment, ids))
+            ids = await _page(tx, tenant_id, after=ids[-1], since=since)
 
 
 _Outcome = list[_Decided] | str

@@ -1,6 +1,7 @@
 """`bridge plan`: another config over the same deliveries, its differences counted, twice the same bytes, nothing written."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from bridge.db.database import Database
-from bridge.entrypoints import whatif
+from bridge.domain.ids import DeliveryId
+from bridge.entrypoints import whatif, whatif_helpers
 from bridge.entrypoints.cli import cli
 from tests.planning.house import CONFIG, TENANT, House, settings_of
 
@@ -27,6 +29,18 @@ RULES = """rules:
     when: '"boom" in inquiry.message and 1 / 0'
     do: [{ignore: never}]
 """
+
+
+class Counting:
+    """Helpers, and how many deliveries they were given each time."""
+
+    def __init__(self, helpers: whatif.Helpers) -> None:
+        self._helpers = helpers
+        self.pages: list[int] = []
+
+    async def page(self, dsn: str, moment: str, ids: Sequence[DeliveryId]) -> whatif.Page:
+        self.pages.append(len(ids))
+        return await self._helpers.page(dsn, moment, ids)
 
 
 def lead(message: str, phone: str) -> dict[str, Any]:
@@ -66,6 +80,43 @@ async def test_two_runs_are_the_same_bytes_and_no_change_is_none(house: House) -
     assert not (await whatif.compare(house.database, TENANT, old, settings_of(), since=None)).changes
     assert b"Ann" not in msgspec.json.encode(first)
     assert b"555" not in msgspec.json.encode(first)
+
+
+async def test_processes_that_share_the_work_change_no_byte_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = settings_of(), settings_of(RULES)
+    alone = await whatif.compare(house.database, TENANT, old, new, since=None)
+    monkeypatch.setattr(whatif, "_BATCH", 2)
+    monkeypatch.setattr(whatif_helpers, "_cores", lambda: 3)
+    with whatif_helpers.processes(TENANT, old, new) as helpers:
+        assert helpers is not None
+        counting = Counting(helpers)
+        shared = await whatif.compare(house.database, TENANT, old, new, since=None, helpers=counting)
+    assert counting.pages == [2, 2, 2]
+    assert msgspec.json.encode(shared) == msgspec.json.encode(alone)
+    monkeypatch.setattr(whatif_helpers, "_cores", lambda: 1)
+    with whatif_helpers.processes(TENANT, old, new) as nobody:
+        assert nobody is None
+
+
+async def test_what_comes_while_it_runs_is_in_none_of_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pages see the moment at which the first was read, whichever process reads them."""
+    monkeypatch.setattr(whatif, "_BATCH", 2)
+    monkeypatch.setattr(whatif, "_GIVEN", 1)
+    monkeypatch.setattr(whatif_helpers, "_cores", lambda: 2)
+    old, new = settings_of(), settings_of(RULES)
+
+    class Arriving(Counting):
+        async def page(self, dsn: str, moment: str, ids: Sequence[DeliveryId]) -> whatif.Page:
+            await house.arrive("web", lead("no heat", "(512) 555-0177"))
+            return await super().page(dsn, moment, ids)
+
+    with whatif_helpers.processes(TENANT, old, new) as helpers:
+        assert helpers is not None
+        found = await whatif.compare(house.database, TENANT, old, new, since=None, helpers=Arriving(helpers))
+    assert found.deliveries == 6
+    assert (await whatif.compare(house.database, TENANT, old, new, since=None)).deliveries == 9
 
 
 async def test_thresholds_mappings_and_sources_count_too(house: House) -> None:

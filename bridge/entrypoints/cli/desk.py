@@ -99,7 +99,14 @@ def writes(command: Callable[..., None]) -> Callable[..., None]:
     return decorated
 
 
-def at_desk(work: Callable[[Desk], Awaitable[T]], *, tenant: str | None, reason: str = "", rehearse: bool = False) -> T:
+def at_desk(
+    work: Callable[[Desk], Awaitable[T]],
+    *,
+    tenant: str | None,
+    reason: str = "",
+    rehearse: bool = False,
+    settings: "Settings | None" = None,
+) -> T:
     """Open the database, choose the tenant, do the work and return what it returned; a rehearsal keeps nothing."""
     import asyncio
 
@@ -109,7 +116,7 @@ def at_desk(work: Callable[[Desk], Awaitable[T]], *, tenant: str | None, reason:
     from bridge.db.database import UNREACHABLE, Database, Rehearsal
     from bridge.entrypoints.cli.roles import database_server, settings_or_stop
 
-    settings = settings_or_stop()
+    settings = settings or settings_or_stop()
     tenant_id = tenant_of(settings, tenant)
 
     async def run(dsn: str) -> T:

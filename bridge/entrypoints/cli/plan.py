@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from bridge.entrypoints.cli.desk import TENANT, Desk, at_desk
+from bridge.entrypoints.cli.desk import TENANT, Desk, at_desk, tenant_of
 from bridge.entrypoints.cli.exits import Exit, Stop
 
 if TYPE_CHECKING:
@@ -44,14 +44,18 @@ def plan(new: Path, since: str, fail_on_change: bool, tenant: str | None, as_jso
     Nothing is written and nothing is sent. Two runs over the same deliveries and mirror print the same bytes.
     """
     from bridge.entrypoints import whatif
+    from bridge.entrypoints.cli.roles import settings_or_stop
+    from bridge.entrypoints.whatif_helpers import processes
 
-    found = config_at(new)
+    settings, found = settings_or_stop(), config_at(new)
 
-    async def compare(desk: Desk) -> whatif.WhatIf:
-        began = _since(since, desk.now, desk.local.time_zone)
-        return await whatif.compare(desk.database, desk.tenant_id, desk.settings, found, since=began)
+    with processes(tenant_of(settings, tenant), settings, found) as helpers:
 
-    told = at_desk(compare, tenant=tenant)
+        async def compare(desk: Desk) -> whatif.WhatIf:
+            began = _since(since, desk.now, desk.local.time_zone)
+            return await whatif.compare(desk.database, desk.tenant_id, settings, found, since=began, helpers=helpers)
+
+        told = at_desk(compare, tenant=tenant, settings=settings)
     if as_json:
         import msgspec
 
