@@ -6,6 +6,9 @@ Ours runs with everything on: order per party, fence, committed intents, recorde
     python benchmarks/outbox.py --json [--peers PYTHON] [--deep ROWS] [--held SECONDS]
 
 `--peers` is an interpreter that has pgqueuer and procrastinate (requirements/bench.in); without it only ours is measured.
+`--deep` burns down the first of so many waiting messages beside as many finished ones, `--held` behind a transaction that stays
+open; each is compared with rounds before it in the same run, by the clock and by CPU (ours and PostgreSQL's), which other work
+on the machine changes less.
 """
 
 import argparse
@@ -29,6 +32,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.end_to_end import cpu_of
 from bridge.db import migrations, ownership
 from bridge.db.database import Database
 from bridge.db.embedded import EmbeddedPostgres
@@ -148,18 +152,49 @@ async def dispatcher_of(database: Database, far: Counter) -> Dispatcher:
 
 
 async def burn(database: Database, count: int) -> dict[str, float]:
-    """Send `count` waiting messages and return messages per second and the client's CPU per message."""
+    """Send `count` waiting messages and return messages per second and what a message costs in CPU."""
     far = Counter(count)
     dispatcher = await dispatcher_of(database, far)
+    async with database.connection() as connection:
+        postgres = parent_of(connection.info.backend_pid)
     stop = asyncio.Event()
-    cpu, began = time.process_time(), time.perf_counter()
+    theirs, ours, began = cpu_of(postgres, children=True), time.process_time(), time.perf_counter()
     working = asyncio.create_task(run(dispatcher, stop))
     await far.all.wait()
-    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    seconds, ours = time.perf_counter() - began, time.process_time() - ours
+    theirs = cpu_of(postgres, children=True) - theirs
     stop.set()
     dispatcher.wake()
     await working
-    return {"per_second": round(count / seconds), "client_cpu_us": round(cpu / count * 1e6, 2), "messages": count}
+    return {
+        "per_second": round(count / seconds),
+        "client_cpu_us": round(ours / count * 1e6, 2),
+        "postgres_cpu_us": round(theirs / count * 1e6, 2),
+        "messages": count,
+    }
+
+
+def parent_of(pid: int) -> int:
+    """Return the process that started another."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def middle(rounds: list[dict[str, float]]) -> dict[str, Any]:
+    """Return the median speed and the median CPU a message of some rounds, with the speed of each."""
+    return {
+        "per_second": statistics.median(one["per_second"] for one in rounds),
+        "cpu_us": round(statistics.median(one["client_cpu_us"] + one["postgres_cpu_us"] for one in rounds), 2),
+        "rounds": [one["per_second"] for one in rounds],
+    }
+
+
+async def normal(database: Database, messages: int, *, first: int) -> dict[str, Any]:
+    """Fill and burn down three times in tables that hold little else."""
+    rounds = []
+    for number in range(3):
+        await fill(database, messages, first=first + number * 10**7)
+        rounds.append(await burn(database, messages))
+    return middle(rounds)
 
 
 async def latency(database: Database, dsn: str, *, rate: int, seconds: float) -> dict[str, float]:
@@ -221,6 +256,9 @@ async def deepen(database: Database, rows: int) -> float:
                 f" SELECT 1000 + g % 20, g, '2026-11-24', 1, 'succeeded', 1, 1 FROM generate_series({at}, {at + step}) g"
             )
         await connection.execute("SET synchronous_commit = on")
+        # What a table that grew to this size has behind it; none of it is the cost of a message.
+        await connection.execute("VACUUM (ANALYZE) outbox, effects, effect_keys, attempts")
+        await connection.execute("CHECKPOINT")
     return time.perf_counter() - began
 
 
@@ -233,47 +271,42 @@ async def measure(dsn: str, asked: argparse.Namespace) -> dict[str, Any]:
     found["put_per_second"] = round(await fill(database, asked.messages))
     found["burn_down"] = await burn(database, asked.messages)
     found["latency"] = await latency(database, address, rate=200, seconds=asked.seconds)
+    if asked.held or asked.deep:
+        found["normal"] = usual = await normal(database, asked.messages, first=3 * 10**8)
     if asked.held:
-        found["held"] = await behind_a_held_transaction(database, address, asked)
+        found["held"] = await behind_a_held_transaction(database, address, asked, usual)
     if asked.deep:
         seconds = await deepen(database, asked.deep)
-        found["deep"] = {
-            "rows": asked.deep,
-            "loaded_in_s": round(seconds),
-            **await burn_some(database, asked.messages),
-        }
+        rounds = middle([await burn(database, asked.messages) for _ in range(3)])
+        found["deep"] = {"rows": asked.deep, "loaded_in_s": round(seconds), **rounds, **compared(rounds, usual)}
     found["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     await database.close()
     return found
 
 
-async def behind_a_held_transaction(database: Database, address: str, asked: argparse.Namespace) -> dict[str, Any]:
+async def behind_a_held_transaction(
+    database: Database, address: str, asked: argparse.Namespace, usual: dict[str, Any]
+) -> dict[str, Any]:
     """Hold a transaction with a snapshot and an id open, and burn down behind it again and again."""
-    before = []
-    for round_ in range(3):
-        await fill(database, asked.messages, first=(round_ + 10) * 10**7)
-        before.append((await burn(database, asked.messages))["per_second"])
     async with await psycopg.AsyncConnection.connect(address) as holder:
         await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         await holder.execute("SELECT pg_current_xact_id(), count(*) FROM workers")
-        began, rates, round_ = time.perf_counter(), [], 20
+        began, rounds, first = time.perf_counter(), [], 4 * 10**8
         while time.perf_counter() - began < asked.held:
-            await fill(database, asked.messages, first=round_ * 10**7)
-            rates.append((await burn(database, asked.messages))["per_second"])
-            round_ += 1
+            await fill(database, asked.messages, first=first)
+            rounds.append(await burn(database, asked.messages))
+            first += 10**7
         await holder.rollback()
-    normal = statistics.median(before)
+    last = middle(rounds[-3:])
+    return {"seconds": asked.held, **last, "rounds": middle(rounds)["rounds"], **compared(last, usual)}
+
+
+def compared(found: dict[str, Any], usual: dict[str, Any]) -> dict[str, float]:
+    """Return the share of the usual speed and how many times the usual CPU a message took."""
     return {
-        "seconds": asked.held,
-        "normal_per_second": normal,
-        "held_per_second": rates,
-        "share_at_the_end": round(statistics.median(rates[-3:]) / normal, 2),
+        "share_of_normal": round(found["per_second"] / usual["per_second"], 2),
+        "times_cpu_of_normal": round(found["cpu_us"] / usual["cpu_us"], 2),
     }
-
-
-async def burn_some(database: Database, count: int) -> dict[str, Any]:
-    """Send the first `count` of very many waiting messages."""
-    return await burn(database, count)
 
 
 def peers(python: str, dsn: str, messages: int) -> dict[str, Any]:
