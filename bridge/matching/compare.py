@@ -205,7 +205,6 @@ def _both(left: str, right: str) -> str:
     return MISSING if not left or not right else "exact" if left == right else "differ"
 
 
-@lru_cache(maxsize=65536)
 def places(left: AddressKey, right: AddressKey) -> PlaceLevels:
     """Return how two addresses compare."""
     number = number_level(left.number, right.number)

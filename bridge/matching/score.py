@@ -1,10 +1,11 @@
 """How strongly one mirrored family speaks for being the party: who it is and where it is, scored apart, in bits (pure)."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from math import log2
 from typing import NamedTuple
 
-from bridge.domain.keys import EmailWorth, NameKey, PersonKey, PhoneWorth
+from bridge.domain.keys import AddressKey, EmailWorth, PersonKey, PhoneWorth
 from bridge.domain.match import Comparison, MatchSettings
 from bridge.matching import compare
 from bridge.matching.keys import PartyKeys
@@ -81,8 +82,18 @@ class Place(NamedTuple):
 
     location: MirroredLocation | None
     levels: compare.PlaceLevels
-    parts: tuple[Part, ...]
     bits: float
+    ours: AddressKey
+    theirs: AddressKey
+    weights: Weights
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What was compared; most places are never told, so it is put together only here."""
+        return tuple(
+            _part(self.weights, field, level, *_values(field, self.ours, self.theirs))
+            for field, level in _compared(self.levels)
+        )
 
 
 def _part(weights: Weights, field: str, level: str, ours: str, theirs: str) -> Part:
@@ -224,19 +235,29 @@ def _named(weights: Weights, party: PartyKeys, who: Who) -> tuple[Part, ...]:
     return best
 
 
+NamesRead = dict[tuple[tuple[PersonKey, ...], tuple[str, ...]], tuple[Part, ...]]
+"""How names compare with a party's: many who are found by their name alone bear the same, as do a customer's locations."""
+
+
 def identities(
-    weights: Weights, party: PartyKeys, family: Family, *, holders: Mapping[str, int], settings: MatchSettings
+    weights: Weights,
+    party: PartyKeys,
+    family: Family,
+    *,
+    holders: Mapping[str, int],
+    settings: MatchSettings,
+    read: NamesRead,
 ) -> Iterator[Identity]:
-    """Yield how each name under which the family may ask compares with the party."""
+    """Yield how each name under which the family may ask compares with the party; `read` grows by the names met."""
     met = (
         ("phone", _telling(_phones(party, family, settings))),
         ("email", _telling(_emails(party, family, settings))),
     )
-    read: dict[NameKey, tuple[Part, ...]] = {}  # a location's contacts are asked for under the customer's own name
     for who in family.whos:
-        named = read.get(who.name)
+        name = (who.name.people, who.name.company)
+        named = read.get(name)
         if named is None:
-            named = read[who.name] = _named(weights, party, who)
+            named = read[name] = _named(weights, party, who)
         parts = list(named)
         contacts = strong = False
         borrowed = 0.0
@@ -265,24 +286,34 @@ def identities(
         )
 
 
+@lru_cache(maxsize=4096)
+def _compared(levels: compare.PlaceLevels) -> tuple[tuple[str, str], ...]:
+    """Return the fields that count of two addresses, each with its level."""
+    missing = compare.MISSING
+    counted = [("number", levels.number), ("street", levels.street)]
+    if levels.unit != "both":
+        counted.append(("unit", levels.unit))
+    counted.append(("zip", levels.zip))
+    if levels.zip in (missing, "differ"):
+        counted.append(("city", levels.city))
+    if levels.suffix == "differ":
+        counted.append(("suffix_of_street", "differ"))
+    if levels.direction == "differ":
+        counted.append(("direction", "differ"))
+    return tuple((field, level) for field, level in counted if level != missing)
+
+
+def _values(field: str, ours: AddressKey, theirs: AddressKey) -> tuple[str, str]:
+    """Return both values of a field of two addresses."""
+    if field == "suffix_of_street":
+        return ours.suffix, theirs.suffix
+    if field == "direction":
+        return ours.before or ours.after, theirs.before or theirs.after
+    return getattr(ours, field), getattr(theirs, field)
+
+
 def place(weights: Weights, party: PartyKeys, location: MirroredLocation) -> Place:
     """Return how a location's address compares with the party's, in bits against an address picked at random."""
     ours, theirs = party.address, location.address
     levels = compare.places(ours, theirs)
-    missing = compare.MISSING
-    parts = []
-    if levels.number != missing:
-        parts.append(_part(weights, "number", levels.number, ours.number, theirs.number))
-    if levels.street != missing:
-        parts.append(_part(weights, "street", levels.street, ours.street, theirs.street))
-    if levels.unit not in (missing, "both"):
-        parts.append(_part(weights, "unit", levels.unit, ours.unit, theirs.unit))
-    if levels.zip != missing:
-        parts.append(_part(weights, "zip", levels.zip, ours.zip, theirs.zip))
-    if levels.zip in (missing, "differ") and levels.city != missing:
-        parts.append(_part(weights, "city", levels.city, ours.city, theirs.city))
-    if levels.suffix == "differ":
-        parts.append(_part(weights, "suffix_of_street", "differ", ours.suffix, theirs.suffix))
-    if levels.direction == "differ":
-        parts.append(_part(weights, "direction", "differ", ours.before or ours.after, theirs.before or theirs.after))
-    return Place(location, levels, tuple(parts), sum(part.same for part in parts))
+    return Place(location, levels, sum(weights.bits(*one) for one in _compared(levels)), ours, theirs, weights)

@@ -9,7 +9,7 @@ from bridge.domain.keys import AddressStatus
 from bridge.domain.match import MatchSettings
 from bridge.matching.keys import PartyKeys
 from bridge.matching.lookup import Family, Lookup
-from bridge.matching.score import Identity, Place, identities, place
+from bridge.matching.score import Identity, NamesRead, Place, identities, place
 from bridge.matching.weights import Weights
 
 _LN2 = log(2.0)
@@ -70,52 +70,77 @@ def tell(
     party: PartyKeys, families: Sequence[Family], lookup: Lookup, weights: Weights, settings: MatchSettings
 ) -> Told:
     """Return all stories about a party and these families, competing with one another."""
-    priors = weights.priors
+    priors, prior = weights.priors, _priors(party, weights)
     known = priors.same_place + priors.elsewhere + priors.household + priors.newcomer + priors.borrowed
     stories = [Story(StoryKind.NOBODY, -1, None, None, log(max(0.05, 1.0 - known)))]
     scored = []
+    read: NamesRead = {}
     for index, family in enumerate(families):
-        found = identities(weights, party, family, holders=lookup.holders, settings=settings)
+        found = identities(weights, party, family, holders=lookup.holders, settings=settings, read=read)
         best = sorted(found, key=lambda who: -who.same)[:_IDENTITIES]
         one = Scored(family, best, [place(weights, party, location) for location in family.locations])
         scored.append(one)
-        stories += _of_family(party, index, one, weights)
+        stories += _of_family(party, index, one, prior)
     top = max(story.weight for story in stories)
     odds = [exp(story.weight - top) for story in stories]
     total = fsum(odds)  # exact, so that the order of candidates changes not even the last digit
     return Told(stories, [share / total for share in odds], scored)
 
 
-def _of_family(party: PartyKeys, index: int, scored: Scored, weights: Weights) -> list[Story]:
-    """Return the stories in which a family has a part."""
+class _Priors(NamedTuple):
+    """The log-odds with which each story begins: its prior among a population of customers."""
+
+    same_place: float
+    elsewhere: float
+    placeless: float
+    """The customer, where no place is named."""
+    household: float
+    relative: float
+    borrowed: float
+    newcomer: float
+
+
+def _priors(party: PartyKeys, weights: Weights) -> _Priors:
     priors, chance = weights.priors, log(weights.population)
-    out: list[Story] = []
-
-    def add(kind: StoryKind, prior: float, bits: float, where: Place | None, who: Identity | None) -> None:
-        out.append(Story(kind, index, where, who, log(prior) - chance + bits * _LN2))
-
-    is_nobody = scored.family.is_placeholder
     named = party.address.status in (AddressStatus.PARSED, AddressStatus.PARTIAL)
     # Who names no place may be at home: were they fewer then, an address that agrees would speak against the customer.
     relative = priors.household * (_RELATIVES if named else 1 + _RELATIVES)
+    return _Priors(
+        same_place=log(priors.same_place) - chance,
+        elsewhere=log(priors.elsewhere) - chance,
+        placeless=log(priors.same_place + priors.elsewhere) - chance,
+        household=log(priors.household) - chance,
+        relative=log(relative) - chance,
+        borrowed=log(priors.borrowed) - chance,
+        newcomer=log(priors.newcomer) - chance,
+    )
+
+
+def _of_family(party: PartyKeys, index: int, scored: Scored, prior: _Priors) -> list[Story]:
+    """Return the stories in which a family has a part."""
+    out: list[Story] = []
+    is_nobody = scored.family.is_placeholder
+    named = party.address.status in (AddressStatus.PARSED, AddressStatus.PARTIAL)
     fitting = [where for where in scored.places if where.levels.relation in ("same", "near")]
     for identity in scored.identities[:1] + [who for who in scored.identities[1:] if who.who.location_id]:
         bound = identity.who.location_id
+        same, household = identity.same, identity.household
         for where in fitting:
             if where.location is not None and bound not in (0, where.location.id):
                 continue
             if not is_nobody or bound:
-                add(StoryKind.SAME, priors.same_place, identity.same + where.bits, where, identity)
-                add(StoryKind.HOUSEHOLD, priors.household, identity.household + where.bits, where, identity)
+                weight = prior.same_place + (same + where.bits) * _LN2
+                out.append(Story(StoryKind.SAME, index, where, identity, weight))
+                weight = prior.household + (household + where.bits) * _LN2
+                out.append(Story(StoryKind.HOUSEHOLD, index, where, identity, weight))
         if is_nobody and not bound:
             continue
         if not named:
-            add(StoryKind.SAME, priors.same_place + priors.elsewhere, identity.same, None, identity)
+            out.append(Story(StoryKind.SAME, index, None, identity, prior.placeless + same * _LN2))
         elif bound == 0:
-            add(StoryKind.ELSEWHERE, priors.elsewhere, identity.same, None, identity)
+            out.append(Story(StoryKind.ELSEWHERE, index, None, identity, prior.elsewhere + same * _LN2))
         if identity.has_contact:
-            add(StoryKind.BORROWED, priors.borrowed, identity.borrowed, None, identity)
-            add(StoryKind.RELATIVE, relative, identity.household, None, identity)
-    for where in fitting:
-        add(StoryKind.NEWCOMER, priors.newcomer, where.bits, where, None)
+            out.append(Story(StoryKind.BORROWED, index, None, identity, prior.borrowed + identity.borrowed * _LN2))
+            out.append(Story(StoryKind.RELATIVE, index, None, identity, prior.relative + household * _LN2))
+    out += [Story(StoryKind.NEWCOMER, index, where, None, prior.newcomer + where.bits * _LN2) for where in fitting]
     return out
