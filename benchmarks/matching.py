@@ -18,31 +18,48 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import leads
 import mirror
+import msgspec
 import psycopg
 import uvloop
 
+from bridge import connectors
 from bridge.db import match_keys, migrations
 from bridge.db.embedded import EmbeddedPostgres
-from bridge.domain.inquiry import BookingInquiry
+from bridge.domain.ids import SourceId
+from bridge.domain.inquiry import BookingInquiry, ContactUpdate
 from bridge.domain.keys import phones
 from bridge.domain.match import Ambiguous, Evidence, Match, Matched, MatchSettings, Unmatched
 from bridge.matching import candidates
 from bridge.matching.bounds import upper_bound
+from bridge.matching.certifying import CERTIFIED_AUTO
 from bridge.matching.decide import decide
 from bridge.matching.weights import shipped
 from bridge.mirror.sync import open_session
+from bridge.planning.context import PlanContext
+from bridge.planning.plan import plan
+from bridge.settings import Settings, load_texts
 
 LOCATIONS_PER_CUSTOMER = 1.45
 SETTINGS = MatchSettings(trusts_fictional=True)
 MIXES = {"ordinary": leads.ORDINARY, "noisy": leads.NOISY}
 MEMORY = "2GB"
 """Shared buffers: a twelfth of the memory of the machine that was measured on, and enough for the keys of 1 M locations."""
+
+NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+CONFIG = """
+tenants:
+  acme: {tenant_id: 7, environment: simulator, time_zone: America/Chicago}
+sources:
+  web: {title: Website form, connector: typeform, tenant: acme, unsigned: true}
+"""
+"""Nothing but defaults: what a person is asked when nobody wrote a rule."""
 
 _DRAWN = """
 SELECT c.id, c.name, l.street, coalesce(l.unit, ''), l.city, l.state, l.zip, k.value
@@ -141,7 +158,45 @@ def quality(asked: list[leads.Lead], verdicts: list[Match]) -> dict[str, Any]:
         "review_share": round(counted["review"] / len(asked), 4),
         "review_by_kind": {kind: round(many / len(asked), 4) for kind, many in reviewed.most_common()},
         "who_pays_share": round(counted["who_pays"] / len(asked), 4),
+        "newcomer_share": round(
+            sum(isinstance(one, Ambiguous) and one.is_newcomer for one in verdicts) / len(asked), 4
+        ),
+        "held_share": held(asked, verdicts),
         "missed": counted["missed"],
+    }
+
+
+def held(asked: list[leads.Lead], verdicts: list[Match]) -> dict[str, Any]:
+    """Return the share for which a person must act before all is done, by the planning that decides it.
+
+    Each lead as what it is, a booking; and as if an outside CRM had sent all of them as updates of its people, with the threshold
+    for writes of a certified tenant, and with the stricter one before.
+    """
+    loaded = load_texts({"c.yaml": CONFIG}, {}, kinds=connectors.kinds())
+    assert isinstance(loaded, Settings), loaded
+    ((source_id, source),) = loaded.sources.items()
+    ((_, tenant),) = loaded.tenants.items()
+    context = PlanContext(tenant_id=mirror.TENANT, tenant=tenant, source_id=SourceId(source_id), source=source)
+    counted: dict[str, Counter[str]] = {"bookings": Counter(), "updates": Counter(), "updates_uncertified": Counter()}
+    for (kind, _, inquiry), verdict in zip(asked, verdicts, strict=True):
+        sure = verdict
+        if isinstance(verdict, Matched) and verdict.probability >= CERTIFIED_AUTO:
+            sure = msgspec.structs.replace(verdict, may_write=True)
+        update = ContactUpdate(key=inquiry.key, record_id=inquiry.key, person=inquiry.person, version="1")
+        who = "duplicate_in_crm" if is_duplicate(verdict.evidence) else kind
+        for name, told, match in (
+            ("bookings", inquiry, verdict),
+            ("updates", update, sure),
+            ("updates_uncertified", update, verdict),
+        ):
+            if plan(told, match, context, now=NOW).holds:
+                counted[name][who] += 1
+    return {
+        name: {
+            "all": round(found.total() / len(asked), 4),
+            **{kind: round(many / len(asked), 4) for kind, many in found.most_common()},
+        }
+        for name, found in counted.items()
     }
 
 

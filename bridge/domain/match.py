@@ -71,6 +71,8 @@ class Ambiguous(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
     location_customer_differs: bool = False
     location_id: LocationId | None = None
+    is_newcomer: bool = False
+    """Only the place is known: no name and no contact of those who have it agrees, so the party is none of them."""
     evidence: Evidence = Evidence()
 
 

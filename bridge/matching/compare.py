@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from bridge.domain.keys import AddressKey, AddressStatus, PersonKey
+from bridge.domain.keys.addresses import FORMS_OF_SUFFIX
 from bridge.domain.keys.nicknames import are_forms_of_one
 from bridge.domain.keys.record import sound
 
@@ -200,6 +201,13 @@ def street_level(left: str, right: str) -> str:
     return word_level(left.replace(" ", ""), right.replace(" ", ""))
 
 
+def _is_suffix_misspelt(street: str, other: AddressKey) -> bool:
+    """Tell whether a street's last word is the other's suffix with a slip (Mesa Ane and Mesa Ave), so that it was read as a name."""
+    name, _, last = street.rpartition(" ")
+    forms = FORMS_OF_SUFFIX.get(other.suffix, ())
+    return bool(name) and name == other.street and len(last) > 1 and any(edits(last, form, 1) for form in forms)
+
+
 def _both(left: str, right: str) -> str:
     """Return exact, differ or missing for two values that are either the same or not."""
     return MISSING if not left or not right else "exact" if left == right else "differ"
@@ -209,6 +217,9 @@ def places(left: AddressKey, right: AddressKey) -> PlaceLevels:
     """Return how two addresses compare."""
     number = number_level(left.number, right.number)
     street = street_level(left.street, right.street)
+    if street == "differ" and bool(left.suffix) != bool(right.suffix):
+        named, other = (right, left) if left.suffix else (left, right)
+        street = "close" if _is_suffix_misspelt(named.street, other) else street
     suffix = _both(left.suffix, right.suffix)
     ahead, behind = left.before or left.after, right.before or right.after
     direction = _both(ahead, behind)

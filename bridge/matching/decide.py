@@ -1,5 +1,6 @@
 """Who is this, and where? One answer from the evidence, guards that no score overrides, and the reasons (pure)."""
 
+from math import fsum
 from typing import NamedTuple
 
 from bridge.domain.ids import LocationId
@@ -19,7 +20,7 @@ from bridge.domain.match import (
 from bridge.matching.keys import PartyKeys, party_keys
 from bridge.matching.lookup import Family, Lookup, Said
 from bridge.matching.score import Identity, Place
-from bridge.matching.stories import IS_CUSTOMER, Story, tell
+from bridge.matching.stories import IS_CUSTOMER, IS_STRANGER, Story, tell
 from bridge.matching.weights import Weights
 
 SHOWN = 5
@@ -94,7 +95,7 @@ def _kind(party: PartyKeys, where: LocationId | None) -> MatchKind:
 def _weigh(
     party: PartyKeys, families: list[Family], lookup: Lookup, weights: Weights, settings: MatchSettings
 ) -> tuple[list[_View], float]:
-    """Return the families with their probabilities, best first, and the probability that nobody is it."""
+    """Return the families with their probabilities, best first, and the probability that it is a stranger to all of them."""
     told = tell(party, families, lookup, weights, settings)
     is_it = [0.0] * len(families)
     leading: list[tuple[float, Story | None]] = [(-1.0, None) for _ in families]
@@ -128,7 +129,8 @@ def _weigh(
     views.sort(
         key=lambda view: (-view.probability, not view.is_known_place, -view.identity.same, view.family.customer.id)
     )
-    return views, told.chances[0]
+    pairs = zip(told.stories, told.chances, strict=True)
+    return views, fsum(chance for story, chance in pairs if story.kind in IS_STRANGER)
 
 
 _NEARNESS = {"same": 5, "near": 4, "building": 3, "street": 2, "elsewhere": 1, "unknown": 0}
@@ -175,6 +177,7 @@ def _judge(
         for view in views
         if view.here is not None and view.here.levels.relation == "same" and view.here.location is not None
     ]
+    is_newcomer = _is_newcomer(party, views, there, settings)
     if (
         there
         and all(view.probability < 0.5 or _is_called_otherwise(view) for view in views)
@@ -183,16 +186,39 @@ def _judge(
         here = there[0].here
         where = here.location.id if here is not None and here.location is not None else None
         return Ambiguous(
-            location_customer_differs=True, location_id=where, evidence=evidence("location_known_customer_differs")
+            location_customer_differs=True,
+            location_id=where,
+            is_newcomer=is_newcomer,
+            evidence=evidence("location_known_customer_differs"),
         )
     met = [view for view in views if view.identity.has_contact]
     if there or any(not _has_changed_hands(view) for view in met):
         if none >= settings.new:
             guards.append("contact_or_place_agrees")
-        return Ambiguous(evidence=evidence("ambiguous"))
+        return Ambiguous(is_newcomer=is_newcomer, evidence=evidence("ambiguous"))
     if none >= settings.new:
         return Unmatched(evidence=evidence("contact_changed_hands" if met else "nobody_agrees"))
     return Ambiguous(evidence=evidence("ambiguous"))
+
+
+def _is_newcomer(party: PartyKeys, views: list[_View], there: list[_View], settings: MatchSettings) -> bool:
+    """Tell whether somebody named is a stranger to all who have the place, and hardly a customer of another.
+
+    A place alone says nothing of who asks: people move, let and sell. Any name or contact that agrees may be the house's.
+    """
+    return (
+        bool(there)
+        and bool(party.people or party.company.company)
+        and all(view.family.is_placeholder or _shares_nothing(view) for view in there)
+        and all(_has_changed_hands(view) for view in views if view.identity.has_contact)
+        and fsum(view.probability for view in views) <= 1.0 - settings.new
+    )
+
+
+def _shares_nothing(view: _View) -> bool:
+    """Tell whether the name is another's altogether and no contact agrees, not even nearly."""
+    contacts = (part.level for part in view.identity.parts if part.field in ("phone", "email"))
+    return view.identity.name_differs and all(level == "differ" for level in contacts)
 
 
 def _has_changed_hands(view: _View) -> bool:

@@ -38,6 +38,8 @@ class StoryKind(StrEnum):
 
 
 IS_CUSTOMER = frozenset((StoryKind.SAME, StoryKind.ELSEWHERE))
+IS_STRANGER = frozenset((StoryKind.NOBODY, StoryKind.NEWCOMER, StoryKind.BORROWED))
+"""Neither a customer nor of a customer's house."""
 
 
 class Story(NamedTuple):
@@ -59,7 +61,7 @@ class Scored(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Every story with its probability; they sum to one, the first is that nobody is it."""
+    """Every story with its probability; they sum to one."""
 
     stories: list[Story]
     chances: list[float]

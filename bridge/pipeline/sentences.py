@@ -40,6 +40,8 @@ def _who(match: Match | None) -> str:
     match match:
         case Matched():
             return f"customer {match.customer_id}"
+        case Ambiguous(is_newcomer=True):
+            return "somebody new at a known address"
         case Ambiguous():
             return "somebody who may be a customer already; the candidates are named"
         case Unmatched() | None:

@@ -177,8 +177,8 @@ def is_first_time(match: Match) -> bool:
     match match:
         case Matched():
             return False
-        case Ambiguous(location_customer_differs=differs):
-            return differs
+        case Ambiguous(location_customer_differs=differs, is_newcomer=is_newcomer):
+            return differs or is_newcomer
         case Unmatched():
             return True
 

@@ -12,6 +12,11 @@ def known_party(match: Match) -> tuple[CustomerId, LocationId | None] | None:
     return (match.customer_id, match.location_id) if isinstance(match, Matched) else None
 
 
+def is_unknown(match: Match) -> bool:
+    """Tell whether the party is surely no customer: nobody agrees, or nothing but the place that somebody else has."""
+    return isinstance(match, Unmatched) or (isinstance(match, Ambiguous) and match.is_newcomer)
+
+
 def guarded(desk: Desk, effects: tuple[Effect, ...], *, reason: Reason) -> Plan:
     """Return the plan of writes to a customer: done where the match allows it, else held, or only recorded in shadow mode."""
     if not effects:
@@ -29,7 +34,17 @@ def guarded(desk: Desk, effects: tuple[Effect, ...], *, reason: Reason) -> Plan:
 
 
 def unsure(desk: Desk) -> Plan:
-    """Return what becomes of a wish to change a customer's record where none is known for sure."""
+    """Return what becomes of a wish to change a customer's record where none is known for sure.
+
+    A person is asked only where the answer could change what is written.
+    """
+    if is_unknown(desk.match):
+        return Plan(reason=Reason.PARTY_UNMATCHED.value)
+    return ask_who(desk)
+
+
+def ask_who(desk: Desk) -> Plan:
+    """Return a hold that asks a person which of the candidates it is; only a record of it in shadow mode."""
     match desk.match:
         case Ambiguous() if desk.context.tenant.thresholds.shadow:
             return Plan(reason=Reason.SHADOW_MODE.value)

@@ -20,7 +20,7 @@ from bridge.domain.reasons import Reason
 from bridge.domain.reference import TAG_TYPE
 from bridge.planning import custom_fields
 from bridge.planning.bookings import contacts_of
-from bridge.planning.guard import guarded, known_party, unsure
+from bridge.planning.guard import ask_who, guarded, is_unknown, known_party, unsure
 from bridge.planning.planner import CUSTOMER, NOTE, UPDATE, Desk, nothing, replace_plan
 from bridge.planning.writing import clipped, comparable, whole
 
@@ -33,7 +33,7 @@ def update(desk: Desk, inquiry: ContactUpdate) -> Plan:
         return nothing(Reason.RECORD_DELETED, "nothing is deleted in ServiceTitan")
     party = known_party(desk.match)
     if party is None:
-        return _unmatched(desk, inquiry) if isinstance(desk.match, Unmatched) else unsure(desk)
+        return _unmatched(desk, inquiry) if is_unknown(desk.match) else unsure(desk)
     customer, location = party
     record = desk.context.party or PartyRecord(customer_id=customer, location_id=location)
     fields, holds = _fields(desk, inquiry, record, customer, location)
@@ -52,7 +52,8 @@ def update(desk: Desk, inquiry: ContactUpdate) -> Plan:
 def _unmatched(desk: Desk, inquiry: ContactUpdate) -> Plan:
     policy = desk.context.source.updates.unmatched
     if desk.wants("create_customer", by_default=policy == "create_customer"):
-        return create_customer(desk, inquiry)
+        # A location has one customer: whether somebody new takes over one that is known is for a person to say.
+        return create_customer(desk, inquiry) if isinstance(desk.match, Unmatched) else ask_who(desk)
     if policy == "hold":
         hold = Hold(reason=Reason.PARTY_NEW.value, detail=f"record {inquiry.record_id}" if inquiry.record_id else "")
         return Plan(holds=(hold,), reason=hold.reason)

@@ -52,7 +52,7 @@ def match_note(match: Match) -> str:
             flags = match.evidence.candidates[0].flags if match.evidence.candidates else ()
             warning = " DO NOT SERVICE is set." if "do_not_service" in flags else ""
             return f"Existing customer {customer}{where}.{warning}"
-        case Ambiguous(location_customer_differs=True):
+        case Ambiguous(location_customer_differs=True) | Ambiguous(is_newcomer=True):
             return f"Known address, other name: {_names(match)}."
         case Ambiguous():
             return f"May be an existing customer: {_names(match)}."

@@ -75,6 +75,7 @@ MATCHED = Matched(
     kind=MatchKind.CUSTOMER_AND_LOCATION, customer_id=CustomerId(100), location_id=LocationId(200), may_write=True
 )
 BELOW = Matched(kind=MatchKind.CUSTOMER_AND_LOCATION, customer_id=CustomerId(100), location_id=LocationId(200))
+NEWCOMER = Ambiguous(location_customer_differs=True, location_id=LocationId(200), is_newcomer=True)
 AMBIGUOUS = Ambiguous(
     evidence=Evidence(
         candidates=(

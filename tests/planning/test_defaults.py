@@ -38,7 +38,18 @@ from bridge.domain.match import Match
 from bridge.domain.party import KnownBooking
 from bridge.domain.plan import Plan
 from bridge.planning.plan import plan
-from tests.planning.facts import AMBIGUOUS, BELOW, MATCHED, NOW, PERSON, UNMATCHED, booking, context, open_booking
+from tests.planning.facts import (
+    AMBIGUOUS,
+    BELOW,
+    MATCHED,
+    NEWCOMER,
+    NOW,
+    PERSON,
+    UNMATCHED,
+    booking,
+    context,
+    open_booking,
+)
 
 
 def commands(made: Plan) -> list[Any]:
@@ -235,6 +246,9 @@ def test_the_one_contact_of_its_kind_is_replaced_where_wanted() -> None:
         (UNMATCHED, "      unmatched: create_customer\n", "processed", ["create_customer"]),
         (AMBIGUOUS, "      unmatched: create_customer\n", "match_ambiguous", []),
         (BELOW, "", "match_below_auto", []),
+        (NEWCOMER, "", "party_unmatched", []),
+        (NEWCOMER, "      unmatched: hold\n", "party_new", []),
+        (NEWCOMER, "      unmatched: create_customer\n", "match_ambiguous", []),
     ],
 )
 def test_an_update_of_nobody_sure(match: Match, more: str, reason: str, expected: list[str]) -> None:
@@ -269,7 +283,8 @@ def test_an_opt_out_switches_off_and_leaves_a_note(channel: Channel, expected: S
 
 @pytest.mark.parametrize(
     ("match", "reason"),
-    [(MATCHED, "activity_noted"), (BELOW, "match_below_auto"), (AMBIGUOUS, "match_ambiguous"), (UNMATCHED, "party_unmatched")],
+    [(MATCHED, "activity_noted"), (BELOW, "match_below_auto"), (AMBIGUOUS, "match_ambiguous"), (UNMATCHED, "party_unmatched"),
+     (NEWCOMER, "party_unmatched")],
 )  # fmt: skip
 def test_a_call_becomes_a_note_at_a_customer_who_is_sure(match: Match, reason: str) -> None:
     inquiry = Activity(key="a1", person=PERSON, activity=ActivityKind.CALL, text="asked for a quote")

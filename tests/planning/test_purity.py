@@ -39,7 +39,7 @@ from bridge.domain.inquiry import (
 from bridge.domain.plan import Plan
 from bridge.planning import extras, parties
 from bridge.planning.plan import plan
-from tests.planning.facts import AMBIGUOUS, BELOW, MATCHED, NOW, UNMATCHED, context, open_booking
+from tests.planning.facts import AMBIGUOUS, BELOW, MATCHED, NEWCOMER, NOW, UNMATCHED, context, open_booking
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ def written_to_somebody_unsure(made: Plan, match: Any) -> list[Command]:
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(inquiries, st.sampled_from([MATCHED, BELOW, AMBIGUOUS, UNMATCHED]), st.sampled_from(sorted(CONTEXTS)))
+@given(inquiries, st.sampled_from([MATCHED, BELOW, AMBIGUOUS, NEWCOMER, UNMATCHED]), st.sampled_from(sorted(CONTEXTS)))
 def test_the_same_in_gives_the_same_out_and_nobody_unsure_is_written_to(
     inquiry: Inquiry, match: Any, name: str
 ) -> None:

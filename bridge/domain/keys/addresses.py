@@ -191,7 +191,9 @@ sdrd sideroad sideline
 conc concession con
 gate
 """
-_SUFFIXES = {form: line.split()[0] for line in _SUFFIX_LINES.strip().split("\n") for form in line.split()}
+FORMS_OF_SUFFIX = {line.split()[0]: tuple(line.split()) for line in _SUFFIX_LINES.strip().split("\n")}
+"""How each suffix of a street may be written, the form that keys have first."""
+_SUFFIXES = {form: suffix for suffix, forms in FORMS_OF_SUFFIX.items() for form in forms}
 _ONES_TEXT = """
 first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth
 seventeenth eighteenth nineteenth
