@@ -230,6 +230,18 @@ class DismissLead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     call_reason_id: int
 
 
+class SendAlert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="send_alert"):
+    """Tells an address of the config (by its name: the URL is a secret) what is wrong with a tenant, or that it is over."""
+
+    address: str
+    tenant: int
+    kind: str
+    subject: str
+    text: str
+    at: datetime
+    is_over: bool = False
+
+
 Command = (
     CreateBooking
     | UpdateBooking
@@ -248,6 +260,7 @@ Command = (
     | SubmitLeadForm
     | FollowUpLead
     | DismissLead
+    | SendAlert
 )
 
 

@@ -318,6 +318,31 @@ class Reason(StrEnum):
         "The worker ended between the start of the request and the record of its answer.",
         "Nothing to do; it is looked up in ServiceTitan before it is sent again.",
     )
+    ALERT_UNREACHED = (
+        "alert_unreached",
+        "The address of an alert could not be reached; nothing was sent.",
+        "It is tried again for a day; check the address in `alerts` of the config, network and DNS.",
+    )
+    ALERT_REFUSED = (
+        "alert_refused",
+        "The address of an alert answered, and not with success.",
+        "It is tried again for a day; check the address in `alerts` of the config, and its key.",
+    )
+    ALERT_UNANSWERED = (
+        "alert_unanswered",
+        "An alert was sent and no answer came.",
+        "It is sent again: a signed one under the same id, one in Slack's style a single time.",
+    )
+    ALERT_REPEATED = (
+        "alert_repeated",
+        "No receiver can be asked whether it got an alert, so it is sent again: told twice is better than not at all.",
+        "Nothing to do.",
+    )
+    ALERT_ADDRESS_UNKNOWN = (
+        "alert_address_unknown",
+        "The config does not name the address of this alert any more.",
+        "Name it in `alerts` again and retry, or cancel it.",
+    )
     FOUND_DONE = ("found_done", "ServiceTitan was asked and has it: it was done.", "Nothing to do.")
     FOUND_ABSENT = (
         "found_absent",

@@ -1,29 +1,28 @@
-"""The loop that looks for what people should know and tells them; every worker runs it, one at a time looks."""
+"""The loop that looks for what people should know; every worker runs it, one at a time looks. The outbox tells them."""
 
 import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import httpx
 import structlog
 
 from bridge.db.database import UNREACHABLE, Database
 from bridge.domain.ids import TenantId
 from bridge.operations import alerts
-from bridge.operations.alerts import Limits, Target
+from bridge.operations.alerts import Limits
 from bridge.reports import overview, sources
+from bridge.sending.bell import Address
 from bridge.settings import Settings
 
 _log = structlog.get_logger()
 _SECONDS = 30.0
-_HTTP_SECONDS = 10.0
 
 
-def targets_of(settings: Settings) -> list[Target]:
+def addresses_of(settings: Settings) -> list[Address]:
     """Return where the config wants alerts sent."""
     return [
-        Target(
+        Address(
             name=one.name,
             url=one.url,
             style=one.style,
@@ -34,9 +33,9 @@ def targets_of(settings: Settings) -> list[Target]:
     ]
 
 
-async def once(database: Database, settings: Settings, post: alerts.Post, *, now: datetime) -> None:
-    """Look at every tenant and send what is due."""
-    targets = targets_of(settings)
+async def once(database: Database, settings: Settings, *, now: datetime) -> None:
+    """Look at every tenant, and put what is to be told into the outbox."""
+    addresses = addresses_of(settings)
     for tenant_id in settings.tenants:
         await alerts.count_hours(database, tenant_id=tenant_id, now=now)
         limits = Limits(
@@ -44,9 +43,8 @@ async def once(database: Database, settings: Settings, post: alerts.Post, *, now
             work=timedelta(minutes=settings.alerts.work_older_than_minutes),
             quiet=await _quiet(database, settings, tenant_id, now=now),
         )
-        for one in await alerts.look(database, tenant_id=tenant_id, targets=targets, limits=limits, now=now):
+        for one in await alerts.look(database, tenant_id=tenant_id, addresses=addresses, limits=limits, now=now):
             _log.info("alert.open", tenant=tenant_id, kind=one.kind, subject=one.subject)
-    await alerts.send_due(database, post, targets=targets, now=now)
 
 
 async def _quiet(
@@ -73,17 +71,9 @@ async def _quiet(
 
 async def run(database: Database, settings: Callable[[], Settings], stop: asyncio.Event) -> None:
     """Look every half minute, by the settings in force, until `stop` is set."""
-    async with httpx.AsyncClient(timeout=_HTTP_SECONDS, follow_redirects=False) as client:
-
-        async def post(url: str, body: bytes, headers: dict[str, str]) -> int:
-            try:
-                return (await client.post(url, content=body, headers=headers)).status_code
-            except httpx.HTTPError as error:
-                raise OSError(type(error).__name__) from None
-
-        while not stop.is_set():
-            with contextlib.suppress(*UNREACHABLE):
-                await once(database, settings(), post, now=await database.now())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SECONDS):
-                    await stop.wait()
+    while not stop.is_set():
+        with contextlib.suppress(*UNREACHABLE):
+            await once(database, settings(), now=await database.now())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SECONDS):
+                await stop.wait()

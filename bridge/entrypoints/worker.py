@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import httpx
 import psycopg
 import structlog
 
@@ -28,6 +29,8 @@ from bridge.pipeline.completing import Completer
 from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.sending import outbox
 from bridge.sending import run as sending
+from bridge.sending.bell import SECONDS as BELL_SECONDS
+from bridge.sending.bell import Bell
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
 from bridge.sending.records import Record
@@ -181,6 +184,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     deciders = ConfiguredDeciders(settings, doors=doors, completer=completers[0])
     await deciders.store_version(database)
     await _enter(database, settings)
+    post = httpx.AsyncClient(timeout=BELL_SECONDS)
     dispatcher = Dispatcher(
         database,
         clients=clients,
@@ -194,6 +198,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
             )
         ).execute,
         look_up=performer.look_up,
+        bell=Bell(lambda: alerting.addresses_of(reloader.settings), post),
         settings=SendingSettings(
             http_timeout=worker.http_seconds, lease=worker.lease_seconds, poll=worker.poll_seconds
         ),
@@ -244,6 +249,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
             await completer.close()
         await asyncio.to_thread(ownership.stop)
         await clients.close()
+        await post.aclose()
         for fetcher in fetchers:
             await fetcher.aclose()
         await database.close()

@@ -1,35 +1,19 @@
 """Telling people before they ask: held tenants, dead effects, feeds that stand still, quiet sources, reviews and work that grow old."""
 
-import base64
-import hashlib
-import hmac
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from bridge.db.database import Database, Tx
-from bridge.domain.ids import TenantId
-from bridge.operations import audit
-from bridge.operations.audit import Act, Done
-from bridge.sending.retry import POLICIES, backoff
+from bridge.domain.command import SendAlert, kind_of
+from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId, alerts_of
+from bridge.domain.plan import Effect, effect_key
+from bridge.sending import control, outbox
+from bridge.sending.bell import Address
 
-GIVE_UP = 12
-"""Tries of one message before it is kept as dead: about a day on the outbox's own back-off."""
+OVER = "This is over."
 _LOCK = 72_707_14  # one replica looks at a time
-_LEASE = timedelta(minutes=2)
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where alerts go; `secret` signs a Standard Webhooks message and is empty for Slack's style."""
-
-    name: str
-    url: str
-    style: str = "slack"
-    secret: str = ""
-    cooldown: timedelta = timedelta(hours=1)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,22 +32,14 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """One message as it is sent."""
+class Turn(msgspec.Struct, frozen=True):
+    """Something that is wrong, or over, since when it was open, and whether a person wants to hear nothing of it."""
 
-    tenant_id: int
-    id: int
-    address: str
-    body: dict[str, Any]
-    created_at: datetime
-    attempts: int
+    found: Found
+    opened_at: datetime
+    is_muted: bool = False
+    is_over: bool = False
 
-
-Post = Callable[[str, bytes, dict[str, str]], Awaitable[int]]
-"""Posts bytes with headers to a URL and returns the status; raises OSError where nobody answers."""
-
-KEPT = timedelta(days=30)
-"""How long a message is kept after its end; an address's cooldown is shorter."""
 
 # What is tried again and again has a due time that moves on: how old it is tells then. What a person paused is not late.
 _LOOK = """
@@ -89,10 +65,22 @@ FROM outbox o WHERE tenant_id = %(t)s AND reason NOT IN ('credentials_refused', 
 """
 
 
+_CLOSE = """
+UPDATE alerts SET closed_at = %s WHERE tenant_id = %s AND closed_at IS NULL AND NOT (kind || ':' || subject = ANY(%s))
+RETURNING kind, subject, opened_at
+"""
+
+# When each address heard last that a thing is wrong. Alerts are few, so are these rows.
+_HEARD = """
+SELECT lane, max(created_at) FROM effects
+WHERE tenant_id = %s AND created_at >= %s AND command ->> 'is_over' IS NULL GROUP BY lane
+"""
+
+
 async def look(
-    database: Database, *, tenant_id: TenantId, targets: Sequence[Target], limits: Limits, now: datetime
+    database: Database, *, tenant_id: TenantId, addresses: Sequence[Address], limits: Limits, now: datetime
 ) -> list[Found]:
-    """Open, tell again after the cooldown, and close the alerts of a tenant; messages are committed with them."""
+    """Open, tell again after the cooldown, and close the alerts of a tenant; what is to be told is committed with them."""
     async with database.begin() as tx:
         locked = await (await tx.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])).fetchone()
         if not locked or not locked[0]:
@@ -100,148 +88,67 @@ async def look(
         rows = await tx.execute(_LOOK, {"t": tenant_id, "now": now, "review": limits.review, "work": limits.work})
         found = [Found(kind=row[0], subject=row[1], text=row[2]) for row in await rows.fetchall()]
         found += [Found(kind="source_quiet", subject=source, text=text) for source, text in limits.quiet]
-        for one in found:
-            if await _keep(tx, tenant_id, one, now=now) and await _tell(tx, tenant_id, one, targets, now=now):
-                await tx.execute(
-                    "UPDATE alerts SET told_at = %s WHERE tenant_id = %s AND kind = %s AND subject = %s",
-                    [now, tenant_id, one.kind, one.subject],
-                )
-        closed = await tx.execute(
-            "UPDATE alerts SET closed_at = %s WHERE tenant_id = %s AND closed_at IS NULL AND NOT (kind || ':' || subject = ANY(%s))"
-            " RETURNING kind, subject, opened_at",
-            [now, tenant_id, [f"{one.kind}:{one.subject}" for one in found]],
-        )
-        for kind, subject, opened_at in await closed.fetchall():
-            over = Found(kind=kind, subject=subject, text="This is over.")
-            await _tell(tx, tenant_id, over, targets, now=now, opened_at=opened_at)
+        wrong = [Turn(one, *await _keep(tx, tenant_id, one, now=now)) for one in found]
+        closed = await tx.execute(_CLOSE, [now, tenant_id, [f"{one.kind}:{one.subject}" for one in found]])
+        over = [Turn(Found(kind=k, subject=s, text=OVER), at, is_over=True) for k, s, at in await closed.fetchall()]
+        await _tell(tx, tenant_id, [*wrong, *over], addresses, now=now)
     return found
 
 
-async def _keep(tx: Tx, tenant_id: TenantId, one: Found, *, now: datetime) -> bool:
-    """Keep an alert and return whether people may be told: nobody muted it."""
-    row = await (
-        await tx.execute(
-            "INSERT INTO alerts (tenant_id, kind, subject, opened_at, seen_at, text) VALUES (%(t)s, %(k)s, %(s)s, %(now)s, %(now)s, %(text)s)"
-            " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET seen_at = excluded.seen_at, text = excluded.text,"
-            " opened_at = CASE WHEN alerts.closed_at IS NULL THEN alerts.opened_at ELSE excluded.opened_at END, closed_at = NULL"
-            " RETURNING muted_until IS NULL OR muted_until <= %(now)s",
-            {"t": tenant_id, "k": one.kind, "s": one.subject, "now": now, "text": one.text},
-        )
-    ).fetchone()
-    return row is not None and bool(row[0])
-
-
-async def _tell(
-    tx: Tx,
-    tenant_id: TenantId,
-    one: Found,
-    targets: Sequence[Target],
-    *,
-    now: datetime,
-    opened_at: datetime | None = None,
-) -> int:
-    """Tell each address that did not hear of it within its cooldown; that it is over, each that heard since it opened."""
-    body = {
-        "type": f"bridge.alert.{one.kind}",
-        "state": "over" if opened_at else "open",
-        "tenant": int(tenant_id),
-        "subject": one.subject,
-        "text": one.text,
-        "timestamp": now.isoformat(),
-    }
-    told = 0
-    for target in targets:
-        put = await tx.execute(
-            "INSERT INTO alert_messages (tenant_id, address, body, created_at, due_at)"
-            " SELECT %(t)s, %(address)s, %(body)s::text::jsonb, %(now)s, %(now)s WHERE %(heard)s = EXISTS (SELECT 1 FROM alert_messages"
-            " WHERE tenant_id = %(t)s AND address = %(address)s AND body @> %(same)s::text::jsonb AND created_at > %(since)s)",
-            {
-                "t": tenant_id, "address": target.name, "body": json.dumps(body), "now": now, "heard": opened_at is not None,
-                "same": json.dumps({"type": body["type"], "subject": one.subject, "state": "open"}),
-                "since": opened_at - timedelta.resolution if opened_at else now - target.cooldown,
-            },
+async def _tell(tx: Tx, tenant_id: TenantId, turns: list[Turn], addresses: Sequence[Address], *, now: datetime) -> None:
+    """Tell each address what it did not hear within its cooldown; that it is over, if it heard since it opened."""
+    if not turns or not addresses:
+        return
+    since = min(now - max(one.cooldown for one in addresses), *(turn.opened_at for turn in turns))
+    heard: dict[str, datetime] = dict(await (await tx.execute(_HEARD, [alerts_of(tenant_id), since])).fetchall())
+    effects = []
+    for turn in turns:
+        for address in addresses:
+            before = heard.get(_lane(address, turn.found))
+            if turn.is_over:
+                is_due = before is not None and before >= turn.opened_at
+            else:
+                is_due = not turn.is_muted and (before is None or now - before >= address.cooldown)
+            if is_due:
+                effects.append(_effect(tenant_id, address, turn, before=before, now=now))
+    if effects:
+        await outbox.put(
+            tx, tenant_id=alerts_of(tenant_id), source_id=SourceId(""), delivery_id=DeliveryId(0), decision_id=DecisionId(0),
+            effects=effects, now=now,
         )  # fmt: skip
-        told += put.rowcount
-    return told
+        await control.tell(tx)
 
 
-async def send_due(database: Database, post: Post, *, targets: Sequence[Target], now: datetime, limit: int = 20) -> int:
-    """Send what is due and return how many were tried; no transaction is open while one is sent.
-
-    A receiver sees the same `webhook-id` when a message is sent twice, which a crash between answer and commit can cause.
-    """
-    known = {target.name: target for target in targets}
-    async with database.begin() as tx:
-        await tx.execute(
-            "DELETE FROM alert_messages WHERE created_at < %s AND (sent_at IS NOT NULL OR is_dead)", [now - KEPT]
-        )
-        rows = await tx.execute(
-            "UPDATE alert_messages SET due_at = %s, attempts = attempts + 1 WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM alert_messages"
-            " WHERE sent_at IS NULL AND NOT is_dead AND due_at <= %s ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"
-            " RETURNING tenant_id, id, address, body, created_at, attempts",
-            [now + _LEASE, now, limit],
-        )
-        due = [
-            Outgoing(tenant_id=row[0], id=row[1], address=row[2], body=row[3], created_at=row[4], attempts=row[5])
-            for row in await rows.fetchall()
-        ]
-    for message in due:
-        target = known.get(message.address)
-        detail, sent = "the address is not configured any more", False
-        if target is not None:
-            body, headers = render(target, message, now=now)
-            try:
-                status = await post(target.url, body, headers)
-                detail, sent = f"answered {status}", 200 <= status < 300
-            except OSError as error:
-                detail = type(error).__name__
-        async with database.begin() as tx:
-            await tx.execute(
-                "UPDATE alert_messages SET sent_at = %s, is_dead = %s, detail = %s, due_at = %s WHERE tenant_id = %s AND id = %s",
-                [
-                    now if sent else None, not sent and (target is None or message.attempts >= GIVE_UP), detail,
-                    now + timedelta(seconds=backoff(POLICIES["create_booking"], message.attempts)), message.tenant_id, message.id,
-                ],
-            )  # fmt: skip
-    return len(due)
+def _lane(address: Address, one: Found) -> str:
+    """Return the lane of what one address hears of one thing: that it is over comes after that it is wrong."""
+    return f"alert:{address.name}:{one.kind}:{one.subject}"
 
 
-async def retry(database: Database, act: Act, *, tenant_id: TenantId, message_id: int) -> Done:
-    """Send an alert that was given up again, from its first try on."""
-    async with database.begin() as tx:
-        again = await tx.execute(
-            "UPDATE alert_messages SET is_dead = false, attempts = 0, due_at = %s WHERE tenant_id = %s AND id = %s AND is_dead",
-            [act.now, tenant_id, message_id],
-        )
-        if again.rowcount:
-            await audit.write(tx, act, "alert.retried", f"alert:{message_id}", tenant_id=tenant_id)
-    if not again.rowcount:
-        return Done(text="No alert of this number was given up.", refusal="unknown")
-    return Done(text="It is sent again.", count=1, id=message_id)
+def _effect(tenant_id: TenantId, address: Address, turn: Turn, *, before: datetime | None, now: datetime) -> Effect:
+    """Return one alert, named by what was told before it: whoever else finds the same names it the same."""
+    one = turn.found
+    command = SendAlert(
+        address=address.name, tenant=tenant_id, kind=one.kind, subject=one.subject, text=one.text, at=now, is_over=turn.is_over
+    )  # fmt: skip
+    told = f"after {before.isoformat()}" if before and not turn.is_over else f"since {turn.opened_at.isoformat()}"
+    key = effect_key(
+        tenant_id=alerts_of(tenant_id), kind=kind_of(command), target=_lane(address, one),
+        inquiry_key="over" if turn.is_over else "open", version=told,
+    )  # fmt: skip
+    return Effect(key=key, command=command, lane=_lane(address, one), rule="alerts")
 
 
-def render(target: Target, message: Outgoing, *, now: datetime) -> tuple[bytes, dict[str, str]]:
-    """Return the body and headers of a message: Slack's `text`, or a signed Standard Webhooks message."""
-    if target.style == "slack":
-        body = json.dumps(
-            {"text": f"Bridge · tenant {message.tenant_id} · {message.body['subject']}: {message.body['text']}"}
-        ).encode()
-        return body, {"content-type": "application/json"}
-    body = json.dumps(
-        {"type": message.body["type"], "timestamp": message.body["timestamp"], "data": message.body},
-        separators=(",", ":"),
-    ).encode()
-    webhook_id, stamp = f"alert_{message.tenant_id}_{message.id}", str(int(now.timestamp()))
-    key = (
-        base64.b64decode(target.secret.removeprefix("whsec_"))
-        if target.secret.startswith("whsec_")
-        else target.secret.encode()
+async def _keep(tx: Tx, tenant_id: TenantId, one: Found, *, now: datetime) -> tuple[datetime, bool]:
+    """Keep an alert and return since when it is open and whether somebody muted it."""
+    rows = await tx.execute(
+        "INSERT INTO alerts (tenant_id, kind, subject, opened_at, seen_at, text) VALUES (%(t)s, %(k)s, %(s)s, %(now)s, %(now)s, %(text)s)"
+        " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET seen_at = excluded.seen_at, text = excluded.text,"
+        " opened_at = CASE WHEN alerts.closed_at IS NULL THEN alerts.opened_at ELSE excluded.opened_at END, closed_at = NULL"
+        " RETURNING opened_at, coalesce(muted_until > %(now)s, false)",
+        {"t": tenant_id, "k": one.kind, "s": one.subject, "now": now, "text": one.text},
     )
-    signature = base64.b64encode(
-        hmac.new(key, f"{webhook_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
-    ).decode()
-    headers = {"webhook-id": webhook_id, "webhook-timestamp": stamp, "webhook-signature": f"v1,{signature}"}
-    return body, {"content-type": "application/json", **headers}
+    ((opened_at, is_muted),) = await rows.fetchall()
+    return opened_at, is_muted
 
 
 async def count_hours(database: Database, *, tenant_id: TenantId, now: datetime) -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from bridge.db.database import Database
 from bridge.domain.budget import RATE
-from bridge.domain.ids import DeliveryId, EffectId, TenantId
+from bridge.domain.ids import DeliveryId, EffectId, TenantId, alerts_of
 from bridge.operations import audit
 from bridge.operations.audit import Act, Done
 from bridge.sending import control
@@ -81,25 +81,29 @@ async def act_on(
     """Retry, cancel or release one message; `is_done` says of a released one that ServiceTitan has it."""
     async with database.begin() as tx:
         known = await (
-            await tx.execute("SELECT delivery_id FROM effects WHERE tenant_id = %s AND id = %s", [tenant_id, effect_id])
+            await tx.execute(
+                "SELECT tenant_id, delivery_id FROM effects WHERE tenant_id = ANY(%s) AND id = %s",
+                [[tenant_id, alerts_of(tenant_id)], effect_id],
+            )
         ).fetchone()
         if known is None:
             return Done(text=_REFUSED["unknown"], refusal="unknown")
+        owner = TenantId(known[0])
         match Action(action):
             case Action.RETRY:
-                refused = await control.retry(tx, tenant_id=tenant_id, effect_id=effect_id, by=act.by, now=act.now)
+                refused = await control.retry(tx, tenant_id=owner, effect_id=effect_id, by=act.by, now=act.now)
             case Action.CANCEL:
-                refused = await control.cancel(tx, tenant_id=tenant_id, effect_id=effect_id, by=act.by, now=act.now)
+                refused = await control.cancel(tx, tenant_id=owner, effect_id=effect_id, by=act.by, now=act.now)
             case Action.RELEASE:
                 refused = await control.release(
-                    tx, tenant_id=tenant_id, effect_id=effect_id, is_done=is_done, by=act.by, now=act.now
+                    tx, tenant_id=owner, effect_id=effect_id, is_done=is_done, by=act.by, now=act.now
                 )
         if refused is not None:
             return Done(text=_REFUSED[refused.value], refusal=refused.value)
         await control.tell(tx)
         await audit.write(
             tx, act, f"message.{action}{'d' if action.endswith('e') else 'led' if action == 'cancel' else 'ed'}".replace("retryed", "retried"),
-            f"message:{effect_id}", tenant_id=tenant_id, delivery_id=DeliveryId(known[0]),
+            f"message:{effect_id}", tenant_id=tenant_id, delivery_id=DeliveryId(known[1]) if known[1] else None,
         )  # fmt: skip
     return Done(text="Done.", count=1, id=effect_id)
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bridge.db.database import Database
-from bridge.domain.ids import TenantId
+from bridge.domain.ids import TenantId, alerts_of
 from bridge.domain.reasons import advice_for
 from bridge.reports.reading import reading, rows_as, rows_of, value_of
 
@@ -14,7 +14,7 @@ STATES = ("ready", "waiting", "held", "in_doubt", "dead")
 
 
 class MessageSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of the outbox, or a dead one."""
+    """One message of the outbox, or a dead one. An alert belongs to no delivery (0) and says what it tells in `text`."""
 
     effect_id: int
     delivery_id: int
@@ -26,6 +26,7 @@ class MessageSeen(msgspec.Struct, frozen=True, kw_only=True):
     sends: int
     created_at: datetime
     due_at: datetime | None
+    text: str = ""
 
 
 class PauseSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +57,9 @@ class RunSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A message to an address of the config's `alerts`; `state` is waiting, sent or dead."""
+    """An alert to an address of the config, sent or still to be; `state` is sent, waiting, in_doubt, dead or cancelled."""
 
-    id: int
+    effect_id: int
     address: str
     kind: str
     text: str
@@ -97,14 +98,14 @@ class ProblemSeen(msgspec.Struct, frozen=True, kw_only=True):
 async def outbox(database: Database, tenant_id: TenantId, *, now: datetime) -> OutboxSeen:
     """Return how the tenant's outbox stands."""
     async with reading(database) as tx:
-        here = {"tenant": tenant_id, "now": now}
+        here = {"tenant": tenant_id, "tenants": [tenant_id, alerts_of(tenant_id)], "now": now}
         counted = await rows_of(
             tx,
             "SELECT CASE WHEN state = 1 THEN 'in_doubt' WHEN state = 2 THEN 'held' WHEN due_at > %(now)s OR sends > 0 THEN 'waiting'"
-            " ELSE 'ready' END AS state, count(*) AS n, min(created_at) AS oldest FROM outbox WHERE tenant_id = %(tenant)s GROUP BY 1",
+            " ELSE 'ready' END AS state, count(*) AS n, min(created_at) AS oldest FROM outbox WHERE tenant_id = ANY(%(tenants)s) GROUP BY 1",
             here,
         )
-        dead = await value_of(tx, "SELECT count(*) FROM dead_messages WHERE tenant_id = %(tenant)s", here)
+        dead = await value_of(tx, "SELECT count(*) FROM dead_messages WHERE tenant_id = ANY(%(tenants)s)", here)
         pauses = await rows_as(
             tx, PauseSeen, "SELECT scope, name, paused_at, by, reason FROM pauses WHERE tenant_id = %(tenant)s", here
         )
@@ -131,29 +132,34 @@ async def outbox(database: Database, tenant_id: TenantId, *, now: datetime) -> O
     )
 
 
-_LIVE = """
-SELECT o.id AS effect_id, e.delivery_id, o.kind, o.lane, o.source_id,
-  CASE WHEN o.state = 1 THEN 'in_doubt' WHEN o.state = 2 THEN 'held' WHEN o.due_at > %(now)s OR o.sends > 0 THEN 'waiting'
-    ELSE 'ready' END AS state, o.reason, o.sends::int AS sends, o.created_at, o.due_at
-FROM outbox o JOIN effects e ON e.tenant_id = o.tenant_id AND e.id = o.id AND e.created_at = o.created_at
-WHERE o.tenant_id = %(tenant)s AND (%(after)s::bigint IS NULL OR o.id > %(after)s)
-  AND (%(source)s = '' OR o.source_id = %(source)s) AND (%(reason)s = '' OR o.reason = %(reason)s)
-  AND (%(kind)s = '' OR o.kind = %(kind)s)
+_STATES = """CASE WHEN o.state = 1 THEN 'in_doubt' WHEN o.state = 2 THEN 'held' WHEN o.due_at > %(now)s OR o.sends > 0 THEN 'waiting'
+    ELSE 'ready' END"""
+_TEXT = "CASE e.kind WHEN 'send_alert' THEN concat(e.command ->> 'text', ' To ', e.command ->> 'address', '.') ELSE '' END AS text"
+_LIVE = f"""
+SELECT m.* FROM unnest(%(tenants)s::bigint[]) AS w (tenant) CROSS JOIN LATERAL (
+  SELECT o.id AS effect_id, e.delivery_id, o.kind, o.lane, o.source_id, {_STATES} AS state, o.reason, o.sends::int AS sends,
+    o.created_at, o.due_at, {_TEXT}
+  FROM outbox o JOIN effects e ON e.tenant_id = o.tenant_id AND e.id = o.id AND e.created_at = o.created_at
+  WHERE o.tenant_id = w.tenant AND (%(after)s::bigint IS NULL OR o.id > %(after)s)
+    AND (%(source)s = '' OR o.source_id = %(source)s) AND (%(reason)s = '' OR o.reason = %(reason)s)
+    AND (%(kind)s = '' OR o.kind = %(kind)s) AND ({{state}})
+  ORDER BY o.id LIMIT %(limit)s) AS m ORDER BY effect_id LIMIT %(limit)s
 """
 _STATE = {
-    "ready": " AND o.state = 0 AND o.due_at <= %(now)s AND o.sends = 0",
-    "waiting": " AND o.state = 0 AND (o.due_at > %(now)s OR o.sends > 0)",
-    "held": " AND o.state = 2",
-    "in_doubt": " AND o.state = 1",
-    "": "",
+    "ready": "o.state = 0 AND o.due_at <= %(now)s AND o.sends = 0",
+    "waiting": "o.state = 0 AND (o.due_at > %(now)s OR o.sends > 0)",
+    "held": "o.state = 2",
+    "in_doubt": "o.state = 1",
+    "": "true",
 }
-_DEAD = """
-SELECT m.effect_id, e.delivery_id, m.kind, m.lane, m.source_id, 'dead' AS state, m.reason, m.sends::int AS sends, m.created_at,
-  NULL::timestamptz AS due_at
-FROM dead_messages m JOIN effects e ON e.tenant_id = m.tenant_id AND e.id = m.effect_id AND e.created_at = m.created_at
-WHERE m.tenant_id = %(tenant)s AND (%(after)s::bigint IS NULL OR m.effect_id > %(after)s)
-  AND (%(source)s = '' OR m.source_id = %(source)s) AND (%(reason)s = '' OR m.reason = %(reason)s) AND (%(kind)s = '' OR m.kind = %(kind)s)
-ORDER BY m.effect_id LIMIT %(limit)s
+_DEAD = f"""
+SELECT m.* FROM unnest(%(tenants)s::bigint[]) AS w (tenant) CROSS JOIN LATERAL (
+  SELECT m.effect_id, e.delivery_id, m.kind, m.lane, m.source_id, 'dead' AS state, m.reason, m.sends::int AS sends, m.created_at,
+    NULL::timestamptz AS due_at, {_TEXT}
+  FROM dead_messages m JOIN effects e ON e.tenant_id = m.tenant_id AND e.id = m.effect_id AND e.created_at = m.created_at
+  WHERE m.tenant_id = w.tenant AND (%(after)s::bigint IS NULL OR m.effect_id > %(after)s)
+    AND (%(source)s = '' OR m.source_id = %(source)s) AND (%(reason)s = '' OR m.reason = %(reason)s) AND (%(kind)s = '' OR m.kind = %(kind)s)
+  ORDER BY m.effect_id LIMIT %(limit)s) AS m ORDER BY effect_id LIMIT %(limit)s
 """
 
 
@@ -161,9 +167,9 @@ async def messages(
     database: Database, tenant_id: TenantId, *, state: str = "", source_id: str = "", reason: str = "", kind: str = "",
     after_id: int | None = None, limit: int = 50, now: datetime,
 ) -> list[MessageSeen]:  # fmt: skip
-    """Return messages of a state (all that wait where empty), oldest first."""
+    """Return messages of a state (all that wait where empty), oldest first; alerts about the tenant among them."""
     values = {
-        "tenant": tenant_id,
+        "tenants": [tenant_id, alerts_of(tenant_id)],
         "now": now,
         "after": after_id,
         "source": source_id,
@@ -171,7 +177,7 @@ async def messages(
         "kind": kind,
         "limit": limit,
     }
-    query = _DEAD if state == "dead" else f"{_LIVE}{_STATE.get(state, ' AND false')} ORDER BY o.id LIMIT %(limit)s"
+    query = _DEAD if state == "dead" else _LIVE.format(state=_STATE.get(state, "false"))
     async with reading(database) as tx:
         return await rows_as(tx, MessageSeen, query, values)
 
@@ -189,17 +195,25 @@ async def runs(database: Database, tenant_id: TenantId, *, limit: int = 20) -> l
         )
 
 
+_ALERTS = """
+SELECT e.id AS effect_id, e.command ->> 'address' AS address, e.command ->> 'kind' AS kind, e.command ->> 'text' AS text, e.created_at,
+  coalesce(a.sends, 0)::int AS attempts, coalesce(l.detail, '') AS detail,
+  CASE WHEN l.settles = 1 THEN 'sent' WHEN l.settles = 2 THEN 'dead' WHEN l.settles = 3 THEN 'cancelled' WHEN o.state = 1 THEN 'in_doubt'
+    ELSE 'waiting' END AS state
+FROM (SELECT * FROM effects WHERE tenant_id = %(alerts)s ORDER BY id DESC LIMIT %(limit)s) AS e
+LEFT JOIN outbox o ON o.tenant_id = e.tenant_id AND o.id = e.id
+LEFT JOIN LATERAL (SELECT count(*) AS sends FROM attempts WHERE tenant_id = e.tenant_id AND effect_id = e.id
+  AND outcome IN ('succeeded', 'rejected', 'deferred', 'in_doubt', 'crashed')) AS a ON true
+LEFT JOIN LATERAL (SELECT settles, detail FROM attempts WHERE tenant_id = e.tenant_id AND effect_id = e.id
+  ORDER BY number DESC LIMIT 1) AS l ON true
+ORDER BY e.id DESC
+"""
+
+
 async def alerts(database: Database, tenant_id: TenantId, *, limit: int = 8) -> list[AlertSeen]:
-    """Return the messages that told people something, or still are to, newest first."""
+    """Return the alerts that told people something about the tenant, or still are to, newest first."""
     async with reading(database) as tx:
-        return await rows_as(
-            tx,
-            AlertSeen,
-            "SELECT id, address, body->>'type' AS kind, body->>'text' AS text, created_at, attempts::int AS attempts, detail,"
-            " CASE WHEN sent_at IS NOT NULL THEN 'sent' WHEN is_dead THEN 'dead' ELSE 'waiting' END AS state"
-            " FROM alert_messages WHERE tenant_id = %s ORDER BY id DESC LIMIT %s",
-            [tenant_id, limit],
-        )
+        return await rows_as(tx, AlertSeen, _ALERTS, {"alerts": alerts_of(tenant_id), "limit": limit})
 
 
 async def problems(database: Database, tenant_id: TenantId, *, since: datetime, now: datetime) -> list[ProblemSeen]:
@@ -208,8 +222,8 @@ async def problems(database: Database, tenant_id: TenantId, *, since: datetime, 
         rows = await rows_as(
             tx,
             ProblemSeen,
-            "WITH f AS (SELECT m.reason, m.kind, m.source_id, m.died_at AS at, e.delivery_id FROM dead_messages m JOIN effects e"
-            " ON e.tenant_id = m.tenant_id AND e.id = m.effect_id AND e.created_at = m.created_at WHERE m.tenant_id = %(tenant)s"
+            "WITH f AS (SELECT m.reason, m.kind, m.source_id, m.died_at AS at, nullif(e.delivery_id, 0) AS delivery_id FROM dead_messages m JOIN effects e"
+            " ON e.tenant_id = m.tenant_id AND e.id = m.effect_id AND e.created_at = m.created_at WHERE m.tenant_id = ANY(%(tenants)s)"
             " UNION ALL SELECT reason, 'process', source_id, updated_at, delivery_id FROM delivery_states"
             " WHERE tenant_id = %(tenant)s AND state = 'failed' AND received_at >= %(since)s"
             " UNION ALL SELECT reason, 'receive', source_id, received_at, NULL FROM rejected_requests"
@@ -218,7 +232,7 @@ async def problems(database: Database, tenant_id: TenantId, *, since: datetime, 
             " max(delivery_id) AS sample_delivery_id, max(p.muted_until) AS muted_until FROM f LEFT JOIN problem_marks p"
             " ON p.tenant_id = %(tenant)s AND p.reason = f.reason AND p.kind = f.kind AND p.source_id = f.source_id"
             " WHERE (p.resolved_at IS NULL OR f.at > p.resolved_at) GROUP BY 1, 2, 3 ORDER BY max(at) DESC LIMIT 200",
-            {"tenant": tenant_id, "since": since},
+            {"tenant": tenant_id, "tenants": [tenant_id, alerts_of(tenant_id)], "since": since},
         )
     found = [
         msgspec.structs.replace(row, text=advice_for(row.reason).text, remedy=advice_for(row.reason).remedy)

@@ -13,7 +13,7 @@ import msgspec
 from bridge.db.database import Database, Tx
 from bridge.db.ownership import shard_of
 from bridge.domain.budget import RATE
-from bridge.domain.ids import EffectId, TenantId
+from bridge.domain.ids import EffectId, TenantId, alerts_of
 from bridge.domain.reasons import Reason
 from bridge.sending import holds
 from bridge.sending.dispatcher import CHANNEL
@@ -240,10 +240,10 @@ async def work_bulk(database: Database, *, now: datetime) -> int:
             " FROM bulk_items WHERE tenant_id = %s AND bulk_id = %s ORDER BY effect_id LIMIT %s) RETURNING effect_id",
             [tenant_id, bulk_id, BULK_STEP],
         )
-        effects = sorted(item[0] for item in await items.fetchall())
+        effects = await owners(tx, TenantId(tenant_id), sorted(item[0] for item in await items.fetchall()))
         refused = 0
-        for effect_id in effects:
-            refused += await _act(tx, TenantId(tenant_id), effect_id, Action(action), by=by, now=now) is not None
+        for effect_id, owner in effects.items():
+            refused += await _act(tx, owner, effect_id, Action(action), by=by, now=now) is not None
         await tx.execute(
             "UPDATE bulk_actions SET done = done + %s, skipped = skipped + %s,"
             " finished_at = CASE WHEN %s < %s THEN %s::timestamptz END WHERE tenant_id = %s AND id = %s",
@@ -251,6 +251,15 @@ async def work_bulk(database: Database, *, now: datetime) -> int:
         )
         await tell(tx)
         return max(len(effects), 1)
+
+
+async def owners(tx: Tx, tenant_id: TenantId, effects: Sequence[int]) -> dict[EffectId, TenantId]:
+    """Return under which number of the outbox each effect stands: the tenant's, or that of the alerts about it."""
+    rows = await tx.execute(
+        "SELECT id, tenant_id FROM effects WHERE tenant_id = ANY(%s) AND id = ANY(%s) ORDER BY id",
+        [[tenant_id, alerts_of(tenant_id)], list(effects)],
+    )
+    return {EffectId(effect_id): TenantId(owner) for effect_id, owner in await rows.fetchall()}
 
 
 async def tell(tx: Tx) -> None:
@@ -273,8 +282,8 @@ async def _act(
 async def _matching(tx: Tx, tenant_id: TenantId, matching: Filter) -> Sequence[int]:
     table, key = ("dead_messages", "effect_id") if matching.state == "dead" else ("outbox", "id")
     states = {"waiting": READY, "in_doubt": IN_DOUBT, "held": HELD}
-    conditions: list[str] = ["tenant_id = %s"]
-    values: list[object] = [tenant_id]
+    conditions: list[str] = ["tenant_id = ANY(%s)"]
+    values: list[object] = [[tenant_id, alerts_of(tenant_id)]]
     if table == "outbox":
         conditions.append("state = %s")
         values.append(states[matching.state])

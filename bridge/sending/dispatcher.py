@@ -17,11 +17,12 @@ from msgspec.structs import replace
 
 from bridge.db.database import UNREACHABLE, Database
 from bridge.db.ownership import LeaseLost, fence_all
-from bridge.domain.ids import EffectId, EffectKey, TenantId
+from bridge.domain.ids import EffectId, EffectKey, TenantId, is_of_alerts
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected
 from bridge.domain.reasons import Reason
 from bridge.sending import holds, records, standing, store
 from bridge.sending.backlog import Message
+from bridge.sending.bell import Bell
 from bridge.sending.horizon import Horizon
 from bridge.sending.landing import (
     Finding,
@@ -97,6 +98,7 @@ class Dispatcher:
         clock: Callable[[], datetime],
         execute: Execute,
         look_up: LookUp,
+        bell: Bell | None = None,
         settings: SendingSettings | None = None,
         on_record: Callable[[Record], None] | None = None,
     ) -> None:
@@ -110,6 +112,7 @@ class Dispatcher:
         self._clock = clock
         self._execute = execute
         self._look_up = look_up
+        self._bell = bell
         self._on_record = on_record
         self._epochs: dict[int, int] = {}
         self._horizon = Horizon()
@@ -252,8 +255,11 @@ class Dispatcher:
             outcome = Rejected(reason=Reason.REFERENCE_UNKNOWN, detail=f"effect {missing[0]} created no id")
         else:
             try:
-                client = self._clients(message.tenant_id)
-                outcome = await self._execute(client, flight.loaded, flight.refs, now=now)
+                if self._bell is not None and is_of_alerts(message.tenant_id):
+                    outcome = await self._bell.send(flight.loaded, now=now)
+                else:
+                    client = self._clients(message.tenant_id)
+                    outcome = await self._execute(client, flight.loaded, flight.refs, now=now)
             except Exception as error:
                 # A bug of ours, maybe after bytes went out: look before anything is sent again.
                 log.exception("attempt.broken", extra={"effect_id": message.id, "tenant_id": message.tenant_id})
@@ -527,6 +533,8 @@ class Dispatcher:
             return Found(ids=evidence[message.id])
         if loaded is None or loaded.command is None:
             return Unknowable(detail="the command cannot be read")
+        if self._bell is not None and is_of_alerts(message.tenant_id):
+            return self._bell.look_up(loaded)
         sent_at = message.sent_at or message.due_at
         try:
             return await self._look_up(self._clients(message.tenant_id), loaded, refs, sent_at=sent_at)

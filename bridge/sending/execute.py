@@ -17,6 +17,7 @@ from bridge.domain.command import (
     DismissBooking,
     DismissLead,
     FollowUpLead,
+    SendAlert,
     SetCustomFields,
     SetPreferences,
     SubmitLeadForm,
@@ -99,7 +100,7 @@ class Performer:
                     return await leads.follow_up(client, command, refs)
                 case DismissLead():
                     return await leads.dismiss(client, command, refs)
-                case None:
+                case SendAlert() | None:  # alerts have a far side of their own
                     return Rejected(reason=Reason.COMMAND_UNREADABLE)
                 case _:
                     assert_never(command)
@@ -147,7 +148,7 @@ class Performer:
                     return await leads.find_followed(client, command, refs)
                 case DismissLead():
                     return await leads.find_dismissed(client, command, refs)
-                case None:
+                case SendAlert() | None:
                     return Unknowable(detail="this version cannot read the command")
                 case _:
                     assert_never(command)

@@ -13,7 +13,7 @@ from bridge.sending.backlog import Message
 from bridge.sending.holds import HOLDS
 from bridge.sending.outbox import HELD, IN_DOUBT, READY
 from bridge.sending.records import DEAD, DONE, NOT_SETTLED, Record
-from bridge.sending.retry import Again, Dead, Done, LookFirst, look_first, next_step
+from bridge.sending.retry import Again, Dead, Done, LookFirst, backoff, look_first, next_step
 from bridge.sending.store import Loaded
 
 DETAIL_MAX = 500
@@ -184,13 +184,19 @@ class Unknowable(msgspec.Struct, frozen=True, kw_only=True, tag="unknowable"):
     detail: str = ""
 
 
+class Repeatable(msgspec.Struct, frozen=True, kw_only=True, tag="repeatable"):
+    """There is no way to look, and a second one does less harm than none; `once`: only a single time, for it would be seen."""
+
+    once: bool
+
+
 class LookFailed(msgspec.Struct, frozen=True, kw_only=True, tag="look_failed"):
     """ServiceTitan did not answer the question."""
 
     outcome: Outcome
 
 
-Finding = Found | Absent | Unknowable | LookFailed
+Finding = Found | Absent | Unknowable | Repeatable | LookFailed
 
 
 def record_of_look(
@@ -218,6 +224,8 @@ def record_of_look(
             return replace(
                 record, outcome="unknowable", state=HELD, spent=message.spent, due_at=now, reason=reason, detail=detail
             )
+        case Repeatable(once=once):
+            return _repeated(replace(record, outcome="repeated"), message, once=once, now=now)
         case LookFailed(outcome=outcome):
             if isinstance(outcome, Deferred) and outcome.retry_after:
                 later = now + timedelta(seconds=outcome.retry_after)
@@ -235,3 +243,17 @@ def _absent(record: Record, message: Message, *, now: datetime) -> Record:
     if spent >= policy.attempts and now - message.created_at >= policy.window:
         return replace(record, settles=DEAD)
     return replace(record, state=READY, spent=spent, due_at=now)
+
+
+def _repeated(record: Record, message: Message, *, once: bool, now: datetime) -> Record:
+    """Return what it leads to that an effect may be there and may be made again.
+
+    Where `once` bounds it, the first doubt takes all the attempts there are: a second one finds none left.
+    """
+    policy = message.policy
+    is_last = message.spent >= policy.attempts and (once or now - message.created_at >= policy.window)
+    if is_last:
+        return replace(record, settles=DEAD, reason=Reason.ALERT_UNANSWERED.value)
+    spent = policy.attempts if once else message.spent + 1
+    due_at = now + timedelta(seconds=backoff(policy, message.spent))
+    return replace(record, state=READY, spent=spent, due_at=due_at, reason=Reason.ALERT_REPEATED.value)

@@ -55,6 +55,7 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "submit_lead_form": Policy("leads", 10, 3 * DAY, holds_lane=True, requests=1),
         "follow_up_lead": Policy("leads", 8, DAY, holds_lane=False, requests=1),
         "dismiss_lead": Policy("leads", 8, DAY, holds_lane=True, requests=1),
+        "send_alert": Policy("alerts", 12, DAY, holds_lane=True, requests=1),
     }
 )
 

@@ -21,7 +21,8 @@ This page is printed from `bridge/sending/retry.py` and tested against it.
 
 In doubt, *found* settles it. *Absent* counts only {(FAR_SIDE_TIMEOUT + READ_LAG).total_seconds():g} s after the send:
 ServiceTitan works on a request for up to {FAR_SIDE_TIMEOUT.total_seconds():g} s, and its reads trail its writes by up to
-{READ_LAG.total_seconds():g} s. A message dies when both bounds of its kind are passed: the attempts and the time.
+{READ_LAG.total_seconds():g} s. No receiver of an alert can be asked: a signed one is sent again after the wait of its kind under the same id,
+one in Slack's style a single time. A message dies when both bounds of its kind are passed: the attempts and the time.
 
 | kind | waits (s) | attempts and time | in doubt, its lane | requests at most |
 | --- | --- | --- | --- | --- |

@@ -8,12 +8,18 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
-from bridge.bootstrap import load_settings
+from bridge.bootstrap import Clients, load_settings, wall_clock
+from bridge.db.ownership import Ownership
 from bridge.entrypoints import alerting
 from bridge.mirror import cursors
-from bridge.settings import ConfigInvalid
+from bridge.sending import run as sending
+from bridge.sending.bell import Bell
+from bridge.sending.dispatcher import Dispatcher
+from bridge.sending.execute import Performer
+from bridge.settings import ConfigInvalid, Settings
 from tests.console.seeding import TENANT, deliver
 
 KINDS = {"tenant_held", "effect_dead", "feed_stopped", "source_quiet", "review_late", "work_late"}
@@ -65,7 +71,21 @@ async def six_troubles(database, now: datetime) -> None:
         await cursors.fail(tx, TENANT, "customer_contacts", reason="answer_unreadable", detail="", stop=True, now=now)
 
 
-async def test_every_kind_is_told_once_to_both_addresses(database, tmp_path: Path) -> None:
+def dispatcher_for(
+    database, dsn: str, settings: Settings, http: httpx.AsyncClient
+) -> tuple[Dispatcher, Ownership, Clients]:
+    """Return what sends as the worker's does, but for ServiceTitan, which nobody asks here."""
+    ownership = Ownership(dsn, name="test")
+    clients, performer = Clients(settings), Performer()
+    bell = Bell(lambda: alerting.addresses_of(settings), http)
+    dispatcher = Dispatcher(
+        database, clients=clients, ownership=ownership, clock=wall_clock, execute=performer.execute, look_up=performer.look_up,
+        bell=bell,
+    )  # fmt: skip
+    return dispatcher, ownership, clients
+
+
+async def test_every_kind_is_told_once_to_both_addresses(database, database_dsn: str, tmp_path: Path) -> None:
     receiver, stop = Receiver(), asyncio.Event()
     await six_troubles(database, datetime.now(UTC))
     server = await asyncio.start_server(receiver, "127.0.0.1", 0)
@@ -74,12 +94,20 @@ async def test_every_kind_is_told_once_to_both_addresses(database, tmp_path: Pat
     settings = load_settings(
         tmp_path, environ={"CHAT_URL": f"{here}/chat", "OPS_URL": f"{here}/ops", "OPS_SECRET": SECRET}
     )
-    running = asyncio.create_task(alerting.run(database, lambda: settings, stop))
-    async with asyncio.timeout(40):
-        while len(receiver.got) < 2 * len(KINDS):
-            await asyncio.sleep(0.02)
-    stop.set()
-    await running
+    async with httpx.AsyncClient() as http:
+        dispatcher, ownership, clients = dispatcher_for(database, database_dsn, settings, http)
+        ownership.start()
+        running = [
+            asyncio.create_task(alerting.run(database, lambda: settings, stop)),
+            asyncio.create_task(sending.run(dispatcher, stop, dsn=database_dsn)),
+        ]
+        async with asyncio.timeout(40):
+            while len(receiver.got) < 2 * len(KINDS):
+                await asyncio.sleep(0.02)
+        stop.set()
+        await asyncio.gather(*running)
+        await asyncio.to_thread(ownership.stop)
+        await clients.close()
     server.close()
 
     chat = [json.loads(body)["text"] for path, _, body in receiver.got if path == "/chat"]

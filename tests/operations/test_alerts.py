@@ -1,22 +1,30 @@
-"""People hear once, again after the cooldown, and when it is over; a receiver that fails is tried again."""
+"""People hear once, again after the cooldown, and when it is over, through the same outbox; whatever holds the tenant."""
 
 import base64
 import hashlib
 import hmac
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import httpx
 import msgspec
 import pytest
 
+from bridge.domain.ids import alerts_of
 from bridge.operations import alerts
-from bridge.operations.alerts import Limits, Target
+from bridge.operations import outbox as operation
+from bridge.operations.alerts import Limits
 from bridge.operations.audit import Act
 from bridge.reports import outbox, sources
+from bridge.sending import outbox as sending
+from bridge.sending.bell import Address, Bell
+from bridge.sending.retry import POLICIES
 from tests.console.seeding import NOW, TENANT, deliver
+from tests.sending.world import Worker, World
 
-SLACK = Target(name="office", url="https://chat.example.com/hook")
-SIGNED = Target(
+SLACK = Address(name="office", url="https://chat.example.com/hook")
+SIGNED = Address(
     name="ops",
     url="https://ops.example.com/hook",
     style="standard-webhooks",
@@ -24,65 +32,150 @@ SIGNED = Target(
 )
 
 
-class Receiver:
-    def __init__(self, *statuses: int) -> None:
-        self.statuses, self.got = list(statuses), []
+class Office:
+    """The addresses' far side: answers as told, by default with success, and keeps what it got."""
 
-    async def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        self.got.append((url, body, headers))
-        return self.statuses.pop(0) if self.statuses else 200
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.answers: list[int | type[httpx.TransportError]] = []
+        self.got: list[httpx.Request] = []
+        self.addresses: list[Address] = [SLACK]
+        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.take))
+
+    def take(self, request: httpx.Request) -> httpx.Response:
+        self.got.append(request)
+        answer = self.answers.pop(0) if self.answers else 200
+        if not isinstance(answer, int):
+            raise answer("no answer", request=request)
+        return httpx.Response(answer)
+
+    def text(self, number: int) -> str:
+        body = json.loads(self.got[number].content)
+        return str(body["text"] if "text" in body else body["data"]["text"])
+
+    async def worker(self) -> Worker:
+        """Return a worker that has owned both for a second: a new owner has no budget yet."""
+        async with self.world.database.begin() as tx:
+            await sending.enter(tx, [TENANT, alerts_of(TENANT)])
+        worker = await self.world.worker(bell=Bell(lambda: self.addresses, self.http)).own(TENANT, alerts_of(TENANT))
+        await worker.dispatcher.claim()
+        self.world.advance(1)
+        return worker
+
+    async def look(self) -> None:
+        await alerts.look(
+            self.world.database, tenant_id=TENANT, addresses=self.addresses, limits=Limits(), now=self.world.now()
+        )
+
+    async def hears(self, worker: Worker) -> list[str]:
+        """Look and send once; return who was told."""
+        before = len(self.got)
+        await self.look()
+        await worker.turn()
+        return sorted(request.url.host.split(".")[0] for request in self.got[before:])
 
 
-async def test_a_dead_effect_is_told_once_per_cooldown_and_when_it_is_over(database) -> None:
-    await deliver(database, 2, "failed", at=NOW)
-    receiver = Receiver()
-    for minutes in (0, 1, 30, 61):
-        now = NOW + timedelta(minutes=minutes)
-        await alerts.look(database, tenant_id=TENANT, targets=[SLACK], limits=Limits(), now=now)
-        await alerts.send_due(database, receiver, targets=[SLACK], now=now)
-    assert len(receiver.got) == 2
-    assert "create booking" in json.loads(receiver.got[0][1])["text"]
-    async with database.begin() as tx:
+@pytest.fixture
+async def office(database) -> AsyncIterator[Office]:
+    world = World(database)
+    world.time = NOW + timedelta(minutes=1)
+    yield (office := Office(world))
+    await office.http.aclose()
+    await world.close()
+
+
+async def test_a_dead_effect_is_told_once_per_cooldown_and_when_it_is_over(office: Office) -> None:
+    await deliver(office.world.database, 2, "failed", at=NOW)
+    worker = await office.worker()
+    heard = []
+    for minutes in (0, 1, 29, 31, 59, 2):
+        office.world.advance(60 * minutes)
+        heard.append(await office.hears(worker))
+    assert heard == [["chat"], [], [], ["chat"], [], ["chat"]]
+    assert "create booking" in office.text(0)
+    async with office.world.database.begin() as tx:
         await tx.execute("DELETE FROM dead_messages")
-    await alerts.look(database, tenant_id=TENANT, targets=[SLACK], limits=Limits(), now=now)
-    await alerts.send_due(database, receiver, targets=[SLACK], now=now)
-    assert "This is over." in json.loads(receiver.got[-1][1])["text"]
+    assert await office.hears(worker) == ["chat"]
+    assert "This is over." in office.text(-1)
+    assert await office.hears(worker) == []
 
 
-async def test_a_held_tenant_and_an_old_review_are_told(database) -> None:
+async def test_a_held_tenant_and_an_old_review_are_found(database) -> None:
     await deliver(database, 4, "held", at=NOW)
     await deliver(database, 1, "review", at=NOW - timedelta(hours=30))
-    found = await alerts.look(database, tenant_id=TENANT, targets=[], limits=Limits(), now=NOW + timedelta(minutes=1))
+    found = await alerts.look(database, tenant_id=TENANT, addresses=[], limits=Limits(), now=NOW + timedelta(minutes=1))
     assert {one.kind for one in found} == {"tenant_held", "review_late"}
 
 
-async def told(database, receiver: Receiver, targets: list[Target], now) -> list[str]:
-    """Look and send once; return who was told what, in the order of the targets."""
-    before = len(receiver.got)
-    await alerts.look(database, tenant_id=TENANT, targets=targets, limits=Limits(), now=now)
-    await alerts.send_due(database, receiver, targets=targets, now=now)
-    return sorted(url.split("//")[1].split(".")[0] for url, _, _ in receiver.got[before:])
-
-
-async def test_each_address_has_its_own_cooldown_and_a_flicker_is_told_once(database) -> None:
-    await deliver(database, 2, "failed", at=NOW)
-    receiver, targets = Receiver(), [SLACK, msgspec.structs.replace(SIGNED, cooldown=timedelta(hours=4))]
-    assert await told(database, receiver, targets, NOW) == ["chat", "ops"]
-    assert await told(database, receiver, targets, NOW + timedelta(hours=2)) == ["chat"]
+async def test_nothing_that_holds_a_tenant_holds_what_people_are_told_about_it(office: Office) -> None:
+    """Paused, its credentials refused, its breakers held open, its budget as good as none: the alert goes out at once."""
+    database, world = office.world.database, office.world
+    await deliver(database, 3, "working", at=NOW)
+    act = Act("ops@example.com", world.now(), "maintenance")
+    await operation.pause(database, act, tenant_id=TENANT)
+    await operation.set_rate(database, act, tenant_id=TENANT, rate=0.001)
+    for family, kind in (("*", "auth"), ("alerts", "server"), ("alerts", "timeout")):
+        await operation.override_breaker(
+            database, act, tenant_id=TENANT, family=family, error_class=kind, override="open"
+        )
     async with database.begin() as tx:
-        await tx.execute("UPDATE dead_messages SET tenant_id = tenant_id + 1")
-    assert await told(database, receiver, targets, NOW + timedelta(hours=2, minutes=1)) == ["chat", "ops"]
-    for minute in (2, 4):
+        await tx.execute("UPDATE outbox SET reason = 'credentials_refused', due_at = %s", [world.now()])
+    worker = await office.worker()
+    assert await office.hears(worker) == ["chat"]
+    assert "credentials refused; 1 messages wait, none lost." in office.text(0)
+    assert await world.waiting() == 1, "what is the tenant's own still waits"
+
+
+async def test_each_address_has_its_own_cooldown_and_a_flicker_is_told_once(office: Office) -> None:
+    database = office.world.database
+    await deliver(database, 2, "failed", at=NOW)
+    office.addresses = [SLACK, msgspec.structs.replace(SIGNED, cooldown=timedelta(hours=4))]
+    worker = await office.worker()
+
+    async def after(minutes: int, *, wrong: bool) -> list[str]:
+        office.world.advance(60 * minutes)
         async with database.begin() as tx:
-            await tx.execute("UPDATE dead_messages SET tenant_id = %s", [TENANT])
-        assert await told(database, receiver, targets, NOW + timedelta(hours=2, minutes=minute)) == []
-        async with database.begin() as tx:
-            await tx.execute("UPDATE dead_messages SET tenant_id = tenant_id + 1")
-        assert await told(database, receiver, targets, NOW + timedelta(hours=2, minutes=minute + 1)) == []
+            await tx.execute("UPDATE dead_messages SET tenant_id = %s", [TENANT if wrong else TENANT + 1])
+        return await office.hears(worker)
+
+    assert await after(0, wrong=True) == ["chat", "ops"]
+    assert await after(120, wrong=True) == ["chat"]
+    assert await after(1, wrong=False) == ["chat", "ops"]
+    for _ in range(2):
+        assert await after(1, wrong=True) == []
+        assert await after(1, wrong=False) == []
+    assert await after(60, wrong=True) == ["chat"], "open anew, and an hour since it was told"
+
+
+async def test_two_that_find_the_same_name_it_the_same(office: Office) -> None:
+    """The key says what was told before: a look that is done again, however often, means the alert that is there."""
+    database = office.world.database
+    await deliver(database, 2, "failed", at=NOW)
+    await office.look()
+    async with database.begin() as tx:
+        await tx.execute(
+            "DELETE FROM effects WHERE tenant_id < 0"
+        )  # as a look that began before the other's commit sees it
+    await office.look()
+    assert await office.world.rows("SELECT count(*) FROM outbox WHERE tenant_id < 0") == [(1,)]
+
+
+async def test_a_muted_alert_is_not_told(office: Office) -> None:
+    await deliver(office.world.database, 2, "failed", at=NOW)
+    async with office.world.database.begin() as tx:
+        await tx.execute(
+            "INSERT INTO alerts (tenant_id, kind, subject, opened_at, seen_at, text, muted_until)"
+            " SELECT %s, 'effect_dead', reason || ':' || kind, %s, %s, '', %s FROM dead_messages",
+            [TENANT, NOW, NOW, NOW + timedelta(hours=1)],
+        )
+    worker = await office.worker()
+    assert await office.hears(worker) == []
+    office.world.advance(3600)
+    assert await office.hears(worker) == ["chat"]
 
 
 async def late(database, now) -> list[str]:
-    found = await alerts.look(database, tenant_id=TENANT, targets=[], limits=Limits(), now=now)
+    found = await alerts.look(database, tenant_id=TENANT, addresses=[], limits=Limits(), now=now)
     return [one.subject for one in found if one.kind == "work_late"]
 
 
@@ -114,37 +207,129 @@ async def test_what_a_person_paused_is_not_late(database, scope: str, name: str)
     assert await late(database, NOW + timedelta(hours=2)) == []
 
 
-async def test_a_failing_receiver_is_tried_again_with_the_same_id_and_a_true_signature(database) -> None:
-    await deliver(database, 2, "failed", at=NOW)
-    await alerts.look(database, tenant_id=TENANT, targets=[SIGNED], limits=Limits(), now=NOW)
-    receiver = Receiver(503)
-    await alerts.send_due(database, receiver, targets=[SIGNED], now=NOW)
-    await alerts.send_due(database, receiver, targets=[SIGNED], now=NOW)
-    assert len(receiver.got) == 1
-    await alerts.send_due(database, receiver, targets=[SIGNED], now=NOW + timedelta(days=1))
-    (_, _, first), (_, body, headers) = receiver.got
-    assert first["webhook-id"] == headers["webhook-id"]
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    assert (
-        headers["webhook-signature"]
-        == "v1," + base64.b64encode(hmac.new(b"k" * 24, signed, hashlib.sha256).digest()).decode()
+def assert_signed(request: httpx.Request) -> None:
+    headers = request.headers
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + request.content
+    digest = base64.b64encode(hmac.new(b"k" * 24, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{digest}"
+
+
+async def outcomes(office: Office) -> list[str]:
+    rows = await office.world.rows(
+        "SELECT outcome FROM attempts WHERE tenant_id = %s ORDER BY number", alerts_of(TENANT)
     )
+    return [row[0] for row in rows]
 
 
-async def test_one_that_was_given_up_is_sent_again_by_hand(database) -> None:
+async def test_a_receiver_that_refuses_is_tried_again_with_the_same_id_and_a_true_signature(office: Office) -> None:
+    await deliver(office.world.database, 2, "failed", at=NOW)
+    office.addresses, office.answers = [SIGNED], [503, 404, 302]
+    worker = await office.worker()
+    assert await office.hears(worker) == ["ops"]
+    assert await worker.turn() == 0
+    while len(office.got) < 4:
+        office.world.advance(10)
+        await worker.turn()
+    assert len({request.headers["webhook-id"] for request in office.got}) == 1
+    assert len({request.headers["webhook-timestamp"] for request in office.got}) == 4
+    for request in office.got:
+        assert_signed(request)
+    (seen,) = await outbox.alerts(office.world.database, TENANT)
+    assert (seen.state, seen.attempts) == ("sent", 4)
+
+
+async def test_a_signed_alert_in_doubt_goes_again_under_the_same_id(office: Office) -> None:
+    await deliver(office.world.database, 2, "failed", at=NOW)
+    office.addresses, office.answers = [SIGNED], [httpx.ReadTimeout, httpx.ReadError]
+    worker = await office.worker()
+    await office.look()
+    await worker.drain()
+    assert await outcomes(office) == ["in_doubt", "repeated", "in_doubt", "repeated", "succeeded"]
+    assert len({request.headers["webhook-id"] for request in office.got}) == 1
+
+
+async def test_one_in_slacks_style_goes_again_a_single_time_after_a_doubt(office: Office) -> None:
+    await deliver(office.world.database, 2, "failed", at=NOW)
+    office.answers = [503, httpx.ReadTimeout, 500, httpx.ReadTimeout]
+    worker = await office.worker()
+    await office.look()
+    await worker.drain(seconds=20_000.0, step=30.0)
+    assert await outcomes(office) == ["deferred", "in_doubt", "repeated", "deferred", "in_doubt", "repeated"]
+    (seen,) = await outbox.alerts(office.world.database, TENANT)
+    assert seen.state == "dead"
+    assert len(office.got) == 4
+
+
+async def test_what_a_worker_left_under_way_is_told_by_the_next(office: Office) -> None:
+    await deliver(office.world.database, 2, "failed", at=NOW)
+    first = await office.worker()
+    await office.look()
+    await first.dispatcher.claim()
+    await first.dispatcher.commit_intents()  # and here it is killed: nobody knows whether bytes went out
+    second = await office.worker()
+    await second.drain()
+    assert await outcomes(office) == ["crashed", "repeated", "succeeded"]
+    assert len(office.got) == 1
+
+
+async def test_an_address_that_hangs_keeps_no_other_from_hearing(office: Office) -> None:
+    """Five failures in a row would rest a family of requests to ServiceTitan; addresses rest alone."""
+    for number in range(8):
+        await deliver(office.world.database, number, "failed", at=NOW)
+        async with office.world.database.begin() as tx:
+            await tx.execute("UPDATE dead_messages SET reason = 'r' || effect_id WHERE reason NOT LIKE 'r%%'")
+    worker = await office.worker()
+    office.answers = [httpx.ConnectError] * 8
+    for addresses, who in (([SLACK], "chat"), ([SLACK, SIGNED], "ops")):
+        office.addresses, office.got = addresses, []
+        await office.look()
+        for _ in range(2):  # a burst of five, then 40 a second; no retry is due as soon
+            await worker.turn()
+            office.world.advance(0.5)
+        assert [request.url.host.split(".")[0] for request in office.got] == [who] * 8
+
+
+async def test_one_that_was_given_up_is_seen_and_sent_again_by_hand(office: Office) -> None:
+    database, world = office.world.database, office.world
     await deliver(database, 2, "failed", at=NOW)
-    await alerts.look(database, tenant_id=TENANT, targets=[SLACK], limits=Limits(), now=NOW)
-    receiver, days = Receiver(*[500] * alerts.GIVE_UP), 0
-    while await alerts.send_due(database, receiver, targets=[SLACK], now=NOW + timedelta(days=days)):
-        days += 1
-    assert len(receiver.got) == alerts.GIVE_UP
+    office.answers = [500] * 100
+    worker = await office.worker()
+    await office.look()
+    await worker.drain(seconds=200_000.0, step=600.0)
+    assert len(office.got) >= POLICIES["send_alert"].attempts
     (seen,) = await outbox.alerts(database, TENANT)
     assert (seen.state, seen.detail) == ("dead", "answered 500")
-    later = Act("ops@example.com", NOW + timedelta(days=days))
-    again = [await alerts.retry(database, later, tenant_id=TENANT, message_id=seen.id) for _ in range(2)]
-    assert [one.is_done for one in again] == [True, False]
-    await alerts.send_due(database, receiver, targets=[SLACK], now=later.now)
+    listed = await outbox.messages(database, TENANT, state="dead", kind="send_alert", now=world.now())
+    assert [(one.effect_id, one.delivery_id, one.reason) for one in listed] == [(seen.effect_id, 0, "alert_refused")]
+    assert listed[0].text.endswith("To office.")
+    assert "alert_refused" in {
+        one.reason for one in await outbox.problems(database, TENANT, since=NOW, now=world.now())
+    }
+    office.answers = []
+    later = Act("ops@example.com", world.now())
+    again = [
+        await operation.act_on(database, later, tenant_id=TENANT, effect_id=seen.effect_id, action="retry")
+        for _ in range(2)
+    ]
+    assert [one.is_done for one in again] == [True, True]  # the second hurries what waits
+    assert not (
+        await operation.act_on(database, later, tenant_id=TENANT + 1, effect_id=seen.effect_id, action="retry")
+    ).is_done
+    await worker.drain()
     assert [one.state for one in await outbox.alerts(database, TENANT)] == ["sent"]
+
+
+async def test_an_address_that_the_config_names_no_more_is_asked_for_by_a_person(office: Office) -> None:
+    await deliver(office.world.database, 2, "failed", at=NOW)
+    worker = await office.worker()
+    await office.look()
+    office.addresses = []
+    await worker.turn()
+    listed = await outbox.messages(
+        office.world.database, TENANT, state="dead", kind="send_alert", now=office.world.now()
+    )
+    assert [one.reason for one in listed] == ["alert_address_unknown"]
+    assert office.got == []
 
 
 async def test_a_quiet_source_is_told_by_its_own_rhythm(database) -> None:

@@ -61,6 +61,7 @@ class Worker:
             clock=world.now,
             execute=parts.get("execute", performer.execute),
             look_up=parts.get("look_up", performer.look_up),
+            bell=parts.get("bell"),
             settings=settings,
         )
 
@@ -157,7 +158,7 @@ class World:
         return self.simulator.add_fault(Fault(action=Action(action), **{"times": 1, **parts}))
 
     def worker(self, **settings: Any) -> Worker:
-        parts = {name: settings.pop(name) for name in ("execute", "look_up") if name in settings}
+        parts = {name: settings.pop(name) for name in ("execute", "look_up", "bell") if name in settings}
         return Worker(self, SendingSettings(**settings), **parts)
 
     async def put(self, *effects: Effect, tenant_id: TenantId = TENANT, source: str = "website") -> outbox.PutResult:

@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Identity,
@@ -166,27 +165,9 @@ alerts = Table(
     Column("subject", Text, primary_key=True),
     Column("opened_at", DateTime(timezone=True), nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
-    Column("told_at", DateTime(timezone=True)),
     Column("closed_at", DateTime(timezone=True)),
     Column("text", Text, nullable=False),
     Column("muted_until", DateTime(timezone=True)),
-)
-
-# What is to be told to whom: committed with the alert, sent afterwards, tried again on the outbox's own schedule.
-alert_messages = Table(
-    "alert_messages",
-    metadata,
-    Column("tenant_id", BigInteger, primary_key=True),
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("address", Text, nullable=False),  # its name in the config; the URL is a secret
-    Column("body", JSONB, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("due_at", DateTime(timezone=True), nullable=False),
-    Column("attempts", SmallInteger, nullable=False, server_default="0"),
-    Column("sent_at", DateTime(timezone=True)),
-    Column("is_dead", Boolean, nullable=False, server_default=text("false")),
-    Column("detail", Text, nullable=False, server_default=""),
-    Index("ix_alert_messages_due", "due_at", postgresql_where=text("sent_at IS NULL AND NOT is_dead")),
 )
 
 # Failures that a person has seen: resolved, or quiet until a time.

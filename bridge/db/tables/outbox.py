@@ -101,7 +101,7 @@ attempts = Table(
     Column("number", SmallInteger, nullable=False),
     Column(
         "outcome", Text, nullable=False
-    ),  # succeeded rejected deferred in_doubt found absent crashed retried released cancelled
+    ),  # succeeded rejected deferred in_doubt found absent repeated crashed retried released cancelled
     Column("settles", SmallInteger, nullable=False, server_default="0"),  # 0 not, 1 done, 2 dead, 3 cancelled
     Column("is_late", Boolean, nullable=False, server_default=text("false")),
     Column("epoch", BigInteger, nullable=False),

@@ -14,7 +14,7 @@ from bridge.domain.match import Match
 from bridge.entrypoints import preview
 from bridge.entrypoints.access import Refused, Visit, readable, visit
 from bridge.entrypoints.problems import MEDIA_TYPE, problem
-from bridge.operations import alerts, audit, bulk, deliveries, outbox, review, tokens
+from bridge.operations import audit, bulk, deliveries, outbox, review, tokens
 from bridge.operations.audit import Done
 from bridge.operations.tokens import KeptAnswer, Mismatch, Running
 from bridge.operations.users import Role
@@ -323,21 +323,6 @@ async def act_on_message(
     return await _once(request, do)  # type: ignore[return-value]
 
 
-@post("/outbox/alerts/{message_id:int}/retry", opt=_ACT, status_code=200, summary="Send an alert again")
-async def retry_alert(
-    request: Request[Any, Any, Any], message_id: Id, data: JSONBody[Why], tenant: Tenant = None
-) -> _Done:
-    """Send an alert that was given up again."""
-    del tenant
-
-    async def do(seen: Visit) -> Done:
-        return await alerts.retry(
-            seen.context.database, seen.act(data.reason), tenant_id=seen.tenant_id, message_id=message_id
-        )
-
-    return await _once(request, do)  # type: ignore[return-value]
-
-
 @post("/match", opt={"needs": Role.VIEWER}, status_code=200, summary="Who is this caller?")
 async def match(
     request: Request[Any, Any, Any],
@@ -369,5 +354,5 @@ async def match(
 
 
 HANDLERS: list[HTTPRouteHandler] = [
-    retry, replay, hold, resume_delivery, dismiss, start_run, stop_run, decide, pause, resume, act_on_message, retry_alert, match,
+    retry, replay, hold, resume_delivery, dismiss, start_run, stop_run, decide, pause, resume, act_on_message, match,
 ]  # fmt: skip

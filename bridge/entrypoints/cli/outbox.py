@@ -45,7 +45,9 @@ def list_(state: str, why: str, source: str, limit: int, tenant: str | None, as_
         at_desk(find, tenant=tenant),
         as_json=as_json,
         line=lambda one: (
-            f"{one.effect_id:>8}  {one.state:<10}  {one.kind:<20}  delivery {one.delivery_id:<8}  {one.source_id:<16}  {one.reason}"
+            f"{one.effect_id:>8}  {one.state:<10}  {one.kind:<20}  "
+            + (one.text if one.text else f"delivery {one.delivery_id:<8}  {one.source_id:<16}")
+            + f"  {one.reason}"
         ),
     )
 

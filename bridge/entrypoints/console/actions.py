@@ -9,7 +9,7 @@ from bridge.entrypoints import preview
 from bridge.entrypoints.access import Refused, Visit, form_of, visit
 from bridge.entrypoints.console.pages import told, why_page
 from bridge.entrypoints.console.rendering import page, toast
-from bridge.operations import alerts, audit, bulk, deliveries, outbox, review
+from bridge.operations import audit, bulk, deliveries, outbox, review
 from bridge.operations.audit import Done
 from bridge.operations.users import Role
 from bridge.reports import deliveries as listing
@@ -237,16 +237,6 @@ async def act_on_message(request: Request[Any, Any, Any]) -> Response[str]:
     )  # fmt: skip
 
 
-@post("/alerts/{message_id:int}/retry", opt=_ACT, status_code=200)
-async def retry_alert(request: Request[Any, Any, Any]) -> Response[str]:
-    """Send an alert that was given up again."""
-    seen = visit(request)
-    number = int(request.path_params["message_id"])
-    if not 0 < number < 2**63:
-        raise Refused(404, "unknown", "There is no such alert.")
-    return _say(await alerts.retry(seen.context.database, seen.act(), tenant_id=seen.tenant_id, message_id=number))
-
-
 @post("/problems/mark", opt=_ACT, status_code=200)
 async def mark_problem(request: Request[Any, Any, Any]) -> Response[str]:
     """Resolve a group of failures, or keep it quiet for a day."""
@@ -262,6 +252,6 @@ async def mark_problem(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 HANDLERS = [
-    reveal, act, replay, edit_form, edit, bulk_deliveries, count, stop_run, pause, resume, bulk_messages, act_on_message, retry_alert,
+    reveal, act, replay, edit_form, edit, bulk_deliveries, count, stop_run, pause, resume, bulk_messages, act_on_message,
     mark_problem,
 ]  # fmt: skip
