@@ -8,8 +8,15 @@ from bridge.domain.ids import DeliveryId, EffectId, TenantId, alerts_of
 from bridge.operations import audit
 from bridge.operations.audit import Act, Done
 from bridge.sending import control
+from bridge.sending.breaker import EVERYTHING
 from bridge.sending.control import Action, Filter, Scope
+from bridge.sending.retry import POLICIES
 
+FAMILIES = tuple(sorted({policy.family for policy in POLICIES.values()} - {"alerts"} | {EVERYTHING}))
+"""What a breaker rests: the requests of some commands, or `*`, everything, where the credentials are refused."""
+ERROR_CLASSES = ("server", "timeout", "connection", "auth")
+OVERRIDES = ("closed", "open", "itself")
+_SAY_WHY = "Say why: others will read it."
 _REFUSED = {
     "unknown": "There is no such message.",
     "done": "It is done already.",
@@ -23,7 +30,7 @@ _REFUSED = {
 async def pause(database: Database, act: Act, *, tenant_id: TenantId, scope: str = "tenant", name: str = "") -> Done:
     """Let nothing new of a tenant, source or lane be sent; everything is kept. Wants a reason."""
     if not act.reason.strip():
-        return Done(text="Say why: others will read it.", refusal="reason_missing")
+        return Done(text=_SAY_WHY, refusal="reason_missing")
     async with database.begin() as tx:
         await control.pause(
             tx, tenant_id=tenant_id, scope=Scope(scope), name=name, by=act.by, reason=act.reason, now=act.now
@@ -46,7 +53,9 @@ async def resume(database: Database, act: Act, *, tenant_id: TenantId, scope: st
 
 
 async def set_rate(database: Database, act: Act, *, tenant_id: TenantId, rate: float | None) -> Done:
-    """Let a tenant send this many requests per second, up to what the program's share allows; None for that share."""
+    """Let a tenant send this many requests per second, up to what the program's share allows; None for that share. Wants a reason."""
+    if not act.reason.strip():
+        return Done(text=_SAY_WHY, refusal="reason_missing")
     if rate is not None and not 0 < rate <= RATE:
         return Done(text=f"From more than 0 to {RATE:g} requests per second.", refusal="rate_refused")
     async with database.begin() as tx:
@@ -63,16 +72,24 @@ async def set_rate(database: Database, act: Act, *, tenant_id: TenantId, rate: f
 async def override_breaker(
     database: Database, act: Act, *, tenant_id: TenantId, family: str, error_class: str, override: str
 ) -> Done:
-    """Hold a breaker `closed` (all goes) or `open` (nothing goes) whatever happens; empty gives it back to itself."""
+    """Hold a breaker `closed` (all goes) or `open` (nothing goes) whatever happens; `itself` gives it back. Wants a reason."""
+    if not act.reason.strip():
+        return Done(text=_SAY_WHY, refusal="reason_missing")
+    if family not in FAMILIES or error_class not in ERROR_CLASSES or override not in OVERRIDES:
+        return Done(
+            text=f"A family is one of {', '.join(FAMILIES)}; what fails one of {', '.join(ERROR_CLASSES)}; it is held {', '.join(OVERRIDES)}.",
+            refusal="breaker_unknown",
+        )
+    held = "" if override == "itself" else override
     async with database.begin() as tx:
         await control.override_breaker(
-            tx, tenant_id=tenant_id, family=family, error_class=error_class, override=override, by=act.by
+            tx, tenant_id=tenant_id, family=family, error_class=error_class, override=held, by=act.by
         )
         await control.tell(tx)
         await audit.write(
-            tx, act, "outbox.breaker", f"{family}:{error_class}", tenant_id=tenant_id, detail={"override": override}
+            tx, act, "outbox.breaker", f"{family}:{error_class}", tenant_id=tenant_id, detail={"override": held}
         )
-    return Done(text=f"Held {override}." if override else "Left to itself again.", count=1)
+    return Done(text=f"Held {held}." if held else "Left to itself again.", count=1)
 
 
 async def act_on(
@@ -111,7 +128,7 @@ async def act_on(
 async def bulk(database: Database, act: Act, *, tenant_id: TenantId, action: str, matching: Filter) -> Done:
     """Start an action on every message a filter matches now; it runs in the background."""
     if not act.reason.strip():
-        return Done(text="Say why: others will read it.", refusal="reason_missing")
+        return Done(text=_SAY_WHY, refusal="reason_missing")
     async with database.begin() as tx:
         bulk_id, total = await control.start_bulk(
             tx, tenant_id=tenant_id, action=Action(action), matching=matching, by=act.by, reason=act.reason, now=act.now

@@ -119,3 +119,27 @@ async def test_who_is_this_caller(browser) -> None:
     assert answer.status_code == 200, answer.text
     assert answer.json()["type"] in {"matched", "ambiguous", "unmatched"}
     assert "Whitfield" not in answer.text
+
+
+async def test_budget_and_breakers_are_set_once_per_key(browser) -> None:
+    breaker = {"family": "bookings", "error_class": "server", "override": "open", "reason": "they repair it"}
+    for path, good, wrong in (
+        ("/api/v1/outbox/rate", {"per_second": 5, "reason": "import"}, ({"per_second": 41, "reason": "x"}, {"per_second": 5})),
+        ("/api/v1/outbox/breaker", breaker, ({**breaker, "family": "invoices"}, {**breaker, "override": "ajar"})),
+    ):  # fmt: skip
+        headers = {**bearer(browser), "Idempotency-Key": path}
+        first, again = [await browser.client.post(path, json=good, headers=headers) for _ in range(2)]
+        assert (first.status_code, again.content) == (200, first.content)
+        other = await browser.client.post(path, json={**good, "reason": "another"}, headers=headers)
+        assert other.status_code == 422
+        for body in wrong:
+            assert (await browser.client.post(path, json=body, headers=bearer(browser))).status_code == 400
+        unsaid = await browser.client.post(path, json={**good, "reason": " "}, headers=bearer(browser))
+        assert (unsaid.status_code, unsaid.json()["reason"]) == (422, "reason_missing")
+        refused = await browser.client.post(path, json=good, headers=bearer(browser, "read"))
+        assert refused.status_code == 403
+    seen = (await browser.client.get("/api/v1/outbox", headers=bearer(browser, "read"))).json()
+    assert seen["rate"] == 5
+    assert [(one["family"], one["override"]) for one in seen["breakers"]] == [("bookings", "open")]
+    assert await browser.audited("outbox.rate") == [("token:write", "")]
+    assert await browser.audited("outbox.breaker") == [("token:write", "bookings:server")]

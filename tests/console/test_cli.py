@@ -102,7 +102,7 @@ def test_a_rehearsal_says_what_would_be_and_keeps_nothing(terminal: Terminal) ->
         ("retry", made["failed"]), ("retry", "outcome:failed"), ("replay", made["booked"]), ("hold", made["working"]),
         ("hold", "--source", "website", "--reason", "x"), ("resume",), ("review", "accept", hold_id, "--customer", 7001),
         ("review", "new", hold_id), ("review", "dismiss", hold_id), ("outbox", "pause", "--reason", "x"), ("outbox", "resume"),
-        ("outbox", "rate", 5), ("outbox", "breaker", "bookings", "server", "open"),
+        ("outbox", "rate", 5, "--reason", "x"), ("outbox", "breaker", "bookings", "server", "open", "--reason", "x"),
         ("users", "add", "new@example.com"), ("users", "link", "admin@example.com"), ("users", "change", "viewer@example.com", "--shut-out"),
         ("tokens", "make", "t", "--scope", "read"), ("tokens", "revoke", token_id), ("pii", "erase", "--email", "dana@example.com"),
     ):  # fmt: skip
@@ -126,14 +126,17 @@ def test_limits_are_seen_and_set(terminal: Terminal) -> None:
     code, text = terminal("outbox", "rate", "5", "--reason", "their nightly import")
     assert code == 0
     assert text.startswith("5 requests per second: ")
-    assert terminal("outbox", "rate", "41")[0] == Exit.REFUSED
-    assert terminal("outbox", "breaker", "bookings", "server", "open")[0] == 0
-    assert terminal("outbox", "breaker", "invoices", "server", "open")[0] == Exit.USAGE
+    why = ("--reason", "their nightly import")
+    assert terminal("outbox", "rate", "5")[0] == Exit.REFUSED, "no reason"
+    assert terminal("outbox", "rate", "41", *why)[0] == Exit.REFUSED
+    assert terminal("outbox", "breaker", "bookings", "server", "open")[0] == Exit.REFUSED, "no reason"
+    assert terminal("outbox", "breaker", "bookings", "server", "open", *why)[0] == 0
+    assert terminal("outbox", "breaker", "invoices", "server", "open", *why)[0] == Exit.USAGE
     text = terminal("outbox", "limits")[1]
     assert "budget  5 requests/s, set by an operator" in text
     assert "rests   bookings server: open, held by an operator" in text
-    assert terminal("outbox", "rate")[0] == 0
-    assert terminal("outbox", "breaker", "bookings", "server", "itself")[0] == 0
+    assert terminal("outbox", "rate", *why)[0] == 0
+    assert terminal("outbox", "breaker", "bookings", "server", "itself", *why)[0] == 0
     text = terminal("outbox", "limits")[1]
     assert "budget  40 requests/s\n" in text
     assert "bookings server" not in text

@@ -120,3 +120,60 @@ async def test_bulk_takes_everything_that_matches_now(browser) -> None:
         (queued,) = await (await tx.execute("SELECT count(*) FROM delivery_queue")).fetchone()
     assert (total, done, finished) == (11, 11, NOW)
     assert queued == 11
+
+
+async def test_budget_and_breakers_are_set_and_seen_with_a_reason(browser) -> None:
+    await browser.log_in("operator")
+    breaker = {"family": "bookings", "error_class": "server", "override": "open"}
+    for path, form in (("/outbox/rate", {"per_second": "5"}), ("/outbox/breaker", breaker)):
+        assert "Say why" in (await browser.post(path, **form)).text
+        assert "toast good" in (await browser.post(path, **form, reason="their nightly import")).text
+    for path, form in (("/outbox/rate", {"per_second": "41"}), ("/outbox/breaker", {**breaker, "family": "invoices"})):
+        assert "toast bad" in (await browser.post(path, **form, reason="x")).text
+    assert "A number" in (await browser.post("/outbox/rate", per_second="many", reason="x")).text
+    shown = (await browser.client.get("/outbox")).text
+    assert "budget 5 requests a second, set by a person" in shown
+    assert "a person holds the breaker open" in shown
+    assert await browser.audited("outbox.rate") == [("operator@example.com", "")]
+    assert await browser.audited("outbox.breaker") == [("operator@example.com", "bookings:server")]
+    await browser.post("/outbox/rate", per_second="", reason="done")
+    await browser.post("/outbox/breaker", **{**breaker, "override": "itself"}, reason="done")
+    shown = (await browser.client.get("/outbox")).text
+    assert "budget 40 requests a second" in shown
+    assert "holds the breaker" not in shown
+    await browser.log_in("viewer")
+    assert "Limits…" not in (await browser.client.get("/outbox")).text
+    await browser.post("/outbox/rate", per_second="5", reason="x")
+    assert "budget 40 requests a second" in (await browser.client.get("/outbox")).text
+
+
+async def test_an_alert_is_a_message_like_any_other(browser) -> None:
+    """Seen where it waits and where it died, found again from Problems, cancelled by hand and by the handful."""
+    from bridge.domain.ids import alerts_of
+    from bridge.operations import alerts
+    from bridge.operations.alerts import Limits
+    from bridge.sending import control
+    from bridge.sending.bell import Address
+    from tests.console.seeding import NOW
+
+    await browser.log_in("operator")
+    office = [Address(name="office", url="https://chat.example.com/hook")]
+    found = await alerts.look(browser.database, tenant_id=TENANT, addresses=office, limits=Limits(), now=NOW)
+    shown = (await browser.client.get("/outbox?kind=send_alert")).text
+    assert shown.count("To office.") == len(found) > 1
+    async with browser.database.begin() as tx:
+        (effect_id,) = await (
+            await tx.execute("SELECT min(id) FROM outbox WHERE tenant_id = %s", [alerts_of(TENANT)])
+        ).fetchone()
+    assert "toast good" in (await browser.post(f"/messages/{effect_id}/cancel")).text
+    assert await browser.audited("message.cancelled") == [("operator@example.com", f"message:{effect_id}")]
+    started = await browser.post(
+        "/outbox/bulk", state="waiting", action="cancel", kind="send_alert", reason="they know"
+    )
+    assert "toast good" in started.text
+    while await control.work_bulk(browser.database, now=NOW):
+        pass
+    assert "To office." not in (await browser.client.get("/outbox?kind=send_alert")).text.split("<h2>Alerts</h2>")[0]
+    async with browser.database.begin() as tx:
+        await control.retry(tx, tenant_id=alerts_of(TENANT), effect_id=effect_id, by="x", now=NOW)
+    assert (await browser.client.get("/outbox?kind=send_alert")).text.count("To office.") == 1

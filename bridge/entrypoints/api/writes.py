@@ -1,5 +1,6 @@
 """What the API does: the operations of the console, each once per Idempotency-Key."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
+from bridge.domain.budget import RATE
 from bridge.domain.ids import DeliveryId, EffectId, TenantId
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
 from bridge.domain.match import Match
@@ -52,6 +54,22 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     scope: Literal["tenant", "source", "lane"] = "tenant"
     name: Short = ""
     reason: Short = ""
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many requests a second a tenant may send, fewer than its share; null for its whole share."""
+
+    per_second: Annotated[float, msgspec.Meta(gt=0, le=RATE)] | None
+    reason: Short
+
+
+class BreakerOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a breaker is held at, whatever happens: closed (all goes), open (nothing goes), or left to itself."""
+
+    family: Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(map(re.escape, outbox.FAMILIES))})$")]
+    error_class: Literal["server", "timeout", "connection", "auth"]
+    override: Literal["closed", "open", "itself"]
+    reason: Short
 
 
 class Many(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,9 +130,14 @@ async def _once(request: Request[Any, Any, Any], do: Callable[[Visit], Awaitable
 def _respond(done: Done) -> Response[bytes]:
     if done.is_done:
         return Response(content=msgspec.json.encode(done), status_code=200, media_type="application/json")
-    status = {"unknown": 404, "reason_missing": 422, "choice_missing": 422, "nothing_matches": 422}.get(
-        done.refusal, 409
-    )
+    status = {
+        "unknown": 404,
+        "reason_missing": 422,
+        "choice_missing": 422,
+        "nothing_matches": 422,
+        "rate_refused": 422,
+        "breaker_unknown": 422,
+    }.get(done.refusal, 409)
     return Response(
         content=problem(status, done.refusal, detail=done.text), status_code=status, media_type=MEDIA_TYPE.decode()
     )
@@ -298,6 +321,35 @@ async def resume(request: Request[Any, Any, Any], data: JSONBody[Scope], tenant:
     return await _once(request, do)  # type: ignore[return-value]
 
 
+@post("/outbox/rate", opt=_ACT, status_code=200, summary="Set how fast a tenant is sent for")
+async def set_rate(request: Request[Any, Any, Any], data: JSONBody[Rate], tenant: Tenant = None) -> _Done:
+    """Let a tenant send fewer requests a second than its share, or its whole share again."""
+    del tenant
+
+    async def do(seen: Visit) -> Done:
+        return await outbox.set_rate(
+            seen.context.database, seen.act(data.reason), tenant_id=seen.tenant_id, rate=data.per_second
+        )
+
+    return await _once(request, do)  # type: ignore[return-value]
+
+
+@post("/outbox/breaker", opt=_ACT, status_code=200, summary="Hold a breaker open or closed")
+async def override_breaker(
+    request: Request[Any, Any, Any], data: JSONBody[BreakerOverride], tenant: Tenant = None
+) -> _Done:
+    """Hold the breaker of a family of requests, or leave it to itself again."""
+    del tenant
+
+    async def do(seen: Visit) -> Done:
+        return await outbox.override_breaker(
+            seen.context.database, seen.act(data.reason), tenant_id=seen.tenant_id,
+            family=data.family, error_class=data.error_class, override=data.override,
+        )  # fmt: skip
+
+    return await _once(request, do)  # type: ignore[return-value]
+
+
 @post("/outbox/messages/{effect_id:int}/{action:str}", opt=_ACT, status_code=200, summary="Act on one message")
 async def act_on_message(
     request: Request[Any, Any, Any],
@@ -354,5 +406,5 @@ async def match(
 
 
 HANDLERS: list[HTTPRouteHandler] = [
-    retry, replay, hold, resume_delivery, dismiss, start_run, stop_run, decide, pause, resume, act_on_message, match,
+    retry, replay, hold, resume_delivery, dismiss, start_run, stop_run, decide, pause, resume, set_rate, override_breaker, act_on_message, match,
 ]  # fmt: skip

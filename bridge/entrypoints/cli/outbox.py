@@ -46,7 +46,7 @@ def list_(state: str, why: str, source: str, limit: int, tenant: str | None, as_
         as_json=as_json,
         line=lambda one: (
             f"{one.effect_id:>8}  {one.state:<10}  {one.kind:<20}  "
-            + (one.text if one.text else f"delivery {one.delivery_id:<8}  {one.source_id:<16}")
+            + (one.text or f"delivery {one.delivery_id:<8}  {one.source_id:<16}")
             + f"  {one.reason}"
         ),
     )
@@ -99,7 +99,7 @@ def limits(tenant: str | None, as_json: bool) -> None:
 @click.argument("per_second", type=float, required=False)
 @writes
 def rate(per_second: float | None, manner: Manner) -> None:
-    """Let the tenant send PER_SECOND requests, fewer than its share; without it, its whole share again."""
+    """Let the tenant send PER_SECOND requests, fewer than its share; without it, its whole share again. Needs --reason."""
     from bridge.operations import outbox as operation
 
     async def act(desk: Desk) -> "Done":
@@ -114,18 +114,15 @@ def rate(per_second: float | None, manner: Manner) -> None:
 @click.argument("override", type=click.Choice(["closed", "open", "itself"]))
 @writes
 def breaker(family: str, error_class: str, override: str, manner: Manner) -> None:
-    """Hold the breaker of FAMILY (bookings, notes, …; * for auth) closed or open, or leave it to itself again."""
+    """Hold the breaker of FAMILY (bookings, notes, …; * for auth) closed or open, or leave it to itself again. Needs --reason."""
     from bridge.operations import outbox as operation
-    from bridge.sending.retry import POLICIES
 
-    families = sorted({policy.family for policy in POLICIES.values()} | {"*"})
-    if family not in families:
-        raise Stop(Exit.USAGE, f"no family is called “{family}”; there are {', '.join(families)}")
+    if family not in operation.FAMILIES:
+        raise Stop(Exit.USAGE, f"no family is called “{family}”; there are {', '.join(operation.FAMILIES)}")
 
     async def act(desk: Desk) -> "Done":
-        held = "" if override == "itself" else override
         return await operation.override_breaker(
-            desk.database, desk.act, tenant_id=desk.tenant_id, family=family, error_class=error_class, override=held
+            desk.database, desk.act, tenant_id=desk.tenant_id, family=family, error_class=error_class, override=override
         )
 
     manner.do(act)

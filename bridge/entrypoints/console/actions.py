@@ -199,6 +199,42 @@ async def resume(request: Request[Any, Any, Any]) -> Response[str]:
     )
 
 
+@post("/outbox/rate", opt=_ACT, status_code=200)
+async def set_rate(request: Request[Any, Any, Any]) -> Response[str]:
+    """Let fewer requests a second be sent than the tenant's share, or the whole share again."""
+    seen = visit(request)
+    filled = await form_of(request)
+    wanted = filled.get("per_second", "").strip()
+    try:
+        rate = float(wanted) if wanted else None
+    except ValueError:
+        raise Refused(
+            400, "rate_refused", "How many requests a second? A number, or nothing for the whole share."
+        ) from None
+    return _say(
+        await outbox.set_rate(
+            seen.context.database, seen.act(filled.get("reason", "")), tenant_id=seen.tenant_id, rate=rate
+        )
+    )
+
+
+@post("/outbox/breaker", opt=_ACT, status_code=200)
+async def override_breaker(request: Request[Any, Any, Any]) -> Response[str]:
+    """Hold a breaker open or closed, or leave it to itself again."""
+    seen = visit(request)
+    filled = await form_of(request)
+    return _say(
+        await outbox.override_breaker(
+            seen.context.database,
+            seen.act(filled.get("reason", "")),
+            tenant_id=seen.tenant_id,
+            family=filled.get("family", ""),
+            error_class=filled.get("error_class", ""),
+            override=filled.get("override", ""),
+        )
+    )
+
+
 @post("/outbox/bulk", opt=_ACT, status_code=200)
 async def bulk_messages(request: Request[Any, Any, Any]) -> Response[str]:
     """Start an action on every message the filter matches now."""
@@ -252,6 +288,6 @@ async def mark_problem(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 HANDLERS = [
-    reveal, act, replay, edit_form, edit, bulk_deliveries, count, stop_run, pause, resume, bulk_messages, act_on_message,
+    reveal, act, replay, edit_form, edit, bulk_deliveries, count, stop_run, pause, resume, set_rate, override_breaker, bulk_messages, act_on_message,
     mark_problem,
 ]  # fmt: skip

@@ -7,11 +7,13 @@ import httpx
 import msgspec
 from litestar import Request, Response, get, post
 
+from bridge.domain.budget import RATE
 from bridge.domain.ids import DeliveryId
 from bridge.entrypoints import preview, samples
 from bridge.entrypoints.access import Refused, Visit, context_of, form_of, number_of, text_of, visit
 from bridge.entrypoints.console.rendering import page, toast
 from bridge.operations import audit
+from bridge.operations import outbox as operation
 from bridge.operations.users import Role
 from bridge.reports import flow, health, masking, outbox, overview, people, review, search, sources, story, timeline
 from bridge.reports.deliveries import DeliveryPage
@@ -42,6 +44,9 @@ async def outbox_page(request: Request[Any, Any, Any]) -> Response[str]:
         filters=filters,
         states=outbox.STATES,
         sources=list(seen.context.sources_of(seen.tenant_id)),
+        families=operation.FAMILIES,
+        error_classes=operation.ERROR_CLASSES,
+        share=RATE,
         alerts=await outbox.alerts(seen.context.database, seen.tenant_id),
     )
 
