@@ -38,10 +38,14 @@ class AppContext:
         tenant = self.tenant(tenant_id)
         return tenant.time_zone if tenant else "UTC"
 
+    def region(self, tenant_id: int) -> str:
+        """Return the country in which a tenant's phones without a country code are read."""
+        tenant = self.tenant(tenant_id)
+        return tenant.phone_region if tenant else "US"
+
     def local(self, tenant_id: int) -> Local:
         """Return what reading a search depends on."""
-        tenant = self.tenant(tenant_id)
-        return Local(self.clock(), self.time_zone(tenant_id), tenant.phone_region if tenant else "US")
+        return Local(self.clock(), self.time_zone(tenant_id), self.region(tenant_id))
 
     def sources_of(self, tenant_id: int) -> dict[SourceId, SourceSettings]:
         """Return the configured sources of a tenant."""

@@ -51,10 +51,12 @@ async def accept(
     hold_id: int,
     customer_id: int | None = None,
     location_id: int | None = None,
+    region: str,
 ) -> Done:
     """Say who it is, or that the held writes may happen; the choice is remembered for the sender's record and the person.
 
-    The delivery is decided again knowing it: what was held has the same names then, so nothing happens twice.
+    `region` is the tenant's country, in which a phone without a country code is read. The delivery is decided again knowing it:
+    what was held has the same names then, so nothing happens twice.
     """
     async with database.begin() as tx:
         held = await _lock(tx, tenant_id, hold_id)
@@ -71,7 +73,9 @@ async def accept(
             {"customer_id": customer_id, "location_id": location_id} if customer_id else {"accepted": True}
         )
         if who:
-            choice["previous_link"] = await _remember(tx, act, tenant_id, held, customer_id=who, location_id=where)
+            choice["previous_link"] = await _remember(
+                tx, act, tenant_id, held, customer_id=who, location_id=where, region=region
+            )
         await enqueue(tx, act, tenant_id=tenant_id, delivery_id=held.delivery_id, delay=UNDO_SECONDS)
         await _settle(tx, act, tenant_id, held, state="released", choice=choice)
         await audit.write(
@@ -85,7 +89,7 @@ async def accept(
     )
 
 
-async def none_of_these(database: Database, act: Act, *, tenant_id: TenantId, hold_id: int) -> Done:
+async def none_of_these(database: Database, act: Act, *, tenant_id: TenantId, hold_id: int, region: str) -> Done:
     """Say that the person is none of the candidates; remembered for the sender's record."""
     async with database.begin() as tx:
         held = await _lock(tx, tenant_id, hold_id)
@@ -93,7 +97,7 @@ async def none_of_these(database: Database, act: Act, *, tenant_id: TenantId, ho
             return held
         if held.effect_id is not None:
             return Done(text="Who it is was no question here: release it, or dismiss it.", refusal="not_asked")
-        previous = await _remember(tx, act, tenant_id, held, customer_id=None, location_id=None)
+        previous = await _remember(tx, act, tenant_id, held, customer_id=None, location_id=None, region=region)
         await enqueue(tx, act, tenant_id=tenant_id, delivery_id=held.delivery_id, delay=UNDO_SECONDS)
         await _settle(tx, act, tenant_id, held, state="released", choice={"new": True, "previous_link": previous})
         await audit.write(
@@ -149,7 +153,7 @@ async def undo(database: Database, act: Act, *, tenant_id: TenantId, hold_id: in
 
 
 async def not_this_customer(
-    database: Database, act: Act, *, tenant_id: TenantId, delivery_id: DeliveryId, customer_id: int
+    database: Database, act: Act, *, tenant_id: TenantId, delivery_id: DeliveryId, customer_id: int, region: str
 ) -> Done:
     """Say that the delivery's person is not the matched customer: forget the link, remember that, decide again."""
     async with database.begin() as tx:
@@ -171,6 +175,7 @@ async def not_this_customer(
             customer_id=CustomerId(customer_id),
             decided_by=act.by,
             now=act.now,
+            region=region,
         )
         await enqueue(tx, act, tenant_id=tenant_id, delivery_id=delivery_id)
         await audit.write(
@@ -239,7 +244,7 @@ async def _settle(tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, state: 
 
 
 async def _remember(
-    tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, customer_id: int | None, location_id: int | None
+    tx: Tx, act: Act, tenant_id: TenantId, held: _Open, *, customer_id: int | None, location_id: int | None, region: str
 ) -> dict[str, Any] | None:
     """Keep the choice for the sender's record and for the person; return the link that stood there, for an undo."""
     if held.inquiry is None:
@@ -254,7 +259,7 @@ async def _remember(
         tx, tenant_id, held.source_id, held.inquiry,
         customer_id=CustomerId(customer_id) if customer_id else None,
         location_id=LocationId(location_id) if location_id else None,
-        decided_by=act.by, now=act.now,
+        decided_by=act.by, now=act.now, region=region,
     )  # fmt: skip
     if customer_id is None and held.match is not None:
         for candidate in held.match.evidence.candidates:
@@ -267,6 +272,7 @@ async def _remember(
                     customer_id=candidate.customer_id,
                     decided_by=act.by,
                     now=act.now,
+                    region=region,
                 )
     return {"customer_id": before[0], "location_id": before[1], "decided_by": before[2]} if before else None
 

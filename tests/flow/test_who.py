@@ -55,18 +55,25 @@ async def test_in_shadow_mode_a_match_is_recorded_and_no_existing_record_is_writ
     assert (await kinds(house))[-1] == "create_booking"
 
 
-async def test_what_a_person_chose_outranks_scores_for_the_record_and_for_the_party(database: Database) -> None:
-    house = await House(database, settings_of()).open()
-    await house.mirror(100, "Dana Cruz", phone="5125550142")
-    await house.mirror(101, "Dana Cruz", phone="5125550142")
-    assert isinstance(await decided(house, DANA), Ambiguous)
+@pytest.mark.parametrize(("region", "phone", "other"), [("US", "(512) 555-0142", "(512) 555-0177"), ("GB", "020 7946 0018", "020 7946 0991")])  # fmt: skip
+async def test_what_a_person_chose_outranks_scores_for_the_record_and_for_the_party(
+    database: Database, region: str, phone: str, other: str
+) -> None:
+    config = CONFIG.replace("America/Chicago", f"America/Chicago\n    phone_region: {region}")
+    house = await House(database, settings_of(config=config)).open()
+    dana = {**DANA, "phone": phone}
+    await house.mirror(100, "Dana Cruz", phone=phone, region=region)
+    await house.mirror(101, "Dana Cruz", phone=phone, region=region)
+    assert isinstance(await decided(house, dana), Ambiguous)
     ((hold, _),) = await house.open_holds()
     assert (
-        await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold, customer_id=101, location_id=1101)
+        await review.accept(
+            database, ACT, tenant_id=TENANT, hold_id=hold, customer_id=101, location_id=1101, region=region
+        )
     ).is_done
     await house.decide()
-    by_record = await decided(house, {**DANA, "name": "Somebody Else", "phone": "(512) 555-0177", "plan": "silver"})
-    by_party = await decided(house, {**DANA, "id": "r2", "plan": "bronze"})
+    by_record = await decided(house, {**dana, "name": "Somebody Else", "phone": other, "plan": "silver"})
+    by_party = await decided(house, {**dana, "id": "r2", "plan": "bronze", "address": {}})
     for found, by in ((by_record, "link"), (by_party, "person")):
         assert isinstance(found, Matched)
         assert (found.customer_id, found.evidence.decided_by) == (101, by)
@@ -78,7 +85,7 @@ async def test_a_link_follows_a_merge(database: Database) -> None:
     await house.mirror(101, "Dana Cruz", phone="5125550142")
     await decided(house, DANA)
     ((hold, _),) = await house.open_holds()
-    await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold, customer_id=101, location_id=1101)
+    await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold, customer_id=101, location_id=1101, region="US")
     await house.decide()
     await house.rows("UPDATE mirrored_customers SET merged_to_id = 100, active = false WHERE id = 101 RETURNING id")
     await house.rows("UPDATE mirrored_locations SET customer_id = 100 WHERE id = 1101 RETURNING id")
@@ -94,7 +101,9 @@ async def test_never_these_two_outranks_a_score_and_follows_a_merge(database: Da
     delivery = await house.arrive("crm", DANA)
     await house.decide()
     assert isinstance(await match_of(house, delivery), Matched)
-    told = await review.not_this_customer(database, ACT, tenant_id=TENANT, delivery_id=delivery, customer_id=100)
+    told = await review.not_this_customer(
+        database, ACT, tenant_id=TENANT, delivery_id=delivery, customer_id=100, region="US"
+    )
     assert told.is_done
     if merged:
         await house.mirror(200, "Dana Cruz", phone="5125550142")

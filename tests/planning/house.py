@@ -69,7 +69,7 @@ class House:
             self._epoch = taken[shard_of(TENANT)]
         return self
 
-    async def mirror(self, customer: int, name: str, *, phone: str = "", field: str = "") -> None:
+    async def mirror(self, customer: int, name: str, *, phone: str = "", field: str = "", region: str = "US") -> None:
         """Let a customer stand in the mirror, with a location in Oak Street and the custom field Plan."""
         async with self.database.begin() as tx:
             place = ("12 Oak St", "Austin", "TX", "78701")
@@ -89,7 +89,7 @@ class House:
                 " VALUES (%s, 'customer', %s, %s, true, 'MobilePhone', %s, %s)",
                 [TENANT, customer + 2000, customer, phone, NOW],
             )
-            await renew(tx, TENANT, [customer], region="US")
+            await renew(tx, TENANT, [customer], region=region)
 
     def forget_arrivals(self) -> None:
         """Count deliveries from the first again, so that the next get the ids that earlier ones had."""

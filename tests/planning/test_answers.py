@@ -16,7 +16,7 @@ async def test_a_released_booking_is_the_booking_that_would_have_been(database: 
     assert await house.state(delivery) == ("held", "held_by_rule")
     assert not await house.effects()
     ((hold, _),) = await house.open_holds()
-    assert (await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold)).is_done
+    assert (await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold, region="US")).is_done
     await house.decide()
     assert await house.state(delivery) == ("processed", "processed")
     (key,) = await house.effects()
@@ -33,7 +33,7 @@ async def test_a_release_can_be_taken_back_before_it_is_carried_out(database: Da
     await house.arrive("web", LEAD)
     await house.decide()
     ((hold, _),) = await house.open_holds()
-    await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold)
+    await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold, region="US")
     assert (await review.undo(database, ACT, tenant_id=TENANT, hold_id=hold)).is_done
     assert await house.open_holds() == [(hold, "held_by_rule")]
     await house.decide()
@@ -85,9 +85,9 @@ async def test_a_yes_about_a_customers_record_is_remembered(database: Database) 
     await house.arrive("crm", update)
     await house.decide()
     ((hold, _),) = await house.open_holds()
-    refused = await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold)
+    refused = await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold, region="US")
     assert refused.refusal == "choice_missing"
-    await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold, customer_id=101)
+    await review.accept(database, ACT, tenant_id=TENANT, hold_id=hold, customer_id=101, region="US")
     await house.decide()
     later = await house.arrive("crm", {**update, "email": "other@example.com"})
     await house.decide()

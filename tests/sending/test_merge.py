@@ -210,11 +210,13 @@ async def test_a_conflict_is_asked_about_once_and_a_yes_writes_ours_even_after_a
     assert hold.commands[0]["changes"][0]["value"] == OURS
     assert record.fields[FIELD[PartyKind.CUSTOMER]] == THEIRS
     world.fault("error_before", method="PATCH", path="/customers/", status=503, times=2)
-    assert (await review.accept(world.database, act(world), tenant_id=TENANT, hold_id=hold.id)).is_done
+    assert (await review.accept(world.database, act(world), tenant_id=TENANT, hold_id=hold.id, region="US")).is_done
     await worker.drain()
     assert record.fields == {FIELD[PartyKind.CUSTOMER]: OURS, OTHER[PartyKind.CUSTOMER]: "another field"}
     assert await world.rows("SELECT state, settled_by FROM holds") == [("released", "person:ann")]
-    assert (await review.accept(world.database, act(world), tenant_id=TENANT, hold_id=hold.id)).refusal == "done"
+    assert (
+        await review.accept(world.database, act(world), tenant_id=TENANT, hold_id=hold.id, region="US")
+    ).refusal == "done"
 
 
 async def test_a_no_to_a_conflict_leaves_theirs_and_frees_what_waits_behind(world: World) -> None:
@@ -288,7 +290,7 @@ async def test_a_contact_that_somebody_changed_waits_and_a_yes_writes_ours(world
     operator.edit(office, table="customer_contacts", id=contact["id"], fields={"value": "5125550100"})
     worker = await sent(world)
     (hold,) = await report.waiting(world.database, TENANT)
-    await review.accept(world.database, act(world), tenant_id=TENANT, hold_id=hold.id)
+    await review.accept(world.database, act(world), tenant_id=TENANT, hold_id=hold.id, region="US")
     await worker.drain()
     row = world.simulator.accounts[TENANT].customer_contacts.get(contact["id"])
     assert row is not None

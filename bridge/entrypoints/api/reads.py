@@ -276,7 +276,8 @@ async def party(request: Request[Any, Any, Any], customer_id: Id, tenant: Tenant
     """Return everything that came in about a customer."""
     del tenant
     seen = visit(request)
-    return masked_party(await people.party_story(seen.context.database, seen.tenant_id, customer_id))
+    region = seen.context.region(seen.tenant_id)
+    return masked_party(await people.party_story(seen.context.database, seen.tenant_id, customer_id, region=region))
 
 
 @get("/flow", opt=_VIEW, summary="From source to outcome")

@@ -274,12 +274,19 @@ async def decide(
 
     async def do(seen: Visit) -> Done:
         here: dict[str, Any] = {"tenant_id": seen.tenant_id, "hold_id": hold_id}
-        act = seen.act(data.reason)
+        act, region = seen.act(data.reason), seen.context.region(seen.tenant_id)
         if choice == "accept":
             return await review.accept(
-                seen.context.database, act, **here, customer_id=data.customer_id, location_id=data.location_id
+                seen.context.database,
+                act,
+                **here,
+                customer_id=data.customer_id,
+                location_id=data.location_id,
+                region=region,
             )
-        plain = {"new": review.none_of_these, "dismiss": review.dismiss, "undo": review.undo}.get(choice)
+        if choice == "new":
+            return await review.none_of_these(seen.context.database, act, **here, region=region)
+        plain = {"dismiss": review.dismiss, "undo": review.undo}.get(choice)
         if plain is None:
             raise Refused(404, "unknown", "There is no such choice.")
         return await plain(seen.context.database, act, **here)

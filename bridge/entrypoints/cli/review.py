@@ -58,8 +58,9 @@ def accept(hold: int, customer: int | None, location: int | None, manner: Manner
 
     async def act(desk: Desk) -> "Done":
         return await operation.accept(
-            desk.database, desk.act, tenant_id=desk.tenant_id, hold_id=hold, customer_id=customer, location_id=location
-        )
+            desk.database, desk.act, tenant_id=desk.tenant_id, hold_id=hold, customer_id=customer, location_id=location,
+            region=desk.local.region,
+        )  # fmt: skip
 
     manner.do(act)
 
@@ -72,7 +73,9 @@ def new(hold: int, manner: Manner) -> None:
     from bridge.operations import review as operation
 
     async def act(desk: Desk) -> "Done":
-        return await operation.none_of_these(desk.database, desk.act, tenant_id=desk.tenant_id, hold_id=hold)
+        return await operation.none_of_these(
+            desk.database, desk.act, tenant_id=desk.tenant_id, hold_id=hold, region=desk.local.region
+        )
 
     manner.do(act)
 

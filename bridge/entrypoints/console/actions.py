@@ -56,6 +56,7 @@ async def act(request: Request[Any, Any, Any]) -> Response[str]:
                 tenant_id=seen.tenant_id,
                 delivery_id=DeliveryId(found.id),
                 customer_id=int(customer[:18]),
+                region=seen.context.region(seen.tenant_id),
             )
         )
     raise Refused(404, "unknown", "There is no such action.")

@@ -158,8 +158,7 @@ async def _party(request: Request[Any, Any, Any]) -> tuple[Visit, people.PartySt
     customer_id = int(request.path_params["customer_id"])
     if not 0 < customer_id < 2**63:
         raise Refused(404, "unknown", "There is no such customer.")
-    tenant = seen.context.tenant(seen.tenant_id)
-    region = tenant.phone_region if tenant else "US"
+    region = seen.context.region(seen.tenant_id)
     return seen, await people.party_story(seen.context.database, seen.tenant_id, customer_id, region=region)
 
 

@@ -75,14 +75,18 @@ async def decide(request: Request[Any, Any, Any]) -> Response[str]:
     filled = await form_of(request)
     choice, hold_id = str(request.path_params["choice"]), _hold_id(request)
     here: dict[str, Any] = {"tenant_id": seen.tenant_id, "hold_id": hold_id}
-    database, act = seen.context.database, seen.act(filled.get("reason", ""))
+    database, act, region = (
+        seen.context.database,
+        seen.act(filled.get("reason", "")),
+        seen.context.region(seen.tenant_id),
+    )
     if choice == "accept":
         ids: dict[str, Any] = {
             name: int(text) for name in ("customer_id", "location_id") if (text := filled.get(name, "")[:18]).isdigit()
         }
-        done = await review.accept(database, act, **here, **ids)
+        done = await review.accept(database, act, **here, **ids, region=region)
     elif choice == "new":
-        done = await review.none_of_these(database, act, **here)
+        done = await review.none_of_these(database, act, **here, region=region)
     elif choice == "dismiss":
         done = await review.dismiss(database, act, **here)
     elif choice == "undo":
