@@ -109,7 +109,7 @@ def up() -> None:
     import time
 
     from bridge.db import migrations
-    from bridge.entrypoints.cli.processes import Child, Signals, environment, stop_all
+    from bridge.entrypoints.cli.processes import Child, Signals, environment, free_port, stop_all
 
     settings = settings_or_stop()
     signals = Signals()
@@ -121,6 +121,12 @@ def up() -> None:
         simulated = [tenant for tenant in settings.tenants.values() if tenant.is_simulator]
         if simulated:
             port = simulated[0].environment.rpartition(":")[2].strip("/")
+            if free_port(int(port)) != int(port):
+                raise Stop(
+                    Exit.REFUSED,
+                    f"port {port} is taken, where the config's `simulator_url` says that the simulator listens;"
+                    " end what listens there, or name another port in it",
+                )
             known = [
                 f"{one.tenant_id}:{one.client_id}:{one.client_secret}:{one.app_key}:{one.booking_provider or 0}"
                 for one in simulated
