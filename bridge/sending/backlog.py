@@ -109,17 +109,11 @@ class Backlog:
             self._lanes[lane] = None
             self._offer(message, now=now)
             return
-        behind = self._lanes[lane]
-        if behind is None:
-            behind = self._lanes[lane] = deque()
-        if lane in self._overflow or len(behind) >= self._lane_depth:
+        if lane in self._overflow or len(self._lanes[lane] or ()) >= self._lane_depth:
             self._overflow[lane] = min(id_, self._overflow.get(lane, id_))
             return
         self._held[id_] = message
-        if behind and behind[-1] > id_:
-            self._lanes[lane] = deque(sorted((*behind, id_)))
-        else:
-            behind.append(id_)
+        self._queue(message)
 
     def take(self, *, now: datetime, limit: int, families: Mapping[str, int] | None = None) -> Iterator[Message]:
         """Hand out up to `limit` messages that may be sent now, most urgent first; each is in flight from then on.
@@ -177,7 +171,8 @@ class Backlog:
             doubt = self.doubts.pop(id_, None)
             message = doubt.message if doubt is not None else self._held.pop(id_, None)
             if doubt is not None and id_ not in self._holding:
-                self._forget(id_)  # its lane went on without it
+                self._step_out(doubt.message)
+                self._forget(id_)  # its lane went on without it, or has not come to it
                 return
         self._holding.discard(id_)
         if message is not None:
@@ -189,6 +184,10 @@ class Backlog:
         was_flying = self.in_flight.pop(message.id, None) is not None
         doubt = self.doubts.pop(message.id, None)
         if doubt is not None and message.id not in self._holding:
+            if self._step_out(doubt.message):
+                self._held[message.id] = message
+                self._queue(message)
+                return
             # Its lane went on without it; it goes out beside whatever runs there now.
             self._held[message.id] = msgspec.structs.replace(message, lane=f"\x00{message.id}")
             self._lanes[f"\x00{message.id}"] = None
@@ -263,17 +262,40 @@ class Backlog:
             heappush(self._sleeping, (message.due_at, message.id))
 
     def _add_doubt(self, message: Message) -> None:
-        # Ids are read in order, so a doubt comes before what follows in its lane; if that already runs, it runs beside it.
-        if message.policy.holds_lane and message.lane not in self._lanes:
+        self.doubts[message.id] = Doubt(message.due_at, 0, message)
+        if not message.policy.holds_lane:
+            return
+        if message.lane not in self._lanes:
             self._lanes[message.lane] = None
             self._holding.add(message.id)
-        self.doubts[message.id] = Doubt(message.due_at, 0, message)
+        else:  # one before it is there again (a person's retry, a late commit): the lane is held once it comes to this one
+            self._queue(message)
+
+    def _queue(self, message: Message) -> None:
+        """Give a message its place, by id, behind the head of its lane."""
+        behind = self._lanes[message.lane]
+        if not behind or behind[-1] < message.id:
+            behind = self._lanes[message.lane] = behind or deque()
+            behind.append(message.id)
+        else:
+            self._lanes[message.lane] = deque(sorted((*behind, message.id)))
+
+    def _step_out(self, message: Message) -> bool:
+        """Take a message out of its place behind the head of its lane, and tell whether it had one."""
+        behind = self._lanes.get(message.lane)
+        if not behind or message.id not in behind:
+            return False
+        behind.remove(message.id)
+        return True
 
     def _pass_lane(self, lane: str, *, now: datetime) -> None:
         behind = self._lanes.get(lane)
         if behind:
-            head = self._held[behind.popleft()]
-            self._offer(head, now=now)
+            id_ = behind.popleft()
+            if id_ in self.doubts:
+                self._holding.add(id_)
+            else:
+                self._offer(self._held[id_], now=now)
             return
         self._lanes.pop(lane, None)
         skipped = self._overflow.pop(lane, None)
