@@ -46,8 +46,8 @@ def _hit(term: Term, key: str, values: dict[str, Any]) -> str | None:  # noqa: P
     if term.kind == "phone":
         return f"{_STATES} phones @> ARRAY[%({key})s]"
     if term.kind == "phone_end":
-        if len(term.value) == 4:
-            return f"{_STATES} phone_ends @> ARRAY[%({key})s]"
+        if len(term.value) >= 4:
+            return _phone_end(key, term.value, values)
         values[key] = f"%{term.value}"
         return f"{_STATES} EXISTS (SELECT 1 FROM unnest(phone_ends) AS e WHERE e LIKE %({key})s)"
     if term.kind == "email":
@@ -68,13 +68,24 @@ def _hit(term: Term, key: str, values: dict[str, Any]) -> str | None:  # noqa: P
         return f"({_STATES} phones @> ARRAY[%({key}p)s]) UNION ({_any_id(key, digits, values)})"
     if term.kind == "number":
         more = {
-            4: f" UNION ({_STATES} phone_ends @> ARRAY[%({key})s])",
+            4: f" UNION ({_phone_end(key, term.value, values)})",
+            7: f" UNION ({_phone_end(key, term.value, values)})",
             5: f" UNION ({_STATES} zip = %({key})s AND zip <> '')",
         }
         return _any_id(key, term.value, values) + more.get(len(term.value), "")
     if term.kind == "id":
         return _any_id(key, term.value, values)
     return None
+
+
+def _phone_end(key: str, digits: str, values: dict[str, Any]) -> str:
+    """Return the look-up of the last digits of a phone: four by index, those before them filter what that finds."""
+    values[f"{key}e"] = digits[-4:]
+    found = f"{_STATES} phone_ends @> ARRAY[%({key}e)s]"
+    if len(digits) > 4:
+        values[f"{key}l"] = f"%{digits}"
+        found += f" AND EXISTS (SELECT 1 FROM unnest(phones) AS p WHERE p LIKE %({key}l)s)"
+    return found
 
 
 def _any_id(key: str, text: str, values: dict[str, Any]) -> str:

@@ -80,13 +80,23 @@ _WHEN = re.compile(
     rf"(?<![\w/-])(?:(?P<day>{_DAY})(?:[ T,]+(?:at\s+)?(?P<at>{_CLOCK}))?|(?P<time>{_CLOCK}))(?![\w/-])", re.IGNORECASE
 )
 _EMAIL = re.compile(r"[^\s<>,;\"]+@[^\s<>,;\"]+\.[^\s<>,;\"]+")
-_PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d\s().\-]{5,18}\d(?![\w-])")
+_PHONE = re.compile(
+    r"(?<![\w-])\+?\(?\d[\d\s().\-]{5,18}\d(?:\s*(?:ext\.?|extension|x)\s*\d{1,6})?(?![\w-])", re.IGNORECASE
+)
+_LOCAL_PHONE = 8
+"""Digits a phone is written with at most where its area is left out: it is found by how it ends."""
+# What people write around the thing itself, or the other way round: "14:05 yesterday", "booking 500000", "tel:+1512…".
+_TIME_FIRST = re.compile(rf"(?<![\w/:-])({_CLOCK})\s+(?:on\s+)?({_DAY})(?![\w/:-])", re.IGNORECASE)
+_NOUN = re.compile(
+    r"\b(?:booking|contact|customer|delivery|id|job|lead|location|message)\s+#?(?=\d+(?:\s|$))", re.IGNORECASE
+)
+_SCHEME = re.compile(r"\b(?:tel|sms|mailto):", re.IGNORECASE)
 _ID = re.compile(r"(?=\S*\d)[A-Za-z0-9][\w.:\-/=+]{3,199}")
 
 
 def parse(text: str, local: Local) -> Query:
     """Return what a search text asks for; nothing typed is an error, what is not understood is said in the notes."""
-    text = " ".join(text.replace("\0", "").split())[:400]
+    text = " ".join(_SCHEME.sub("", text.replace("\0", "")).split())[:400]
     terms: list[Term] = []
     notes: list[str] = []
     bare: list[str] = []
@@ -158,8 +168,8 @@ def _ago(value: str, local: Local) -> datetime | None:
 
 def _phone(value: str, local: Local) -> Term:
     digits = re.sub(r"\D", "", value)
-    if len(digits) <= 4:
-        return Term(kind="phone_end", value=digits[-4:], said=f"phone ending {digits}")
+    if len(digits) <= _LOCAL_PHONE and not value.startswith("+"):
+        return Term(kind="phone_end", value=digits, said=f"phone ending {digits}")
     known = phone_e164(value, local.region) or digits
     return Term(kind="phone", value=known, said=f"phone {known}")
 
@@ -167,6 +177,7 @@ def _phone(value: str, local: Local) -> Term:
 def _smart(text: str, local: Local) -> list[Term]:
     """Read words without a qualifier: times, e-mails, phones, numbers, ids; the rest is a name."""
     terms: list[Term] = []
+    text = _NOUN.sub("", _TIME_FIRST.sub(r"\2 \1", text))
 
     def take(pattern: re.Pattern[str], read: object, rest: str) -> str:
         def keep(hit: re.Match[str]) -> str:
@@ -206,6 +217,7 @@ def _email(text: str) -> Term | None:
 
 
 def _looks_phone(text: str, local: Local) -> Term | None:
+    text = re.split(r"\s*[a-z]", text, maxsplit=1, flags=re.IGNORECASE)[0]  # without its extension
     digits = re.sub(r"\D", "", text)
     is_plain = re.fullmatch(r"\d+", text.strip()) is not None
     if (
@@ -225,6 +237,8 @@ def _number(digits: str) -> Term:
         return Term(kind="number", value=digits, said=f"phone ending {digits}, or id {digits}")
     if len(digits) == 5:
         return Term(kind="number", value=digits, said=f"ZIP or id {digits}")
+    if len(digits) == 7:
+        return Term(kind="number", value=digits, said=f"id {digits}, or phone ending so")
     return Term(kind="number", value=digits, said=f"id {digits}")
 
 
