@@ -12,7 +12,7 @@ from bridge.sending.breaker import EVERYTHING
 from bridge.sending.control import Action, Filter, Scope
 from bridge.sending.retry import POLICIES
 
-FAMILIES = tuple(sorted({policy.family for policy in POLICIES.values()} - {"alerts"} | {EVERYTHING}))
+FAMILIES = (*sorted({policy.family for policy in POLICIES.values()} - {"alerts"}), EVERYTHING)
 """What a breaker rests: the requests of some commands, or `*`, everything, where the credentials are refused."""
 ERROR_CLASSES = ("server", "timeout", "connection", "auth")
 OVERRIDES = ("closed", "open", "itself")

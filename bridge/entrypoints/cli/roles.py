@@ -124,8 +124,8 @@ def up() -> None:
             if free_port(int(port)) != int(port):
                 raise Stop(
                     Exit.REFUSED,
-                    f"port {port} is taken, where the config's `simulator_url` says that the simulator listens;"
-                    " end what listens there, or name another port in it",
+                    f"port {port} is taken, where the simulator is to listen; end what listens there,"
+                    " or name another place: BRIDGE_SIMULATOR_URL=http://127.0.0.1:8378",
                 )
             known = [
                 f"{one.tenant_id}:{one.client_id}:{one.client_secret}:{one.app_key}:{one.booking_provider or 0}"
