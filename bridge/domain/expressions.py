@@ -64,10 +64,10 @@ class ExpressionFault(ValueError):
 
 
 class PlainContext(dict[str, Any]):
-    """A context already made of plain data, so that many expressions over it copy it once."""
+    """A context already made of plain data, so that many expressions over it copy it once, or never where it `is_plain`."""
 
-    def __init__(self, context: Mapping[str, Any]) -> None:
-        super().__init__((name, plain(value)) for name, value in context.items())
+    def __init__(self, context: Mapping[str, Any], *, is_plain: bool = False) -> None:
+        super().__init__(context if is_plain else {name: plain(value) for name, value in context.items()})
 
 
 def evaluate(expression: str, context: Mapping[str, Any]) -> Any:

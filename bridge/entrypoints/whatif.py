@@ -2,25 +2,19 @@
 
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import zip_longest
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
-from bridge import bootstrap
-from bridge.connectors.base import PayloadMalformed
 from bridge.db.database import Database, Tx
 from bridge.domain.delivery import Delivery
 from bridge.domain.ids import DeliveryId, TenantId
 from bridge.domain.inquiry import Inquiry
-from bridge.domain.match import Match
-from bridge.domain.plan import Plan
 from bridge.entrypoints.differing import between
+from bridge.entrypoints.whatif_side import Decided, Met, Side
 from bridge.intake import queue
-from bridge.pipeline.deciders import ConfiguredDeciders
-from bridge.pipeline.known import Known
-from bridge.planning.rules import RuleBroken
 from bridge.reports.reading import reading, shared_moment
 from bridge.settings import Settings
 
@@ -48,71 +42,6 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
-class _Decided(NamedTuple):
-    inquiry: Inquiry
-    match: Match
-    known: Known
-    plan: Plan
-
-
-class _Side:
-    """One of the two configs, deciding."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.doors = bootstrap.doors_of(settings)
-        self._deciders = ConfiguredDeciders(settings, doors=self.doors, lists_kept=timedelta.max)
-        self.thresholds = {
-            tenant.tenant_id: (tenant.thresholds, tenant.phone_region, tenant.dedup_window)
-            for tenant in settings.tenants.values()
-        }
-
-    def read(self, delivery: Delivery) -> tuple[Inquiry, ...] | str:
-        """Return what a delivery asks for, or why it asks for nothing."""
-        door = self.doors.get(delivery.source_id)
-        if door is None or door.tenant_id != delivery.tenant_id:
-            return "source_unknown"
-        try:
-            normalized = door.connector.normalize(delivery, options=door.options)
-        except PayloadMalformed as bad:
-            return bad.reason.value
-        return normalized.inquiries or normalized.reason.value
-
-    def reads_like(self, other: "_Side", delivery: Delivery) -> bool:
-        """Tell whether both take the same out of a delivery."""
-        door, there = self.doors.get(delivery.source_id), other.doors.get(delivery.source_id)
-        return (
-            door is not None
-            and there is not None
-            and (door.tenant_id, door.connector.kind, door.options)
-            == (there.tenant_id, there.connector.kind, there.options)
-        )
-
-    def matches_like(self, other: "_Side", tenant_id: TenantId) -> bool:
-        """Tell whether both say the same of who somebody is."""
-        return self.thresholds.get(tenant_id) == other.thresholds.get(tenant_id)
-
-    async def look_up(
-        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Delivery, Inquiry]]
-    ) -> list[tuple[Match, Known]]:
-        """Say who each inquiry is about, and what is known around it as of when its delivery came."""
-        if not asked:
-            return []
-        inquiries = [(delivery.source_id, inquiry) for delivery, inquiry in asked]
-        matches = await self._deciders.match(tx, tenant_id, inquiries)
-        pairs = [(inquiry, match) for (_, inquiry), match in zip(asked, matches, strict=True)]
-        earliest = min(delivery.received_at for delivery, _ in asked)
-        return list(zip(matches, await self._deciders.gather(tx, tenant_id, pairs, now=earliest), strict=True))
-
-    async def plan(self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, known: Known) -> _Decided:
-        """Plan as of when the delivery came."""
-        now = delivery.received_at
-        try:
-            made = await self._deciders.plan(tx, delivery, inquiry, match, known=known, nonce="", pending={}, now=now)
-        except RuleBroken as broken:
-            made = broken.plan()
-        return _Decided(inquiry, match, known, made)
-
-
 class Page(msgspec.Struct, frozen=True):
     """What came of one page of deliveries."""
 
@@ -126,7 +55,7 @@ class Comparison:
 
     def __init__(self, tenant_id: TenantId, old: Settings, new: Settings) -> None:
         self._tenant_id = tenant_id
-        self._before, self._after = _Side(old), _Side(new)
+        self._before, self._after = Side(old), Side(new)
 
     async def page(self, tx: Tx, ids: Sequence[DeliveryId]) -> Page:
         """Return what the new config would do differently with some deliveries."""
@@ -134,13 +63,12 @@ class Comparison:
         loaded = await queue.load(tx, tenant_id, ids)
         deliveries = [loaded[one] for one in ids if one in loaded]
         read = {delivery.id: before.read(delivery) for delivery in deliveries}
-        was = await _decide(tx, tenant_id, before, deliveries, read, known=None)
+        was = await _decide(tx, tenant_id, before, deliveries, read)
         reread = {
             delivery.id: read[delivery.id] if after.reads_like(before, delivery) else after.read(delivery)
             for delivery in deliveries
         }
-        reusable = was if after.matches_like(before, tenant_id) else None
-        will = await _decide(tx, tenant_id, after, deliveries, reread, known=reusable)
+        will = await _decide(tx, tenant_id, after, deliveries, reread, before=(before, was))
         changes = []
         for delivery in deliveries:
             differences = tuple(dict.fromkeys(_differences(was[delivery.id], will[delivery.id])))
@@ -211,47 +139,50 @@ async def _pages(
             ids = await _page(tx, tenant_id, after=ids[-1], since=since)
 
 
-_Outcome = list[_Decided] | str
+_Outcome = list[Decided] | str
 
 
 async def _decide(
     tx: Tx,
     tenant_id: TenantId,
-    side: _Side,
+    side: Side,
     deliveries: Sequence[Delivery],
     read: dict[DeliveryId, tuple[Inquiry, ...] | str],
     *,
-    known: dict[DeliveryId, _Outcome] | None,
+    before: tuple[Side, dict[DeliveryId, _Outcome]] | None = None,
 ) -> dict[DeliveryId, _Outcome]:
-    """Decide about what deliveries ask for; what the other side looked up for inquiries it read alike is taken from it."""
+    """Decide about what deliveries ask for; what the side before has found for inquiries that it read alike is taken from it."""
     asked = [
         (delivery, inquiry)
         for delivery in deliveries
         if not isinstance(found := read[delivery.id], str)
         for inquiry in found
     ]
-    reused = {
-        (delivery_id, one.inquiry.key): one
-        for delivery_id, decided in (known or {}).items()
-        if not isinstance(decided, str)
-        for one in decided
-    }
-    found_of: dict[int, tuple[Match, Known]] = {}
-    for place, (delivery, inquiry) in enumerate(asked):
-        same = reused.get((delivery.id, inquiry.key))
-        if same is not None and same.inquiry == inquiry:
-            found_of[place] = (same.match, same.known)
-    open_places = [place for place in range(len(asked)) if place not in found_of]
-    found_anew = await side.look_up(tx, tenant_id, [asked[place] for place in open_places])
-    found_of.update(zip(open_places, found_anew, strict=True))
+    found_before = (before[0], _met_before(asked, before[1])) if before is not None else None
+    met = await side.meet(tx, tenant_id, asked, before=found_before)
     outcome: dict[DeliveryId, _Outcome] = {
         name: found if isinstance(found, str) else [] for name, found in read.items()
     }
-    for place, (delivery, inquiry) in enumerate(asked):
+    for (delivery, inquiry), one in zip(asked, met, strict=True):
         so_far = outcome[delivery.id]
         assert not isinstance(so_far, str)  # noqa: S101 - it asked for something
-        so_far.append(await side.plan(tx, delivery, inquiry, *found_of[place]))
+        so_far.append(await side.plan(tx, delivery, inquiry, one))
     return outcome
+
+
+def _met_before(asked: Sequence[tuple[Delivery, Inquiry]], was: dict[DeliveryId, _Outcome]) -> dict[int, Met]:
+    """Return by the place of each inquiry what was found about it before, where it was read alike."""
+    decided = {
+        (delivery_id, one.inquiry.key): one
+        for delivery_id, outcome in was.items()
+        if not isinstance(outcome, str)
+        for one in outcome
+    }
+    return {
+        place: one.met
+        for place, (delivery, inquiry) in enumerate(asked)
+        if (one := decided.get((delivery.id, inquiry.key))) is not None and one.inquiry == inquiry
+    }
 
 
 async def _page(tx: Tx, tenant_id: TenantId, *, after: DeliveryId, since: datetime | None) -> list[DeliveryId]:
@@ -274,4 +205,4 @@ def _differences(one: _Outcome, other: _Outcome) -> Iterator[str]:
         yield f"would be read as {len(other)} inquiries, not {len(one)}"
     for was, will in zip_longest(one, other):
         if was is not None and will is not None:
-            yield from between((was.inquiry, was.match, was.plan), (will.inquiry, will.match, will.plan))
+            yield from between((was.inquiry, was.met.match, was.plan), (will.inquiry, will.met.match, will.plan))

@@ -164,18 +164,17 @@ def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], setti
                 at.setdefault(one, []).append(MirroredContact(other, a or "", b or "", c or ""))
             case _:
                 said[q].append(Said(one, other, yes, also))
+    families = {
+        (id_, found): _family(
+            id_, found, customers[id_], locations.get(id_, []), contacts.get(id_, []), at_places, settings.region
+        )
+        for id_, found in {(id_, found) for met in chosen for id_, (_, found) in met.items()}
+        if id_ in customers
+    }
     return [
         Lookup(
             families=tuple(
-                _family(
-                    id_,
-                    found,
-                    customers[id_],
-                    locations.get(id_, []),
-                    contacts.get(id_, []),
-                    at_places,
-                    settings.region,
-                )
+                families[id_, found]
                 for id_, (_, found) in sorted(chosen[q].items(), key=lambda item: item[1][0])
                 if id_ in customers
             ),

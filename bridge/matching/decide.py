@@ -39,17 +39,44 @@ class _View(NamedTuple):
     """The party's address is one of the family's locations."""
 
 
+class Weighed(NamedTuple):
+    """An inquiry's party beside everybody it could be, before any threshold has spoken."""
+
+    party: PartyKeys
+    views: tuple[_View, ...]
+    nobody: float
+    """The probability that it is nobody we know."""
+    never: tuple[int, ...]
+    """Customers whom a person said it is not."""
+    by_word: Said | None
+    weights: Weights
+
+
 def decide(inquiry: Inquiry, lookup: Lookup, weights: Weights, settings: MatchSettings) -> Match:
     """Return the verdict about an inquiry's party with its evidence; what a person said earlier outranks every score."""
+    return judge(weigh(inquiry, lookup, weights, settings), settings)
+
+
+def weigh(inquiry: Inquiry, lookup: Lookup, weights: Weights, settings: MatchSettings) -> Weighed:
+    """Return who an inquiry's party could be, each with its probability; the thresholds of the settings change none of it."""
     party = lookup.party or party_keys(inquiry.person, region=settings.region)
     never = {said.customer_id for said in lookup.said if not said.is_same}
     families = [family for family in lookup.families if family.customer.id not in never]
-    views, none = _weigh(party, families, lookup, weights, settings)
-    guards = [f"never:{customer}" for customer in sorted(id_ for id_ in never if id_ is not None)]
+    views, nobody = _weigh(party, families, lookup, weights, settings)
     by_word = next((said for said in sorted(lookup.said, key=lambda said: not said.is_link) if said.is_same), None)
-    if by_word is not None and by_word.customer_id not in never:
-        return _by_word(party, by_word, views, guards, weights, settings)
-    return _judge(party, views, none, guards, weights, settings)
+    if by_word is not None and by_word.customer_id in never:
+        by_word = None
+    return Weighed(
+        party, tuple(views), nobody, tuple(sorted(id_ for id_ in never if id_ is not None)), by_word, weights
+    )
+
+
+def judge(weighed: Weighed, settings: MatchSettings) -> Match:
+    """Return the verdict that thresholds, guards and people's words give."""
+    party, views, guards = weighed.party, list(weighed.views), [f"never:{customer}" for customer in weighed.never]
+    if weighed.by_word is not None:
+        return _by_word(party, weighed.by_word, views, guards, weighed.weights, settings)
+    return _judge(party, views, weighed.nobody, guards, weighed.weights, settings)
 
 
 def _by_word(

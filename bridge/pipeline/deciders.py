@@ -18,7 +18,7 @@ from bridge.intake.gate import Door
 from bridge.intake.ledger import Decided
 from bridge.intake.queue import Queued
 from bridge.matching import asks, candidates, certifying, weights_store
-from bridge.matching.decide import decide
+from bridge.matching.decide import Weighed, judge, weigh
 from bridge.matching.weights import Weights
 from bridge.mirror import changes, records
 from bridge.pipeline.completing import Completed, Completer
@@ -70,16 +70,26 @@ class ConfiguredDeciders:
 
     async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
         """Say who each inquiry is about: one round trip per source of the batch."""
+        return await self.judge(tx, tenant_id, await self.weigh(tx, tenant_id, inquiries))
+
+    async def weigh(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Weighed]:
+        """Say for each inquiry who it could be about, and how likely."""
         weights, is_certified = await self._trained(tx, tenant_id)
         settings = self._match_settings(tenant_id, is_certified=is_certified)
-        found: dict[int, Match] = {}
+        found: dict[int, Weighed] = {}
         for source_id in dict.fromkeys(source for source, _ in inquiries):
             places = [place for place, (source, _) in enumerate(inquiries) if source == source_id]
             asked = [inquiries[place][1] for place in places]
             lookups = await candidates.find_many(tx, tenant_id, asked, settings, source_id=source_id)
             for place, inquiry, lookup in zip(places, asked, lookups, strict=True):
-                found[place] = decide(inquiry, lookup, weights, settings)
+                found[place] = weigh(inquiry, lookup, weights, settings)
         return [found[place] for place in range(len(inquiries))]
+
+    async def judge(self, tx: Tx, tenant_id: TenantId, weighed: Sequence[Weighed]) -> list[Match]:
+        """Say of what was weighed who it is, by the tenant's thresholds."""
+        _, is_certified = await self._trained(tx, tenant_id)
+        settings = self._match_settings(tenant_id, is_certified=is_certified)
+        return [judge(one, settings) for one in weighed]
 
     async def _trained(self, tx: Tx, tenant_id: TenantId) -> tuple[Weights, bool]:
         """Return the tenant's weights and whether they are certified, read again once a minute."""

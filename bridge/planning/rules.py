@@ -125,7 +125,7 @@ class RuleBook(msgspec.Struct, frozen=True):
         chosen: dict[str, Chosen] = {}
         never: dict[str, str] = {}
         trials: list[RuleTrial] = []
-        view = PlainContext(view)
+        view = view if isinstance(view, PlainContext) else PlainContext(view)
         for rule in self.rules:
             if rule.tenant_key not in (None, tenant_key):
                 why = f"is for tenant {rule.tenant_key}"

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from bridge.domain.expressions import PlainContext, plain
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.match import Match, Matched
 from bridge.domain.party import PartyRecord
@@ -18,9 +19,9 @@ _BLANK = dict.fromkeys(NAMES["inquiry"], "")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def view_of(inquiry: Inquiry, match: Match, context: PlanContext, *, now: datetime) -> dict[str, Any]:
+def view_of(inquiry: Inquiry, match: Match, context: PlanContext, *, now: datetime) -> PlainContext:
     """Return the names a rule may use, as `bridge check` knows them."""
-    return {
+    view = {
         "inquiry": _inquiry(inquiry),
         "match": _match(match),
         "tenant": _tenant(context.tenant, now),
@@ -31,6 +32,7 @@ def view_of(inquiry: Inquiry, match: Match, context: PlanContext, *, now: dateti
         },
         "party": _party(context.party, context.reference),
     }
+    return PlainContext(view, is_plain=True)
 
 
 def _inquiry(inquiry: Inquiry) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def _plain(value: Any) -> Any:
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value
+    return plain(value)
 
 
 def _match(match: Match) -> dict[str, Any]:

@@ -127,6 +127,12 @@ async def test_thresholds_mappings_and_sources_count_too(house: House) -> None:
     gone = CONFIG.replace("  web: {connector: generic, tenant: acme, unsigned: true}\n", "")
     found = await whatif.compare(house.database, TENANT, settings_of(), settings_of(config=gone), since=None)
     assert found.counts == {"would ask for nothing: source_unknown": 6}
+    moved = CONFIG.replace("tenant_id: 7", "tenant_id: 8")
+    found = await whatif.compare(house.database, TENANT, settings_of(), settings_of(config=moved), since=None)
+    assert found.counts == {"would ask for nothing: source_unknown": 6}
+    abroad = CONFIG.replace("America/Chicago", "America/Chicago\n    phone_region: GB")
+    found = await whatif.compare(house.database, TENANT, settings_of(), settings_of(config=abroad), since=None)
+    assert found.deliveries == 6
 
 
 async def test_the_command_prints_counts_and_the_way_to_each_explanation(
