@@ -52,4 +52,4 @@ class Doorbell:
             await asyncio.wait([self._ringing], timeout=0.5)
             self._ringing.cancel()
         if self._connection is not None:
-            await self._connection.close()
+            self._connection.close()

@@ -1,7 +1,7 @@
 """Deliveries as PostgreSQL's binary arrays: each value is made when its request comes, while the last batch commits."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -77,12 +77,20 @@ def keys_of(batch: Sequence[Row]) -> list[bytes]:
     return [array(kind, column) for kind, column in zip(_TYPES, columns, strict=False)]
 
 
-def ids_in(result: pq.abc.PGresult) -> Iterator[tuple[Key, DeliveryId]]:
-    """Yield key and id of each row of a result."""
+def ids_in(result: pq.abc.PGresult) -> list[DeliveryId]:
+    """Return the ids that a result of one column holds."""
+    value, number = result.get_value, int.from_bytes
+    return [DeliveryId(number(value(place, 0) or b"", "big")) for place in range(result.ntuples)]
+
+
+def ids_by_key(result: pq.abc.PGresult) -> dict[Key, DeliveryId]:
+    """Return the ids of a result by the columns that name its rows."""
     value = result.get_value
+    found = {}
     for place in range(result.ntuples):
         key = (value(place, 0) or b"", value(place, 1) or b"", value(place, 2) or b"")
-        yield key, DeliveryId(int.from_bytes(value(place, 3) or b"", "big"))
+        found[key] = DeliveryId(int.from_bytes(value(place, 3) or b"", "big"))
+    return found
 
 
 def _bytes(value: bytes) -> bytes:

@@ -5,21 +5,22 @@ where a pool of writers falls to an eighth. One bad row must not fail its neighb
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import psycopg
-from psycopg.pq.abc import PGresult
 
 from bridge.db.database import UNREACHABLE
-from bridge.db.direct import DirectConnection
+from bridge.db.direct import Answer, DirectConnection
 from bridge.domain.ids import DeliveryId
 from bridge.domain.reasons import Reason
 from bridge.intake import rows
 from bridge.intake.doorbell import Doorbell
 from bridge.intake.gate import Refused
-from bridge.intake.rows import Arrival, Key, Row
+from bridge.intake.rows import Arrival, Row
 
 _INSERT = """
 WITH stored AS (
@@ -30,11 +31,11 @@ WITH stored AS (
                 $9::bytea[], $10::text[], $11::text[])
          AS t (tenant_id, source_id, dedup_key, event_type, received_at, method, url, headers, body, verified_by, trace_id)
     ON CONFLICT (tenant_id, source_id, dedup_key) DO NOTHING
-    RETURNING tenant_id, id, source_id, dedup_key
+    RETURNING tenant_id, id
 ), queued AS (
     INSERT INTO delivery_queue (tenant_id, id) SELECT tenant_id, id FROM stored
 )
-SELECT tenant_id, source_id, dedup_key, id FROM stored
+SELECT id FROM stored
 """
 
 # After the insert: a conflict with a row of another server has waited for that server's commit, so it is visible now.
@@ -52,6 +53,9 @@ SELECT set_config('synchronous_commit', 'on', false), set_config('enable_seqscan
        set_config('statement_timeout', '9s', false)
 """
 _FLUSH_SECONDS = 10.0
+_MOST_IN_FLIGHT = 2  # one is on the disk or at its senders while PostgreSQL works on the other
+# What says that one row cannot be kept, so that its neighbours can. All else may pass (a full disk, a standby that was asked).
+_FAULTS_OF_A_ROW = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -71,17 +75,27 @@ UNFIT = Refused(reason=Reason.PAYLOAD_MALFORMED, detail="an id or header holds a
 Outcome = Stored | Refused
 Tell = Callable[[Outcome], None]
 _Waiting = tuple[Row, Tell]
+_Batch = Sequence[_Waiting]
 
 
 class DeliveryStore:
-    """Stores arrivals in the order they came; run `run()` as a task for as long as requests come in."""
+    """Stores arrivals in the order they came; run `run()` as a task for as long as requests come in.
+
+    All but the opening of a connection happens in callbacks: what came in one turn of the loop leaves together at its end, and
+    when a batch is committed the next one leaves before the senders are told. So neither side waits for the other, and
+    PostgreSQL has the next batch at hand when it is done with one.
+    """
 
     def __init__(self, dsn: str, *, max_waiting: int = 4096, max_batch: int = 256) -> None:
         self._dsn = dsn
         self._max_waiting = max_waiting
         self._max_batch = max_batch
         self._waiting: deque[_Waiting] = deque()
-        self._arrived = asyncio.Event()
+        self._again: deque[_Batch] = deque()  # parts of a batch that failed for a row in it
+        self._sent_at: deque[float] = deque()  # of each batch in flight
+        self._is_due = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._called = asyncio.Event()
         self._connection: DirectConnection | None = None
         self._is_closing = False
         self._doorbell = Doorbell(dsn)
@@ -100,90 +114,135 @@ class DeliveryStore:
             tell(UNFIT)
             return
         self._waiting.append((row, tell))
-        if not self._arrived.is_set():
-            self._arrived.set()
+        if not self._is_due and len(self._sent_at) < _MOST_IN_FLIGHT:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._send)
 
     async def run(self) -> None:
-        """Write batches until `close` is called and nothing waits.
-
-        The next batch is on its way before the senders of the last one are answered: neither side waits for the other.
-        """
-        told: list[tuple[Tell, Outcome]] = []
+        """Keep a connection open for as long as anything is to be stored, until `close` is called and nothing is."""
         while True:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch))]
-            writing = self._begin(batch) if batch else None
-            for tell, outcome in told:
-                tell(outcome)
-            told = []
-            if batch:
-                told = await self._end(batch, writing)
-            elif self._waiting:
-                continue
-            elif self._is_closing:
+            if (self._waiting or self._again) and not self._is_open:
+                await self._open()
+            elif self._is_closing and not (self._waiting or self._again or self._sent_at):
                 break
             else:
-                self._arrived.clear()
-                await self._arrived.wait()
-        await self._disconnect()
+                self._called.clear()
+                await self._called.wait()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._disconnect()
         await self._doorbell.close()
 
     def close(self) -> None:
         """Let `run` end once everything that waits is stored."""
         self._is_closing = True
-        self._arrived.set()
+        self._called.set()
 
-    def _begin(self, batch: Sequence[_Waiting]) -> asyncio.Future[PGresult] | None:
-        """Send a batch where a connection is open; None where one has to be opened first."""
-        connection = self._connection
-        if connection is None or connection.is_closed:
-            return None
-        try:
-            return connection.run("insert", rows.columns_of([row for row, _ in batch]))
-        except psycopg.Error:
-            return None  # the same error comes again where it is awaited, and is told there
+    @property
+    def _is_open(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed
 
-    async def _end(
-        self, batch: Sequence[_Waiting], writing: asyncio.Future[PGresult] | None = None
-    ) -> list[tuple[Tell, Outcome]]:
-        """Return what to tell each sender of a batch, once it is committed or has failed."""
+    async def _open(self) -> None:
+        """Open a connection and send what waits; where none can be had, those that wait are told so."""
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
-                outcomes = await self._outcomes([row for row, _ in batch], writing)
+                self._connection = await DirectConnection.open(
+                    self._dsn, set_up=_SET_UP, statements={"insert": _INSERT, "find": _FIND}
+                )
         except (*UNREACHABLE, TimeoutError, OSError):
-            await self._disconnect()
-            return [(tell, UNREACHED) for _, tell in batch]
-        except psycopg.Error:  # a row PostgreSQL will not have: find it, keep its neighbours
-            if len(batch) == 1:
-                return [(batch[0][1], UNFIT)]
-            middle = len(batch) // 2
-            return [*await self._end(batch[:middle]), *await self._end(batch[middle:])]
+            _tell_all(self._next(), UNREACHED)
+        else:
+            self._send()
+
+    def _next(self) -> _Batch:
+        if self._again:
+            return self._again.popleft()
+        waiting = self._waiting
+        return [waiting.popleft() for _ in range(min(len(waiting), self._max_batch))]
+
+    def _send(self) -> None:
+        """Put what waits on its way."""
+        self._is_due = False
+        while (self._waiting or self._again) and len(self._sent_at) < _MOST_IN_FLIGHT:
+            connection = self._connection
+            if connection is None or connection.is_closed:
+                self._called.set()
+                return
+            batch = self._next()
+            self._sent_at.append(time.monotonic())
+            try:
+                connection.send(
+                    "insert", rows.columns_of([row for row, _ in batch]), partial(self._landed, connection, batch)
+                )
+            except psycopg.Error as error:
+                self._failed(batch, error)
+            if self._watch is None:
+                self._watch = asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """Hang up on a server that does not answer; one timer looks after all batches."""
+        self._watch = None
+        if self._sent_at:
+            left = self._sent_at[0] + _FLUSH_SECONDS - time.monotonic()
+            if left > 0:
+                self._watch = asyncio.get_running_loop().call_later(left, self._look)
+            else:
+                self._disconnect()
+
+    def _landed(self, connection: DirectConnection, batch: _Batch, answer: Answer) -> None:
+        if isinstance(answer, psycopg.Error):
+            self._failed(batch, answer)
+            return
         self._doorbell.ring()
-        return [(tell, outcome) for (_, tell), outcome in zip(batch, outcomes, strict=True)]
+        ids = rows.ids_in(answer)
+        if len(ids) == len(batch):  # each was new: they come back in order
+            self._over()
+            for (_, tell), delivery_id in zip(batch, ids, strict=True):
+                tell(Stored(delivery_id, False))
+            return
+        try:
+            connection.send("find", rows.keys_of([row for row, _ in batch]), partial(self._found, batch, set(ids)))
+        except psycopg.Error as error:
+            self._failed(batch, error)
 
-    async def _outcomes(self, batch: Sequence[Row], writing: asyncio.Future[PGresult] | None) -> list[Stored]:
-        connection = self._connection
-        if connection is None or connection.is_closed:
-            connection = self._connection = await DirectConnection.open(
-                self._dsn, set_up=_SET_UP, statements={"insert": _INSERT, "find": _FIND}
-            )
-        result = await (writing or connection.run("insert", rows.columns_of(batch)))
-        stored = list(rows.ids_in(result))
-        if len(stored) == len(batch) and all(row.key == key for row, (key, _) in zip(batch, stored, strict=True)):
-            return [Stored(delivery_id, False) for _, delivery_id in stored]  # each was new: they come back in order
-        ids = {key: (delivery_id, True) for key, delivery_id in stored}
-        known = [row for row in batch if row.key not in ids]
-        if known:
-            result = await connection.run("find", rows.keys_of(known))
-            ids.update({key: (delivery_id, False) for key, delivery_id in rows.ids_in(result)})
-        seen: set[Key] = set()
-        outcomes = []
-        for row in batch:
-            delivery_id, is_new = ids[row.key]
-            outcomes.append(Stored(delivery_id, not is_new or row.key in seen))
-            seen.add(row.key)
-        return outcomes
+    def _found(self, batch: _Batch, new: set[DeliveryId], answer: Answer) -> None:
+        if isinstance(answer, psycopg.Error):
+            self._failed(batch, answer)
+            return
+        self._over()
+        ids = rows.ids_by_key(answer)
+        for row, tell in batch:
+            delivery_id = ids[row.key]
+            tell(Stored(delivery_id, delivery_id not in new))
+            new.discard(delivery_id)  # the same delivery twice in a batch
 
-    async def _disconnect(self) -> None:
+    def _failed(self, batch: _Batch, error: psycopg.Error) -> None:
+        """Take a batch apart where one of its rows is at fault; else every sender shall try again."""
+        if not isinstance(error, _FAULTS_OF_A_ROW):
+            self._disconnect()
+            self._over()
+            _tell_all(batch, UNREACHED)
+        elif len(batch) == 1:
+            self._over()
+            _tell_all(batch, UNFIT)
+        else:
+            middle = len(batch) // 2
+            self._again.extend((batch[:middle], batch[middle:]))
+            self._over()
+
+    def _over(self) -> None:
+        """Count a batch as ended and send the next."""
+        self._sent_at.popleft()
+        self._send()
+        if self._is_closing:
+            self._called.set()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            await connection.close()
+            connection.close()
+
+
+def _tell_all(batch: _Batch, outcome: Outcome) -> None:
+    for _, tell in batch:
+        tell(outcome)

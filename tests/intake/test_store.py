@@ -120,3 +120,57 @@ async def test_commits_are_durable(store: DeliveryStore, clock: Clock) -> None:
     await writer.prepare("setting", "SHOW synchronous_commit")
     setting = (await writer.run("setting", [])).get_value(0, 0)
     assert setting == b"on"  # the server of the tests says off
+
+
+async def test_each_sender_is_told_its_own_id_and_arrival_gives_the_order(
+    database_dsn: str, database: Database, clock: Clock
+) -> None:
+    store = DeliveryStore(database_dsn, max_batch=7)
+    running = asyncio.create_task(store.run())
+    keys = [f"key-{number}" for number in range(100)]
+    told = await asyncio.gather(*(stored(store, arrival(key, clock)) for key in keys))
+    store.close()
+    await running
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT id, dedup_key FROM deliveries ORDER BY id")
+        assert await cursor.fetchall() == [(one.delivery_id, key) for one, key in zip(told, keys, strict=True)]
+
+
+async def test_bad_rows_and_known_ones_among_batches_in_flight_are_told_apart(database_dsn: str, clock: Clock) -> None:
+    store = DeliveryStore(database_dsn, max_batch=8)
+    running = asyncio.create_task(store.run())
+    keys = [f"bad\0{number}" if number % 9 == 4 else f"key-{number % 20}" for number in range(60)]
+    told = await asyncio.gather(*(outcome_of(store, arrival(key, clock)) for key in keys))
+    store.close()
+    await running
+    assert [one is UNFIT for one in told] == ["\0" in key for key in keys]
+    good = [(key, one) for key, one in zip(keys, told, strict=True) if isinstance(one, Stored)]
+    assert len({one.delivery_id for _, one in good}) == len({key for key, _ in good})
+    assert sum(not one.is_redelivery for _, one in good) == len({key for key, _ in good})
+
+
+async def test_a_connection_that_ends_amid_two_batches_fails_both_and_the_rest_is_stored(
+    database_dsn: str, postgres_dsn: str, database: Database, clock: Clock
+) -> None:
+    store = DeliveryStore(database_dsn, max_batch=4)
+    running = asyncio.create_task(store.run())
+    await stored(store, arrival("first", clock))
+    writer = store._connection
+    assert writer is not None
+    async with await psycopg.AsyncConnection.connect(database_dsn) as blocking:
+        await blocking.execute("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE")
+        senders = [asyncio.create_task(outcome_of(store, arrival(f"key-{number}", clock))) for number in range(12)]
+        async with await psycopg.AsyncConnection.connect(postgres_dsn, autocommit=True) as admin:
+            ended = 0
+            while not ended:
+                cursor = await admin.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'",
+                    [writer.pid],
+                )
+                ended = (await cursor.fetchone() or (0,))[0]
+        assert await asyncio.gather(*senders[:8]) == [UNREACHED] * 8
+    told = await asyncio.gather(*senders[8:])
+    store.close()
+    await running
+    assert all(isinstance(one, Stored) for one in told)
+    assert await count(database, "deliveries") == await count(database, "delivery_queue") == 5
