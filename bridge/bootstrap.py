@@ -14,11 +14,9 @@ from bridge.domain.ids import SourceId, TenantId
 from bridge.hydration.configured import access_of, hydrate_faults, hydrate_of
 from bridge.hydration.fetcher import Fetcher, Got
 from bridge.hydration.targets import Reach
-from bridge.hydration.transport import open_guarded
 from bridge.intake.gate import Door
 from bridge.servicetitan.client import OnSuccess, ServiceTitan
 from bridge.servicetitan.credentials import Credentials
-from bridge.servicetitan.transport import open_http
 from bridge.settings import ConfigInvalid, Settings, SourceSettings, TenantSettings, load
 
 
@@ -109,7 +107,7 @@ def fetcher_of(
     settings: Settings,
     doors: Mapping[SourceId, Door],
     *,
-    open_transport: Callable[[Reach], httpx.AsyncBaseTransport] = open_guarded,
+    open_transport: Callable[[Reach], httpx.AsyncBaseTransport] | None = None,
     on_fetch: Callable[[SourceId, Got], None] | None = None,
 ) -> Fetcher:
     """Return what fetches the records that thin payloads only name; close it with `aclose()`."""
@@ -177,6 +175,8 @@ class Clients:
     def __call__(self, tenant_id: TenantId) -> ServiceTitan:
         """Return the tenant's client; raises KeyError for a tenant nobody configured."""
         if tenant_id not in self._clients:
+            from bridge.servicetitan.transport import open_http  # noqa: PLC0415  8 MB that only those who send need
+
             http = open_http(total=self._settings.worker.http_seconds)
             on_success = self._on_success_of(tenant_id) if self._on_success_of is not None else None
             client = open_servicetitan(

@@ -25,7 +25,6 @@ _ECDSA: dict[str, tuple[str, hashes.HashAlgorithm]] = {
     "ecdsa-p256-sha256": ("secp256r1", _SHA256),
     "ecdsa-p384-sha384": ("secp384r1", _SHA384),
 }
-ALGORITHMS = frozenset({"ed25519", *_RSA, *_ECDSA})
 
 
 def signed_by(key: PublicKey | None, algorithm: str, signature: bytes, message: bytes) -> bool:

@@ -7,8 +7,6 @@ from typing import Literal
 
 import msgspec
 
-from bridge.connectors import public_keys
-
 Algorithm = Literal[
     "hmac-sha1", "hmac-sha256", "hmac-sha384", "hmac-sha512", "sha1", "sha256", "sha512", "ed25519",
     "rsa-sha256", "rsa-sha512", "rsa-pss-sha256", "rsa-pss-sha512", "ecdsa-p256-sha256", "ecdsa-p384-sha384",
@@ -52,7 +50,7 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def is_asymmetric(self) -> bool:
         """Tell whether the secret is a public key."""
-        return self.algorithm in public_keys.ALGORITHMS
+        return not self.algorithm.startswith(("hmac-", "sha"))
 
 
 STANDARD_WEBHOOKS: tuple[Scheme, ...] = (

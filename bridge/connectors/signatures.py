@@ -14,7 +14,6 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 
 from bridge.connectors.base import Secret, SignatureInvalid, Verified
-from bridge.connectors.public_keys import load_public_key, signed_by
 from bridge.connectors.schemes import Scheme
 from bridge.connectors.signed_text import messages, single_header
 from bridge.domain.delivery import HookRequest
@@ -204,6 +203,8 @@ def parse_timestamp(text: str, unit: str) -> datetime:
 def _matches(message: bytes, row: Scheme, secret: Secret, offered: list[bytes]) -> bool:
     """Compare every offered signature in constant time; all are compared, so that time tells nothing of which."""
     if row.is_asymmetric:
+        from bridge.connectors.public_keys import load_public_key, signed_by  # noqa: PLC0415  9 MB for those who need it
+
         key = load_public_key(secret.value.removeprefix(row.key_prefix))
         return sum(signed_by(key, row.algorithm, signature, message) for signature in offered) > 0
     wanted = digest(row, secret)(message)

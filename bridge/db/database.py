@@ -5,16 +5,11 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +28,7 @@ _RECONNECT_SECONDS = 3.0
 
 async def _configure(connection: AsyncConnection) -> None:
     # Queue tables go from nothing to millions of rows between two ANALYZEs; with these off a plan made for an empty
-    # table still walks the index (a bad plan cost 158 of 206 us per event). Reports use their own engine.
+    # table still walks the index (a bad plan cost 158 of 206 us per event).
     await connection.set_autocommit(True)
     await connection.execute(
         "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
@@ -84,8 +79,6 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
-        if "engine" in self.__dict__:
-            await self.engine.dispose()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -98,14 +91,6 @@ class Database:
         """Lend a connection inside one transaction: committed at the end, rolled back when anything is raised."""
         async with self._pool.connection() as connection, connection.transaction():
             yield connection
-
-    @cached_property
-    def engine(self) -> "AsyncEngine":
-        """The SQLAlchemy engine for reports, whose queries are put together as they are asked."""
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  0.75 s of import that workers spare
-
-        address = self.dsn.replace("postgresql://", "postgresql+psycopg://", 1)
-        return create_async_engine(address, pool_size=5, max_overflow=5, pool_pre_ping=True)
 
     async def now(self) -> datetime:
         """Return the database's time, so that replicas agree; asked every 30 s and carried on by the local clock."""

@@ -19,7 +19,6 @@ from bridge.mirror import records
 from bridge.mirror.lists import read, sources
 from bridge.reports.reading import reading
 from bridge.servicetitan.client import ServiceTitan
-from bridge.servicetitan.transport import open_http
 from bridge.settings import Settings, TenantSettings
 from bridge.settings.names import KINDS
 
@@ -97,6 +96,8 @@ async def _database(dsn: str) -> AsyncIterator[Finding]:
 
 async def _tenant(tenant: TenantSettings, lists: dict[str, ReferenceLists]) -> AsyncIterator[Finding]:
     """Ask what a tenant's keys may do, and keep the names it knows in `lists`."""
+    from bridge.servicetitan.transport import open_http  # noqa: PLC0415  8 MB that only those who send need
+
     async with open_http(total=15) as http:
         client = bootstrap.open_servicetitan(tenant, http=http)
         name = f"tenant {tenant.key}"

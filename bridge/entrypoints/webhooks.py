@@ -12,6 +12,8 @@ import msgspec
 import structlog
 from litestar import Litestar
 from litestar.enums import ScopeType
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
@@ -227,6 +229,11 @@ class HookedApp(Litestar):
     def __init__(self, hooks: Hooks, **options: Any) -> None:
         self.hooks = hooks
         super().__init__(**options)
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        # Handlers here speak msgspec alone. Litestar would add what it finds installed: pydantic 1 and 2, and attrs.
+        return [*plugins, MsgspecDIPlugin()]
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend

@@ -18,8 +18,7 @@ from bridge.domain.ids import SourceId
 from bridge.domain.outcome import Deferred, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.hydration.answers import outcome_of
-from bridge.hydration.targets import Reach, Target, aim
-from bridge.hydration.transport import is_forbidden, open_guarded
+from bridge.hydration.targets import Reach, Target, aim, is_forbidden
 
 TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
@@ -60,10 +59,15 @@ class Fetcher:
         self,
         sources: Mapping[SourceId, Access],
         *,
-        open_transport: Callable[[Reach], httpx.AsyncBaseTransport] = open_guarded,
+        open_transport: Callable[[Reach], httpx.AsyncBaseTransport] | None = None,
         total: float = TOTAL_SECONDS,
         on_fetch: Callable[[SourceId, Got], None] | None = None,
     ) -> None:
+        if open_transport is None:
+            from bridge.hydration.transport import open_guarded  # noqa: PLC0415  8 MB that only those who fetch need
+
+            open_transport = open_guarded
+
         self._sources = sources
         self._open = open_transport
         self._total = total

@@ -17,6 +17,10 @@ _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _PORTS = {"https": 443, "http": 80}
 
 
+class AddressForbidden(OSError):
+    """The name leads to an address that this source may not reach; nothing was sent."""
+
+
 class Place(NamedTuple):
     """A host and port; the scheme is https for all but a stand-in."""
 
@@ -117,3 +121,19 @@ def _rebased(parts: SplitResult, base: SplitResult) -> SplitResult:
 
 def _forbidden(detail: str) -> Rejected:
     return Rejected(reason=Reason.FETCH_FORBIDDEN, detail=detail)
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Tell whether an error of the client goes back to an address that is not allowed."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        if isinstance(one, AddressForbidden):
+            return True
+        seen.add(id(one))
+        waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
+        waiting += getattr(one, "exceptions", ())
+    return False

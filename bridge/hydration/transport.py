@@ -11,15 +11,11 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
-from bridge.hydration.targets import Reach
+from bridge.hydration.targets import AddressForbidden, Reach
 from bridge.servicetitan.transport import trust_of
 
 CONNECTIONS = 8  # of one source
 KEEPALIVE = 15.0  # seconds
-
-
-class AddressForbidden(OSError):
-    """The name leads to an address that this source may not reach; nothing was sent."""
 
 
 class GuardedTransport(AiohttpTransport):
@@ -73,22 +69,6 @@ class _GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         """Close what looks names up."""
         await self._inner.close()
-
-
-def is_forbidden(error: BaseException) -> bool:
-    """Tell whether an error of the client goes back to an address that is not allowed."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in seen:
-            continue
-        if isinstance(one, AddressForbidden):
-            return True
-        seen.add(id(one))
-        waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
-        waiting += getattr(one, "exceptions", ())
-    return False
 
 
 def open_guarded(reach: Reach) -> httpx.AsyncBaseTransport:

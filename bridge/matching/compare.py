@@ -30,7 +30,7 @@ def edits(left: str, right: str, most: int) -> bool:
     return OSA.distance(left, right, score_cutoff=most) <= most
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def word_level(left: str, right: str) -> str:
     """Return exact, close or differ for two words folded."""
     if left == right:
@@ -47,7 +47,7 @@ def word_level(left: str, right: str) -> str:
     return "differ"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def given_level(left: str, right: str) -> str:
     """Return exact, nickname, close, initial or differ for two given names."""
     if not left or not right:
@@ -64,7 +64,7 @@ def given_level(left: str, right: str) -> str:
     return word_level(left, right)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def surname_level(left: str, right: str) -> str:
     """Return exact, close, part (one of a double name) or differ for two surnames."""
     if not left or not right:
@@ -139,7 +139,7 @@ def email_level(left: str, right: str) -> str:
     return "near" if at == other and min(len(here), len(there)) >= 6 and edits(here, there, 1) else "differ"
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def company_level(left: tuple[str, ...], right: tuple[str, ...]) -> str:
     """Return exact, close, part or differ for the telling words of two companies."""
     if not left or not right:

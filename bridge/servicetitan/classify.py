@@ -5,12 +5,12 @@ and got no readable answer is in doubt, whatever the status; a read never is.
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
-import aiohttp
 import httpx
 import msgspec
 
@@ -33,7 +33,7 @@ MARKUP = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.IGN
 # A connection that never stood carried no bytes. The stock `httpx-aiohttp` transport reports a server that hung up
 # after reading the request as httpx.ConnectTimeout (it maps the base class of both), so aiohttp's own error decides.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
-NEVER_SENT_AIOHTTP = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+NEVER_SENT_AIOHTTP = ("ClientConnectorError", "ConnectionTimeoutError", "InvalidURL")
 
 
 class Answered(Protocol):
@@ -100,9 +100,15 @@ def classify_token(answer: Answered | Exception, *, now: datetime) -> Deferred:
 def was_never_sent(error: Exception) -> bool:
     """Return whether the error proves that no byte of the request left this machine."""
     cause = error.__cause__
-    if isinstance(cause, aiohttp.ClientError | TimeoutError):
-        return isinstance(cause, NEVER_SENT_AIOHTTP)
+    if isinstance(cause, TimeoutError) or _is_of_aiohttp(cause, "ClientError"):
+        return _is_of_aiohttp(cause, *NEVER_SENT_AIOHTTP)
     return isinstance(error, NEVER_SENT)
+
+
+def _is_of_aiohttp(error: BaseException | None, *names: str) -> bool:
+    """Tell whether an error is one of these of aiohttp's. Who meets one has it imported; who only serves spares its 8 MB."""
+    aiohttp = sys.modules.get("aiohttp")
+    return aiohttp is not None and isinstance(error, tuple(getattr(aiohttp, name) for name in names))
 
 
 def _unanswered(error: Exception, *, operation: Operation) -> Outcome:
@@ -110,8 +116,8 @@ def _unanswered(error: Exception, *, operation: Operation) -> Outcome:
     if was_never_sent(error):
         reason = Reason.CONNECTIONS_BUSY if isinstance(error, httpx.PoolTimeout) else Reason.CONNECT_FAILED
         return Deferred(reason=reason, detail=detail)
-    is_timeout = isinstance(error, httpx.TimeoutException | TimeoutError) and not isinstance(
-        error.__cause__, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError
+    is_timeout = isinstance(error, httpx.TimeoutException | TimeoutError) and not _is_of_aiohttp(
+        error.__cause__, "ServerDisconnectedError", "ClientOSError"
     )
     reason = Reason.ANSWER_TIMEOUT if is_timeout else Reason.CONNECTION_LOST
     return _lost(reason, operation=operation, detail=detail)

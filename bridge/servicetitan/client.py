@@ -1,7 +1,7 @@
 """The client of one tenant: authorize, send once, and say what came of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,6 @@ from bridge.servicetitan.classify import Answered, classify, classify_token
 from bridge.servicetitan.credentials import Credentials
 from bridge.servicetitan.operation import Attached, Body, Operation, Parameter, RequestInvalidError
 from bridge.servicetitan.tokens import Token, Tokens
-from bridge.servicetitan.transport import TenantHttp
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -43,6 +42,8 @@ class ServiceTitan:
     ) -> None:
         self.credentials = credentials
         self._http = http
+        # `transport.TenantHttp` has the short way.
+        self._exchange: Callable[..., Awaitable[Answered]] = getattr(http, "exchange", http.request)
         self._clock = clock
         self._ends_at = ends_at
         self._on_success = on_success
@@ -130,10 +131,7 @@ class ServiceTitan:
         answer: Answered | Exception
         try:
             async with asyncio.timeout_at(self._ends_at):
-                if isinstance(self._http, TenantHttp):
-                    answer = await self._http.exchange(operation.method, url, headers=headers, content=content)
-                else:
-                    answer = await self._http.request(operation.method, url, headers=headers, content=content)
+                answer = await self._exchange(operation.method, url, headers=headers, content=content)
         except (httpx.HTTPError, TimeoutError) as error:
             answer = error
         return classify(answer, operation=operation, now=self._clock())

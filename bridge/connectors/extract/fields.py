@@ -94,7 +94,7 @@ def _prefix(label: str) -> str:
     return f"{label} " if normal in _NAMING or normal in _ANOTHER else ""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _is_of_another(label: str) -> bool:
     """Tell whether a label was prefixed with the name of somebody else."""
     normal = normal_label(label)

@@ -183,21 +183,21 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def normal_label(label: str) -> str:
     """Return a label comparable: no accents, no capitals, no punctuation; camelCase and snake_case come apart."""
     flat = unicodedata.normalize("NFKD", _CAMEL.sub(" ", label[:300]))
     return _OTHER.sub(" ", "".join(letter for letter in flat if not unicodedata.combining(letter)).lower()).strip()
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def exact_slot(label: str) -> str:
     """Return the slot a label names exactly, empty where it names none."""
     normal = normal_label(label)
     return EXACT.get(normal) or EXACT.get(normal.replace(" ", ""), "") or EXACT.get(normal.rstrip(" 0123456789"), "")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def loose_slot(label: str) -> str:
     """Return the slot whose words a label holds, empty where it holds none; the value must still look the part."""
     normal = normal_label(label)

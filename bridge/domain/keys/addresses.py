@@ -291,14 +291,14 @@ def zip_key(raw: str) -> str:
     return zip_key(plain) if plain.isdecimal() and plain.isascii() else plain
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def state_key(raw: str) -> str:
     """Return a state or province as its two letters, else its letters folded."""
     text = " ".join(fold(raw[:40]).replace(".", "").split())
     return _STATES.get(text, text)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def city_key(raw: str) -> str:
     """Return a city folded: Saint and Fort short, directions and `city of` left as they are."""
     parts = _TOKEN.findall(fold(raw[:60]))
@@ -420,7 +420,7 @@ def _road(text: str) -> tuple[str, str, str, str] | None:
     return head[0] if head else "", f"{name} {hit[2]}", direction, unit_key(" ".join(rest))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def parse_address(
     street: str, unit: str = "", city: str = "", state: str = "", zip_code: str = "", number: str = ""
 ) -> AddressKey:

@@ -82,7 +82,7 @@ _RELAYS = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _key(address: str) -> EmailKey | None:
     """Return the key of one lower-case address, None for one that is only there to fill a form."""
     local, _, domain = address.rpartition("@")

@@ -240,7 +240,7 @@ def _people(raw: str) -> tuple[PersonKey, ...]:
     )
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def read_name(raw: str) -> NameKey:
     """Return a whole name read: one person, a couple, a company, a placeholder or nothing."""
     if _TWO_WORDS.fullmatch(raw):
@@ -263,7 +263,7 @@ def read_name(raw: str) -> NameKey:
     return NameKey(NameKind.PERSON, people, (), full) if people else ABSENT_NAME
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def read_parts(given: str, surname: str) -> NameKey:
     """Return the person of two fields; where one holds everything, it is read as a whole name."""
     if not given.strip() or not surname.strip():

@@ -72,7 +72,7 @@ def _is_junk(area: str, exchange: str, line: str) -> bool:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _nanp(area: str, exchange: str, line: str, extension: str) -> PhoneKey | None:
     """Return the key of a North American number, None for junk."""
     if _is_junk(area, exchange, line):

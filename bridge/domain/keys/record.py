@@ -64,7 +64,7 @@ _LEADING = re.compile(r"0*(\d+)")
 _NAMELIKE = re.compile(r"[^\W\d_]{2,}[\s,]+[^\W\d_]{2,}")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def sound(word: str) -> str:
     """Return how a word sounds: soundex of its Latin letters, else its first four characters."""
     return _soundex(word) if word.isascii() and word[:1].isalpha() else word[:4]
@@ -129,7 +129,7 @@ def name_texts(name: NameKey) -> Iterator[str]:
             yield f"l{'|'.join(sorted(telling[:2]))}"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _digits(number: str) -> str:
     """Return a house number's leading digits without zeros, the whole where it starts otherwise."""
     hit = _LEADING.match(number)
