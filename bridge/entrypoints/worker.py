@@ -35,6 +35,7 @@ from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
 from bridge.sending.records import Record
 from bridge.sending.settings import SendingSettings
+from bridge.servicetitan.transport import trust_of
 from bridge.settings import Settings
 
 _log = structlog.get_logger()
@@ -184,7 +185,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     deciders = ConfiguredDeciders(settings, doors=doors, completer=completers[0])
     await deciders.store_version(database)
     await _enter(database, settings)
-    post = httpx.AsyncClient(timeout=BELL_SECONDS)
+    post = httpx.AsyncClient(timeout=BELL_SECONDS, verify=trust_of(True))
     dispatcher = Dispatcher(
         database,
         clients=clients,

@@ -61,7 +61,8 @@ class Roles:
                 if holds():
                     return
             ended = [role for role, process in self.processes.items() if process.poll() is not None]
-            assert not ended, f"{ended} ended while waiting for {what}"
+            said = {role: (self.folder / f"{role}.log").read_text(errors="replace")[-2000:] for role in ended}
+            assert not ended, f"{ended} ended while waiting for {what}: {said}"
             time.sleep(0.1)
         raise AssertionError(f"never: {what}")
 
