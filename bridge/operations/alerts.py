@@ -43,20 +43,23 @@ class Turn(msgspec.Struct, frozen=True):
 
 # What is tried again and again has a due time that moves on: how old it is tells then. What a person paused is not late.
 _LOOK = """
-SELECT 'tenant_held', reason, 'ServiceTitan: ' || replace(reason, '_', ' ') || '; ' || count(*) || ' messages wait, none lost.' FROM outbox
+SELECT 'tenant_held', reason, 'ServiceTitan: ' || replace(reason, '_', ' ') || '; ' || count(*)
+  || CASE count(*) WHEN 1 THEN ' message waits' ELSE ' messages wait' END || ', none lost.'
+FROM outbox
 WHERE tenant_id = %(t)s AND reason IN ('credentials_refused', 'unauthorized', 'forbidden') GROUP BY reason
 UNION ALL SELECT 'effect_dead', reason || ':' || kind, count(*) || ' × ' || replace(kind, '_', ' ') || ' given up: ' || replace(reason, '_', ' ') || '.'
 FROM dead_messages WHERE tenant_id = %(t)s AND died_at > %(now)s - interval '1 day' GROUP BY reason, kind
 UNION ALL SELECT 'feed_stopped', feed, 'The mirror''s feed of ' || replace(feed, '_', ' ') || ' stands still: ' || replace(reason, '_', ' ')
   || ', last tried ' || to_char(failed_at, 'YYYY-MM-DD HH24:MI') || ' UTC. `bridge sync status` tells more; it goes on where it stood.'
 FROM cursors WHERE tenant_id = %(t)s AND stopped
-UNION ALL SELECT 'review_late', 'review', count(*) || ' decisions wait for a person, the oldest since ' || to_char(min(opened_at), 'YYYY-MM-DD HH24:MI') || ' UTC.'
+UNION ALL SELECT 'review_late', 'review', count(*) || CASE count(*) WHEN 1 THEN ' decision waits' ELSE ' decisions wait' END || ' for a person, the oldest since '
+  || to_char(min(opened_at), 'YYYY-MM-DD HH24:MI') || ' UTC.'
 FROM holds WHERE tenant_id = %(t)s AND state = 'open' AND opened_at < %(now)s - %(review)s HAVING count(*) > 0
-UNION ALL SELECT 'work_late', 'queue', count(*) || ' deliveries are not processed yet, the oldest since '
+UNION ALL SELECT 'work_late', 'queue', count(*) || CASE count(*) WHEN 1 THEN ' delivery is' ELSE ' deliveries are' END || ' not processed yet, the oldest since '
   || to_char(min(CASE WHEN q.attempts = 0 THEN q.due_at ELSE d.received_at END), 'YYYY-MM-DD HH24:MI') || ' UTC.'
 FROM delivery_queue q JOIN deliveries d ON d.tenant_id = q.tenant_id AND d.id = q.id
 WHERE q.tenant_id = %(t)s AND (q.due_at < %(now)s - %(work)s OR q.attempts > 0 AND d.received_at < %(now)s - %(work)s) HAVING count(*) > 0
-UNION ALL SELECT 'work_late', 'outbox', count(*) || ' messages are not sent yet, the oldest since '
+UNION ALL SELECT 'work_late', 'outbox', count(*) || CASE count(*) WHEN 1 THEN ' message is' ELSE ' messages are' END || ' not sent yet, the oldest since '
   || to_char(min(CASE WHEN state = 0 AND sends = 0 THEN due_at ELSE created_at END), 'YYYY-MM-DD HH24:MI') || ' UTC.'
 FROM outbox o WHERE tenant_id = %(t)s AND reason NOT IN ('credentials_refused', 'unauthorized', 'forbidden')
   AND (state = 0 AND due_at < %(now)s - %(work)s OR (state = 1 OR state = 0 AND sends > 0) AND created_at < %(now)s - %(work)s)

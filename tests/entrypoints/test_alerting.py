@@ -112,7 +112,7 @@ async def test_every_kind_is_told_once_to_both_addresses(database, database_dsn:
 
     chat = [json.loads(body)["text"] for path, _, body in receiver.got if path == "/chat"]
     assert len(chat) == len(KINDS)
-    for words in ("credentials refused; 1 messages wait", "create booking given up", "typeform is quiet", "1 decisions wait", "1 messages are not sent", "feed of customer contacts stands still: answer unreadable"):  # fmt: skip
+    for words in ("credentials refused; 1 message waits", "create booking given up", "typeform is quiet", "1 decision waits", "1 message is not sent", "feed of customer contacts stands still: answer unreadable"):  # fmt: skip
         assert any(words in text for text in chat), (words, chat)
     signed = [(headers, body) for path, headers, body in receiver.got if path == "/ops"]
     assert sorted(json.loads(body)["type"] for _, body in signed) == sorted(f"bridge.alert.{kind}" for kind in KINDS)

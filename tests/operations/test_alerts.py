@@ -122,7 +122,7 @@ async def test_nothing_that_holds_a_tenant_holds_what_people_are_told_about_it(o
         await tx.execute("UPDATE outbox SET reason = 'credentials_refused', due_at = %s", [world.now()])
     worker = await office.worker()
     assert await office.hears(worker) == ["chat"]
-    assert "credentials refused; 1 messages wait, none lost." in office.text(0)
+    assert "credentials refused; 1 message waits, none lost." in office.text(0)
     assert await world.waiting() == 1, "what is the tenant's own still waits"
 
 
