@@ -33,7 +33,7 @@ KINDS = frozenset(
 )
 _PERSONAL = frozenset(
     {
-        "name", "given_name", "surname", "company", "phones", "emails", "phone", "email", "street", "unit", "raw", "city",
+        "name", "given_name", "surname", "company", "phones", "emails", "phone", "email", "street", "unit", "raw", "city", "zip",
         "message", "note", "text", "summary", "append_summary", "memo", "value", "ours", "theirs", "customer_name", "address",
         "answers", "fields", "contact_value", "base", "location_name", "recording_url", "label", "landing_page", "referrer",
         "phone_number", "title_detail",

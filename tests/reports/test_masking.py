@@ -24,3 +24,17 @@ def test_ids_of_servicetitan_stay_and_phone_numbers_do_not(text: str, shown: str
 
 def test_a_known_phone_is_hidden_wherever_it_stands() -> None:
     assert masking.prose("customer 5550142", known=["5550142"]) == "customer ••• 0142"
+
+
+def test_no_part_of_an_address_is_shown_but_its_state() -> None:
+    address = {
+        "street": "1422 Oak St",
+        "unit": "Suite 12",
+        "city": "Austin",
+        "state": "TX",
+        "zip": "78704",
+        "country": "USA",
+    }
+    hidden = masking.tree({"person": {"address": address}})["person"]["address"]
+    assert (hidden["state"], hidden["country"]) == ("TX", "USA")
+    assert not {hidden[part] for part in ("street", "unit", "city", "zip")} & set(address.values())
