@@ -217,7 +217,7 @@ async def show_outbox(request: Request[Any, Any, Any], tenant: Tenant = None) ->
 async def messages(
     request: Request[Any, Any, Any],
     standing: Annotated[str, QueryParameter(name="state", pattern="^(|ready|waiting|held|in_doubt|dead)$")] = "",
-    source: Text = "", reason: Text = "", after: After = None, limit: Limit = 50, tenant: Tenant = None,
+    source: Text = "", reason: Text = "", kind: Text = "", after: After = None, limit: Limit = 50, tenant: Tenant = None,
 ) -> list[MessageSeen]:  # fmt: skip
     """Return messages of a state, oldest first."""
     del tenant
@@ -228,6 +228,7 @@ async def messages(
         state=standing,
         source_id=source,
         reason=reason,
+        kind=kind,
         after_id=after,
         limit=limit,
         now=seen.context.clock(),

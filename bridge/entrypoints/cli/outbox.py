@@ -28,18 +28,20 @@ def outbox() -> None:
     help="Only these; all that wait by default.",
 )
 @click.option("--reason", "why", default="", help="Only those that wait for this reason (a slug).")
+@click.option("--kind", default="", help="Only these: create_booking, send_alert, …")
 @_SCOPE
 @click.option("--limit", default=50, show_default=True)
 @TENANT
 @JSON
-def list_(state: str, why: str, source: str, limit: int, tenant: str | None, as_json: bool) -> None:
+def list_(state: str, why: str, kind: str, source: str, limit: int, tenant: str | None, as_json: bool) -> None:
     """List messages, the oldest first."""
     from bridge.reports import outbox as report
 
     async def find(desk: Desk) -> "list[MessageSeen]":
         return await report.messages(
-            desk.database, desk.tenant_id, state=state, reason=why, source_id=source, limit=limit, now=desk.now
-        )
+            desk.database, desk.tenant_id, state=state, reason=why, kind=kind, source_id=source,
+            limit=limit, now=desk.now,
+        )  # fmt: skip
 
     show(
         at_desk(find, tenant=tenant),
