@@ -199,7 +199,7 @@ _ALERTS = """
 SELECT e.id AS effect_id, e.command ->> 'address' AS address, e.command ->> 'kind' AS kind, e.command ->> 'text' AS text, e.created_at,
   coalesce(a.sends, 0)::int AS attempts, coalesce(l.detail, '') AS detail,
   CASE WHEN l.settles = 1 THEN 'sent' WHEN l.settles = 2 THEN 'dead' WHEN l.settles = 3 THEN 'cancelled' WHEN o.state = 1 THEN 'in_doubt'
-    ELSE 'waiting' END AS state
+    WHEN o.id IS NOT NULL THEN 'waiting' ELSE 'sent' END AS state
 FROM (SELECT * FROM effects WHERE tenant_id = %(alerts)s ORDER BY id DESC LIMIT %(limit)s) AS e
 LEFT JOIN outbox o ON o.tenant_id = e.tenant_id AND o.id = e.id
 LEFT JOIN LATERAL (SELECT count(*) AS sends FROM attempts WHERE tenant_id = e.tenant_id AND effect_id = e.id
