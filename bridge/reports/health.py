@@ -8,7 +8,7 @@ import msgspec
 from bridge.db.database import Database
 from bridge.db.ownership import SHARDS
 from bridge.domain.ids import TenantId
-from bridge.mirror.cursors import KEYS
+from bridge.mirror.cursors import KEYS, LISTS
 from bridge.reports.reading import reading, rows_of, value_of
 
 
@@ -88,7 +88,7 @@ async def checks(database: Database, tenant_id: TenantId, *, now: datetime) -> l
             Check(
                 name=f"Mirror of {row['feed'].replace('_', ' ')}",
                 is_fine=not row["stopped"] and age is not None and age < timedelta(hours=1),
-                text=f"{row['row_count']:,} records"
+                text=("of what the config may name" if row["feed"] == LISTS else f"{row['row_count']:,} records")
                 + (f", looked at {_minutes(age)}" if age is not None else ", never read to its end")
                 + (f", {row['skipped']:,} left out as unreadable" if row["skipped"] else ""),
                 remedy=row["reason"] or "Run: bridge sync.",
