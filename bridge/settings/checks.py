@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pydantic import BaseModel
 
 from bridge.domain.expressions import check
-from bridge.settings.expression_checks import constant, expression_faults, is_nothing, unreadable
+from bridge.settings.expression_checks import constant, expression_faults, is_nothing, unknown_in_map, unreadable
 from bridge.settings.faults import Fault, did_you_mean
 from bridge.settings.reading import Written, dotted
 from bridge.settings.rules import Do, Rule
@@ -76,6 +76,8 @@ def _sources(config: Config, tree: Written, kinds: Collection[str]) -> Iterator[
                 yield _fault(tree, (*path, "map", target), "is mapped to nothing", _NOTHING)
             elif (wrong := check(expression)) is not None:
                 yield unreadable(tree, (*path, "map", target), wrong)
+            else:
+                yield from unknown_in_map(tree, (*path, "map", target), expression)
         for target, mapping in source.updates.fields.items():
             if mapping.custom_field == "":
                 yield _fault(

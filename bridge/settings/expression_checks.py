@@ -12,6 +12,8 @@ _STRINGS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _PATH = re.compile(r"(?<![\w.])(" + "|".join(n for n in NAMES if "." not in n) + r")((?:\.\w+)+)")
 _COMPARED = re.compile(r"(?<![\w.])([a-z]+\.[a-z]+)\s*(?:==|!=)\s*(?:'([^']*)'|\"([^\"]*)\")")
 _FUNCTIONS = frozenset({"range", "dict", "namespace", "debug", "loop", "true", "false", "none"})
+MAPPED = frozenset({"payload", "query", "event", "fetched"})
+"""What an expression of a source's `map:` may read."""
 _SHOWN = 12
 
 
@@ -46,6 +48,13 @@ def expression_faults(
             there = f"it is one of {', '.join(sorted(filter(None, known_values))[:_SHOWN])}"
             hint = did_you_mean(value, known_values) or there
             yield _in_text(tree, path, text, value, f'{found[1]} is never "{value}"', hint, after=found.start())
+
+
+def unknown_in_map(tree: Written, path: tuple[str | int, ...], text: str) -> Iterator[Fault]:
+    """Yield each name in an expression of a source's `map:` that nothing has: it would read as empty in every delivery."""
+    for name in sorted(variables(text) - MAPPED - _FUNCTIONS):
+        hint = did_you_mean(name, MAPPED) or f"write payload.{name}, or a text in quotes"
+        yield _in_text(tree, path, text, name, f'nothing is called "{name}" here', hint)
 
 
 def unreadable(tree: Written, path: tuple[str | int, ...], wrong: ExpressionFault) -> Fault:

@@ -163,7 +163,11 @@ def _asked(
         for sentence in inspect(source):
             head, _, rest = sentence.partition(": ")
             names = head.split(".") if rest and " " not in head else []
-            found, walked = tree.at(("sources", source.id, *names))
+            block, _, key = head.partition(".")
+            whole = ("sources", source.id, block, key)
+            found, walked = tree.at(whole)
+            if not names or walked != whole:  # a name with dots in it may be one key (`person.email` of a map)
+                found, walked = tree.at(("sources", source.id, *names))
             path = dotted(walked)
             if path not in faulty and not (is_faulty and not names):
                 faults.append(Fault(place=found.key_place, path=path, message=rest if names else sentence))

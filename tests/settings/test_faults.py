@@ -97,6 +97,14 @@ def heads(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
             TENANT + SOURCE + 'rules:\n  - name: a\n    do: [{create_booking: {summary: "{{ inquiry.mesage }}"}}]\n',
             'bridge.yaml:7:49: rules.0.do.0.create_booking.summary: inquiry has no "mesage"; did you mean "message"?',
         ),
+        (
+            source("map: {message: paylod.text}"),
+            'bridge.yaml:8:20: sources.web.map.message: nothing is called "paylod" here; did you mean "payload"?',
+        ),
+        (
+            source("map: {person.zip: postcode}"),
+            'bridge.yaml:8:23: sources.web.map.person.zip: nothing is called "postcode" here; write payload.postcode, or a text',
+        ),
         (TENANT + TENANT.replace("tenants:\n", "") + SOURCE, "bridge.yaml:3:3: tenants.acme: stands here a second time; first in line 2"),
         ("tenants: [\n", "bridge.yaml:2:1: this is no YAML:"),
         (
@@ -125,6 +133,16 @@ def test_all_faults_come_at_once_with_line_and_caret() -> None:
         assert caret.index("^") - 4 == fault.place.column - 1
 
 
+def test_a_field_that_is_none_is_named_with_the_one_that_may_be_meant() -> None:
+    text = source("map: {mesage: payload.text, person.frist_name: payload.name}")
+    found = load_texts({"bridge.yaml": text}, {"KEY": "k3y"}, kinds=KINDS, inspect=source_faults)
+    assert isinstance(found, tuple)
+    assert [str(fault).splitlines()[0] for fault in found] == [
+        'bridge.yaml:8:11: sources.web.map.mesage: no such field; did you mean "message"?',
+        'bridge.yaml:8:33: sources.web.map.person.frist_name: no such field; did you mean "given_name"?',
+    ]
+
+
 def test_one_fault_hides_no_other() -> None:
     """Each block here has a key that cannot be read or that is missing, and faults of other kinds beside it."""
     text = (
@@ -134,7 +152,7 @@ def test_one_fault_hides_no_other() -> None:
         "  beta: {tenant_id: 7, environment: simulator, phone_region: us}\n"
         "sources:\n"
         "  web:\n    connector: standard-webhooks\n    secrets: [{env: KEY}]\n    titel: Web\n"
-        "    map: {bogus: name, zip: \"'' | lower\"}\n    updates: {fields: {lang: {custom_field: ''}}}\n"
+        "    map: {bogus: payload.name, zip: \"'' | lower\"}\n    updates: {fields: {lang: {custom_field: ''}}}\n"
         "  form: {connector: typeform, tenant: beta, secrets: [{env: KEY}]}\n"
         "worker: {http_seconds: 200}\n"
         "rules:\n"
@@ -158,7 +176,7 @@ def test_one_fault_hides_no_other() -> None:
         (12, 3, "sources.web.tenant", "is required"),
         (15, 5, "sources.web.titel", "unknown key"),
         (16, 11, "sources.web.map.bogus", "no such field; known are address, campaign, chan"),
-        (16, 29, "sources.web.map.zip", "is mapped to nothing"),
+        (16, 37, "sources.web.map.zip", "is mapped to nothing"),
         (17, 45, "sources.web.updates.fields.lang.custom_field", "is mapped to nothing"),
         (19, 24, "worker.http_seconds", "must be less than lease_seconds"),
         (23, 13, "rules.0.source", "never fits"),

@@ -41,12 +41,14 @@ def known_slots() -> frozenset[str]:
 def map_faults(options: SourceOptions) -> tuple[str, ...]:
     """Return what is wrong with `map:` and `defaults:`, one sentence each."""
     from bridge.domain.expressions import check  # noqa: PLC0415 - only `bridge check` asks
+    from bridge.settings.faults import did_you_mean  # noqa: PLC0415
 
+    known = sorted(known_slots())
     found = [
-        f"{block}.{name}: no such field; known are {', '.join(sorted(known_slots()))}"
+        f"{block}.{name}: no such field; {did_you_mean(slot_of(name), known) or 'known are ' + ', '.join(known)}"
         for block, given in (("map", options.map), ("defaults", options.defaults))
         for name in given
-        if slot_of(name) not in known_slots()
+        if slot_of(name) not in known
     ]
     found += [f"map.{name}: {fault}" for name, written in options.map.items() if (fault := check(written))]
     return tuple(found)
