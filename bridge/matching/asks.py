@@ -89,13 +89,16 @@ class OpenAsks:
         for row in rows:
             self._by_key.setdefault(row.key, []).append(row)
 
-    def find(self, asker: Asker, *, window: timedelta, now: datetime) -> OpenAsk | None:
-        """Return the open ask of the same party within the window, the newest first; None where the inquiry asks anew."""
+    def find(self, asker: Asker, *, window: timedelta, now: datetime, is_past: bool = False) -> OpenAsk | None:
+        """Return the open ask of the same party within the window, the newest first; None where the inquiry asks anew.
+
+        Where `now` is in the past, what was opened later is not seen.
+        """
         rows = [
             row
             for key in asker.keys
             for row in self._by_key.get(key, ())
-            if row.opened_at > now - window and row.closes_at > now
+            if row.opened_at > now - window and row.closes_at > now and not (is_past and row.opened_at > now)
         ]
         rows.sort(key=lambda row: row.effect_key)
         rows.sort(key=lambda row: row.opened_at, reverse=True)

@@ -22,8 +22,8 @@ from bridge.matching.decide import Weighed, judge, weigh
 from bridge.matching.weights import Weights
 from bridge.mirror import changes, records
 from bridge.pipeline.completing import Completed, Completer
-from bridge.pipeline.earlier import Earlier, Made, answers_of, made_by, of_record, open_booking
-from bridge.pipeline.known import Facts, Known
+from bridge.pipeline.earlier import Earlier, Made, answers_of, joined, made_by, of_record, open_booking
+from bridge.pipeline.known import Facts, Known, Recorded
 from bridge.planning.context import OpenBooking, PlanContext
 from bridge.planning.plan import plan
 from bridge.planning.rules import RuleBook
@@ -140,6 +140,24 @@ class ConfiguredDeciders:
             for asker, place in zip(askers, places, strict=True)
         ]
 
+    async def gather_as_recorded(self, tx: Tx, asked: Sequence[tuple[Delivery, Inquiry, Match]]) -> list[Known]:
+        """Return what planning needs of inquiries that came earlier: what each was decided to join then, it joins.
+
+        Asks are forgotten when their window is over and opened anew later: what they tell of the past is not the same each
+        day. They speak where nothing was joined.
+        """
+        if not asked:
+            return []
+        tenant_id = asked[0][0].tenant_id
+        earliest = min(delivery.received_at for delivery, _, _ in asked)
+        pairs = [(inquiry, match) for _, inquiry, match in asked]
+        found = await self.gather(tx, tenant_id, pairs, now=earliest)
+        joined_then = await joined(tx, tenant_id, {delivery.id for delivery, _, _ in asked})
+        return [
+            known._replace(recorded=Recorded(*joined_then.get((delivery.id, inquiry.key), ())))
+            for known, (delivery, inquiry, _) in zip(found, asked, strict=True)
+        ]
+
     async def plan(
         self,
         tx: Tx,
@@ -193,8 +211,10 @@ class ConfiguredDeciders:
         """Return the booking that this party asked for already; not its own: a replay finds what it opened itself."""
         if known.asker is None:
             return None
-        window = self._settings.tenants[delivery.tenant_id].dedup_window
-        ask = known.facts.asks.find(known.asker, window=window, now=now)
+        window, recorded = self._settings.tenants[delivery.tenant_id].dedup_window, known.recorded
+        if recorded is not None and recorded.opened_at is not None and recorded.opened_at > now - window:
+            return recorded.booking
+        ask = known.facts.asks.find(known.asker, window=window, now=now, is_past=recorded is not None)
         if ask is None or (ask.inquiry_key, ask.source_id) == (inquiry.key, delivery.source_id):
             return None
         made = known.facts.bookings.get(ask.effect_key)

@@ -1,15 +1,16 @@
 """What an earlier inquiry led to: the booking or lead that a later one of the same party or record speaks of."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
-from bridge.db.arrays import texts
+from bridge.db.arrays import integers, texts
 from bridge.db.database import Tx
 from bridge.domain.command import Command, CreateBooking, CreateLead, SubmitLeadForm
 from bridge.domain.delivery import Delivery
-from bridge.domain.ids import EffectKey, SourceId, TenantId
+from bridge.domain.ids import DeliveryId, EffectKey, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.party import KnownBooking
 from bridge.domain.plan import Plan
@@ -35,6 +36,17 @@ SELECT d.inquiry_key, d.plan FROM delivery_states s
 JOIN decisions d ON d.tenant_id = s.tenant_id AND d.delivery_id = s.delivery_id
 WHERE s.record_ids @> ARRAY[%s] AND s.tenant_id = %s AND s.source_id = %s AND d.plan IS NOT NULL
 ORDER BY d.id DESC LIMIT 50
+"""
+
+# What the first decision about an inquiry that came to an end joined it to, and when that was made.
+_JOINED = """
+SELECT d.delivery_id, d.inquiry_key, replace(k.key::text, '-', ''), e.created_at FROM (
+  SELECT DISTINCT ON (delivery_id, inquiry_key) delivery_id, inquiry_key, plan ->> 'joins' AS joins FROM decisions
+  WHERE tenant_id = %(tenant)s AND delivery_id = ANY(%(ids)s::bigint[]) AND state <> 'failed' AND plan IS NOT NULL
+  ORDER BY delivery_id, inquiry_key, id
+) AS d
+JOIN effect_keys k ON k.tenant_id = %(tenant)s AND k.key = d.joins::uuid
+JOIN effects e ON e.tenant_id = k.tenant_id AND e.id = k.effect_id
 """
 
 # What a person said to holds of this inquiry, and the nos to the same question about the same record, or about somebody of
@@ -86,6 +98,27 @@ async def of_record(tx: Tx, tenant_id: TenantId, source_id: SourceId, record_id:
             if made in known:
                 booking = open_booking(made, known[made], inquiry_key=inquiry_key, source_id=source_id)
     return Earlier(booking=booking, lead=lead)
+
+
+async def joined(
+    tx: Tx, tenant_id: TenantId, deliveries: Collection[DeliveryId]
+) -> dict[tuple[DeliveryId, str], tuple[OpenBooking, datetime]]:
+    """Return for each inquiry that joined a booking, by delivery and key, that booking and when it was asked for.
+
+    It is as it was then: what was open when the inquiry came may be a job or dismissed by now.
+    """
+    values = {"tenant": tenant_id, "ids": integers(sorted(deliveries))}
+    rows = await (await tx.execute(_JOINED, values, prepare=True)).fetchall()
+    made = await made_by(tx, tenant_id, {EffectKey(key) for _, _, key, _ in rows})
+    return {
+        (DeliveryId(delivery), inquiry): (_as_it_was(EffectKey(key), made[EffectKey(key)]), opened_at)
+        for delivery, inquiry, key, opened_at in rows
+        if key in made
+    }
+
+
+def _as_it_was(key: EffectKey, made: Made) -> OpenBooking:
+    return open_booking(key, made._replace(mirrored=None), inquiry_key="", source_id=SourceId(""))
 
 
 async def answers_of(tx: Tx, delivery: Delivery, inquiry: Inquiry, *, region: str) -> tuple[Answer, ...]:

@@ -1,6 +1,7 @@
 """What is read of the database before a batch of inquiries is planned."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from bridge.domain.ids import EffectKey
@@ -8,6 +9,7 @@ from bridge.domain.party import PartyRecord
 from bridge.domain.reference import ReferenceLists
 from bridge.matching.asks import Asker, OpenAsks
 from bridge.pipeline.earlier import Made
+from bridge.planning.context import OpenBooking
 
 
 class Facts(NamedTuple):
@@ -18,9 +20,17 @@ class Facts(NamedTuple):
     reference: ReferenceLists
 
 
+class Recorded(NamedTuple):
+    """The booking that an inquiry was decided to join when it came, and when that was asked for; None for none."""
+
+    booking: OpenBooking | None = None
+    opened_at: datetime | None = None
+
+
 class Known(NamedTuple):
-    """What planning one inquiry needs of the database."""
+    """What planning one inquiry needs of the database; `recorded` where it is planned as of when it came."""
 
     facts: Facts
     asker: Asker | None
     party: PartyRecord | None
+    recorded: Recorded | None = None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bridge.db.database import Database
 from bridge.domain.ids import DeliveryId
 from bridge.entrypoints import whatif, whatif_helpers
 from bridge.entrypoints.cli import cli
+from tests.planning.facts import NOW
 from tests.planning.house import CONFIG, TENANT, House, settings_of
 
 RULES = """rules:
@@ -207,3 +209,28 @@ async def test_a_dry_run_of_a_replay_says_what_all_that_a_search_finds_would_bec
     changes = json.loads((await dry("source:web", "--json")).output)["changes"]
     assert [bool(change["differences"]) for change in changes].count(True) == 5
     assert not await house.rows("SELECT 1 FROM delivery_queue")
+
+
+async def test_what_an_inquiry_joined_when_it_came_it_joins_still_and_what_came_later_is_not_seen(
+    database: Database,
+) -> None:
+    house = await House(database, settings_of()).open()
+    for hours in (0, 1, 100):
+        at = NOW + timedelta(hours=hours)
+        await house.arrive("web", lead("no heat", "(512) 555-0100"), at=at)
+        await house.decide(at=at)
+    old, new = settings_of(), settings_of(RULES)
+    found = await whatif.compare(database, TENANT, old, new, since=None)
+    assert [change.delivery for change in found.changes] == [1, 3]
+    assert found.counts == {"get another priority": 2}
+    async with database.begin() as tx:
+        await tx.execute("DELETE FROM open_asks")  # as the janitor does when their windows are over
+        await tx.execute(
+            "INSERT INTO mirrored_bookings (tenant_id, id, status, active, external_id, modified_on)"
+            " SELECT tenant_id, id, 'Dismissed', true, replace(key::text, '-', ''), now() FROM effects"
+        )
+    assert await whatif.compare(database, TENANT, old, new, since=None) == found
+    short = settings_of(config=CONFIG.replace("America/Chicago", "America/Chicago\n    dedup_window_hours: 0.5"))
+    apart = await whatif.compare(database, TENANT, old, short, since=None)
+    assert [change.delivery for change in apart.changes] == [2]
+    assert "would get create booking" in apart.counts
