@@ -276,6 +276,8 @@ _SAID = {
     "UnknownFunction": "unknown function",
     "TooManyArguments": "too many arguments; they may have names, as in `batch(2, fill_with=0)`",
     "MissingArgument": "an argument is missing",
+    "InvalidOperation": "cannot be done with these values (a division by zero, a text plus a number)",
+    "UnknownMethod": "calls a method that the value does not have",
 }
 _UNKNOWN = re.compile(r"^(?:filter|test|function) | is unknown$")
 

@@ -23,7 +23,7 @@ from bridge.planning.context import PlanContext
 from bridge.planning.extras import extra, note_text
 from bridge.planning.guard import guarded, unsure
 from bridge.planning.planner import NOTE, Desk, nothing, replace_plan
-from bridge.planning.rules import Applied, MapStopped
+from bridge.planning.rules import Applied, MapStopped, RuleBroken
 from bridge.planning.view import view_of
 
 
@@ -43,7 +43,11 @@ def plan(inquiry: Inquiry, match: Match, context: PlanContext, *, now: datetime)
         return desk.finished(nothing(Reason.TEST_INQUIRY, "tests do nothing (`book_tests` of the source is false)"))
     if applied.ignore is not None:
         return desk.finished(nothing(Reason.IGNORED_BY_RULE, applied.ignore[1]))
-    made = extra(desk, _by_kind(desk, inquiry))
+    try:
+        made = extra(desk, _by_kind(desk, inquiry))
+    except RuleBroken as broken:
+        broken.before = applied.trials
+        raise
     if applied.hold is not None:
         made = _held(desk, made)
     return desk.finished(respected(made, context.answers))

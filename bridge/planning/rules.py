@@ -29,13 +29,13 @@ class RuleBroken(Exception):
         self.rule = rule
         self.at = at
         self.what = what
+        self.before: tuple[RuleTrial, ...] = ()
+        """The rules that were tried before, for the explanation."""
 
     def plan(self) -> Plan:
         """Return the plan of an inquiry whose rule broke: nothing happens, and the rule is named."""
-        return Plan(
-            reason=self.reason.value,
-            trials=(RuleTrial(rule=self.rule, applied=False, why=f"broke: {self.what}", at=self.at),),
-        )
+        broke = RuleTrial(rule=self.rule, applied=False, why=f"broke: {self.what}", at=self.at)
+        return Plan(reason=self.reason.value, trials=(*self.before, broke))
 
 
 class MapStopped(RuleBroken):
@@ -135,7 +135,11 @@ class RuleBook(msgspec.Struct, frozen=True):
                 why = f"is for source {rule.source_id}"
                 trials.append(RuleTrial(rule=rule.name, applied=False, why=why, at=rule.at))
                 continue
-            fits = rule.when.strip() in _ALWAYS or is_true(_evaluate(rule.when, view, rule.name, rule.at))
+            try:
+                fits = rule.when.strip() in _ALWAYS or is_true(_evaluate(rule.when, view, rule.name, rule.at))
+            except RuleBroken as broken:
+                broken.before = tuple(trials)
+                raise
             if not fits:
                 trials.append(RuleTrial(rule=rule.name, applied=False, why=_why_not(rule, view), at=rule.at))
                 continue

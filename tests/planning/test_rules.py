@@ -115,6 +115,18 @@ def test_a_bomb_in_a_condition_stops_too(bomb: str) -> None:
         plan(booking(), UNMATCHED, msgspec.structs.replace(context(), rules=RuleBook((rule,))), now=NOW)
 
 
+@pytest.mark.parametrize("broken", ["when: 1 / 0", "do: [{create_booking: {summary: '{{ 1 / 0 }}'}}]"])
+def test_the_rules_before_one_that_breaks_are_told_too(broken: str) -> None:
+    rules = f"  - name: fits not\n    when: match.kind == 'matched'\n    do: [{{ignore: x}}]\n  - name: breaks\n    {broken}\n"
+    with pytest.raises(RuleBroken) as raised:
+        made(rules if "do:" in broken else f"{rules}    do: [{{ignore: y}}]\n")
+    told = raised.value.plan()
+    assert [trial.rule for trial in told.trials if not trial.applied] == ["fits not", "breaks"]
+    assert told.trials[-1].why.startswith("broke: cannot be done with these values")
+    assert told.trials[-1].at == "c.yaml:25"
+    assert not told.effects
+
+
 def test_python_is_out_of_reach() -> None:
     found = made("  - name: p\n    do: [{create_booking: {summary: \"{{ ''.__class__.__mro__ }}|\"}}]\n")
     assert getattr(found.effects[0].command, "summary", "") == "|"
