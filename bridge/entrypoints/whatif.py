@@ -18,7 +18,7 @@ from bridge.intake import queue
 from bridge.reports.reading import reading, shared_moment
 from bridge.settings import Settings
 
-_BATCH = 200
+_BATCH = 250
 _GIVEN = 16
 """Pages given to helpers at a time."""
 

@@ -44,6 +44,8 @@ class Weighed(NamedTuple):
 
     party: PartyKeys
     views: tuple[_View, ...]
+    shown: tuple[Candidate, ...]
+    """The first of them as evidence."""
     nobody: float
     """The probability that it is nobody we know."""
     never: tuple[int, ...]
@@ -66,32 +68,38 @@ def weigh(inquiry: Inquiry, lookup: Lookup, weights: Weights, settings: MatchSet
     by_word = next((said for said in sorted(lookup.said, key=lambda said: not said.is_link) if said.is_same), None)
     if by_word is not None and by_word.customer_id in never:
         by_word = None
-    return Weighed(
-        party, tuple(views), nobody, tuple(sorted(id_ for id_ in never if id_ is not None)), by_word, weights
-    )
+    shown = tuple(_candidate(view, place_in_row) for place_in_row, view in enumerate(views[:SHOWN]))
+    not_it = tuple(sorted(id_ for id_ in never if id_ is not None))
+    return Weighed(party, tuple(views), shown, nobody, not_it, by_word, weights)
 
 
 def judge(weighed: Weighed, settings: MatchSettings) -> Match:
     """Return the verdict that thresholds, guards and people's words give."""
     party, views, guards = weighed.party, list(weighed.views), [f"never:{customer}" for customer in weighed.never]
     if weighed.by_word is not None:
-        return _by_word(party, weighed.by_word, views, guards, weighed.weights, settings)
-    return _judge(party, views, weighed.nobody, guards, weighed.weights, settings)
+        return _by_word(party, weighed.by_word, views, weighed.shown, guards, weighed.weights, settings)
+    return _judge(party, views, weighed.shown, weighed.nobody, guards, weighed.weights, settings)
 
 
 def _by_word(
-    party: PartyKeys, said: Said, views: list[_View], guards: list[str], weights: Weights, settings: MatchSettings
+    party: PartyKeys,
+    said: Said,
+    views: list[_View],
+    shown: tuple[Candidate, ...],
+    guards: list[str],
+    weights: Weights,
+    settings: MatchSettings,
 ) -> Match:
     """Return the verdict that a person gave; the location is the one said, else the one that fits."""
     by = "link" if said.is_link else "person"
     if said.customer_id is None:
-        return Unmatched(evidence=_evidence(views, guards, weights, settings, reason="said_to_be_nobody", by=by))
+        return Unmatched(evidence=_evidence(shown, guards, weights, settings, reason="said_to_be_nobody", by=by))
     view = next(
         (view for view in views if said.customer_id in (view.family.customer.id, view.family.customer.merged_from)),
         None,
     )
     if view is None:  # deleted since, or the mirror is behind
-        return _judge(party, views, 0.0, [*guards, "link_target_unknown"], weights, settings, may_match=False)
+        return _judge(party, views, shown, 0.0, [*guards, "link_target_unknown"], weights, settings, may_match=False)
     known = next((location.id for location in view.family.locations if location.id == said.location_id), None)
     where = known if known is not None and party.address.status is AddressStatus.ABSENT else None
     if where is None and view.is_known_place and view.here is not None and view.here.location is not None:
@@ -99,7 +107,7 @@ def _by_word(
     if where is None and party.address.status is AddressStatus.ABSENT and len(view.family.locations) == 1:
         where = view.family.locations[0].id
     kind = _kind(party, where)
-    evidence = _evidence([view], guards, weights, settings, reason=f"decided_by_{by}", by=by)
+    evidence = _evidence((_candidate(view, 0),), guards, weights, settings, reason=f"decided_by_{by}", by=by)
     return Matched(
         kind=kind,
         customer_id=view.family.customer.id,
@@ -166,6 +174,7 @@ _NEARNESS = {"same": 5, "near": 4, "building": 3, "street": 2, "elsewhere": 1, "
 def _judge(
     party: PartyKeys,
     views: list[_View],
+    shown: tuple[Candidate, ...],
     none: float,
     guards: list[str],
     weights: Weights,
@@ -176,7 +185,7 @@ def _judge(
     """Return the verdict that scores and guards give."""
 
     def evidence(reason: str) -> Evidence:
-        return _evidence(views, guards, weights, settings, reason=reason)
+        return _evidence(shown, guards, weights, settings, reason=reason)
 
     if _is_nobody(party):
         guards.append("placeholder_inquiry")
@@ -364,11 +373,17 @@ def _owners_of_the_place(best: _View, views: list[_View]) -> LocationId | None:
 
 
 def _evidence(
-    views: list[_View], guards: list[str], weights: Weights, settings: MatchSettings, *, reason: str, by: str = "score"
+    shown: tuple[Candidate, ...],
+    guards: list[str],
+    weights: Weights,
+    settings: MatchSettings,
+    *,
+    reason: str,
+    by: str = "score",
 ) -> Evidence:
     """Return why the verdict is what it is."""
     return Evidence(
-        candidates=tuple(_candidate(view, place_in_row) for place_in_row, view in enumerate(views[:SHOWN])),
+        candidates=shown,
         guards=tuple(guards),
         threshold_auto=settings.auto,
         threshold_review=settings.verdict,

@@ -77,7 +77,7 @@ class Who(NamedTuple):
 
 
 class Family:
-    """A customer with the locations and contacts that were looked up, read into comparable forms when first asked."""
+    """A customer with the locations and contacts that were looked up, its contacts read into comparable forms when first asked."""
 
     def __init__(
         self,
@@ -91,16 +91,9 @@ class Family:
         self.locations = locations
         self.contacts = contacts
         self._region = region
-
-    @cached_property
-    def name(self) -> NameKey:
-        """The customer's name read."""
-        return read_name(self.customer.name)
-
-    @cached_property
-    def is_placeholder(self) -> bool:
-        """Tell whether the customer is nobody: a name to park locations under."""
-        return self.name.kind in (NameKind.PLACEHOLDER, NameKind.ABSENT)
+        self.name = read_name(customer.name)
+        self.is_placeholder = self.name.kind in (NameKind.PLACEHOLDER, NameKind.ABSENT)
+        """The customer is nobody: a name to park locations under."""
 
     @cached_property
     def whos(self) -> tuple[Who, ...]:
