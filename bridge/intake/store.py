@@ -38,14 +38,18 @@ WITH stored AS (
 SELECT id FROM stored
 """
 
-# After the insert: a conflict with a row of another server has waited for that server's commit, so it is visible now.
+# After the insert: a conflict with a row of another server has waited for that server's commit, so it is visible now. The first
+# row from the key on, in the order of the unique index: with few rows, or none when statistics were taken, an equality was seen
+# to walk another index over everything the tenant has.
 _FIND = """
 SELECT d.tenant_id, d.source_id, d.dedup_key, d.id
 FROM unnest($1::int8[], $2::text[], $3::text[]) AS t (tenant_id, source_id, dedup_key)
 CROSS JOIN LATERAL (
-    SELECT * FROM deliveries
-    WHERE tenant_id = t.tenant_id AND source_id = t.source_id AND dedup_key = t.dedup_key
+    SELECT * FROM deliveries AS d
+    WHERE (d.tenant_id, d.source_id, d.dedup_key) >= (t.tenant_id, t.source_id, t.dedup_key)
+    ORDER BY d.tenant_id, d.source_id, d.dedup_key LIMIT 1
 ) AS d
+WHERE d.tenant_id = t.tenant_id AND d.source_id = t.source_id AND d.dedup_key = t.dedup_key
 """
 
 _SET_UP = """

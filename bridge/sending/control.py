@@ -12,7 +12,7 @@ import msgspec
 
 from bridge.db.database import Database, Tx
 from bridge.db.ownership import shard_of
-from bridge.domain.budget import RATE
+from bridge.domain.budget import RATE, RESERVE
 from bridge.domain.ids import EffectId, TenantId, alerts_of
 from bridge.domain.reasons import Reason
 from bridge.sending import holds
@@ -178,7 +178,7 @@ async def forecast(
     counts: dict[str, int] = dict(await rows.fetchall())
     requests = sum(count * (POLICIES[kind].requests if kind in POLICIES else 1) for kind, count in counts.items())
     row = await (await tx.execute("SELECT rate FROM sending_tenants WHERE tenant_id = %s", [tenant_id])).fetchone()
-    per_second = rate or (row[0] if row and row[0] else RATE)
+    per_second = (rate or (row[0] if row and row[0] else RATE)) * (1 - RESERVE)  # the rest is for what is in doubt
     return Forecast(waiting=sum(counts.values()), requests=requests, takes=timedelta(seconds=requests / per_second))
 
 

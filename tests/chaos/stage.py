@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 FIRST_TENANT = 3_000_001
 SECRET = "whsec_" + base64.b64encode(b"a secret of the chaos tests alone").decode()
 PERSON = "Ada Example"
-STARTS_WITHIN = 60.0  # seconds, on a machine that does much else
+STARTS_WITHIN = 120.0  # seconds, on a machine that does much else
 
 _WAITS = "SELECT (SELECT count(*) FROM delivery_queue) + (SELECT count(*) FROM outbox)"
 _OWNERS = "SELECT worker_id, count(*) FROM shard_leases GROUP BY worker_id"
@@ -98,19 +98,23 @@ class Stage:
 
     def until_up(self, *programs: Program, workers: int) -> None:
         """Wait until the servers answer and the shards are shared out among so many workers."""
-        with patience("everything is up") as tries:
+        seen = ""
+        with patience(lambda: f"everything is up; {seen}") as tries:
             for _ in tries:
                 with contextlib.suppress(httpx.HTTPError, psycopg.Error):
-                    if all(self._is_ready(program) for program in programs) and self._are_shared(workers):
+                    owners = self._owners()
+                    ready = [self._is_ready(program) for program in programs]
+                    seen = f"answers: {ready}, shards by worker: {owners}"
+                    is_shared = None not in owners and len(owners) == workers
+                    if all(ready) and is_shared and min(owners.values()) >= 64 // (workers + 1):
                         return
 
     def _is_ready(self, program: Program) -> bool:
         return not program.port or self._asks.get(f"{program.address}/readyz").status_code == 200
 
-    def _are_shared(self, workers: int) -> bool:
+    def _owners(self) -> dict[int | None, int]:
         with psycopg.connect(self.dsn) as look:
-            owners = dict(look.execute(_OWNERS).fetchall())
-        return None not in owners and len(owners) == workers and min(owners.values()) >= 64 // (workers + 1)
+            return dict(look.execute(_OWNERS).fetchall())
 
     def until_idle(self, *, seconds: float) -> bool:
         """Wait until nothing is left to decide or to send; tell whether that came within the time."""
@@ -163,7 +167,7 @@ def stage(folder: Path, dsn: str, **parts: Any) -> Iterator[Stage]:
     """Lend a stage with its simulator up."""
     made = Stage(folder, dsn, **parts)
     try:
-        with patience("the simulator is up") as tries:
+        with patience(lambda: "the simulator is up") as tries:
             for _ in tries:
                 with contextlib.suppress(httpx.HTTPError):
                     made.place()
@@ -174,7 +178,7 @@ def stage(folder: Path, dsn: str, **parts: Any) -> Iterator[Stage]:
 
 
 @contextlib.contextmanager
-def patience(what: str) -> Iterator[Iterator[None]]:
+def patience(what: Callable[[], str]) -> Iterator[Iterator[None]]:
     """Lend tries that end in an error when they last too long."""
 
     def tries() -> Iterator[None]:
@@ -182,7 +186,7 @@ def patience(what: str) -> Iterator[Iterator[None]]:
         while time.monotonic() < end:
             yield
             time.sleep(0.1)
-        raise TimeoutError(f"not within {STARTS_WITHIN} s: {what}")
+        raise TimeoutError(f"not within {STARTS_WITHIN} s: {what()}")
 
     yield tries()
 
