@@ -81,13 +81,14 @@ async def test_who_joins_gets_its_share_once_nothing_of_it_is_under_way(database
         second.stop()
 
 
-async def test_a_lease_that_could_not_be_renewed_is_not_believed(database: Database) -> None:
-    """However the database thinks: what it took counts from before it asked."""
-    cut = owner(database, "cut")
+async def test_who_may_be_taken_for_dead_sends_nothing_though_its_lease_lasts(database: Database) -> None:
+    """Cut off from the database, a worker cannot know that its session is gone and its shards are another's."""
+    cut = Ownership(database.dsn, name="cut", lease=120.0, renew_every=0.2, silence=3.0)
     cut.start()
     await until(cut, SHARDS)
     epochs = dict(cut.owned)
+    assert all(cut.holds(shard, epoch) for shard, epoch in epochs.items())
     await asyncio.to_thread(cut.stop)
-    cut.owned = epochs  # as if no word had come since
-    cut._renewed -= LEASE.total_seconds()
+    cut.owned = epochs  # as if it had not ended, and no renewal had come through for as long as others wait
+    cut._renewed -= 3.0
     assert not any(cut.holds(shard, epoch) for shard, epoch in epochs.items())
