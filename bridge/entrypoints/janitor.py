@@ -20,6 +20,8 @@ _GAUGES_SECONDS = 10.0
 _HOUSE_SECONDS = 3600.0
 _BULK_SECONDS = 1.0
 _LOCK = 72_707_13  # one janitor at a time, whoever is first
+_ALONE = "SELECT set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(7270714)"
+"""Begins what changes partitions: of two workers that start together, one would find the other's table amid making its own."""
 _BATCH = 5_000  # bodies emptied per transaction, so that no lock or bloat grows large
 _PARTITIONED = ("effects", "attempts")
 
@@ -129,7 +131,7 @@ async def _add_partition(database: Database, table: str, month: datetime) -> Non
     name = f"{table}_p{month:%Y_%m}"
     try:
         async with database.begin() as tx:
-            await tx.execute("SET LOCAL lock_timeout = '2s'")
+            await tx.execute(_ALONE)
             await tx.execute(
                 f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ('{month:%Y-%m-%d}') TO ('{after:%Y-%m-%d}')"
             )
@@ -142,10 +144,10 @@ async def _add_partition(database: Database, table: str, month: datetime) -> Non
 async def _drop_partitions(database: Database, *, before: datetime) -> int:
     """Drop whole months of attempts: a mass DELETE would keep autovacuum busy for days."""
     async with database.begin() as tx:
+        await tx.execute(_ALONE)
         names = await _partitions(tx, "attempts")
         old = [name for name in names if name < f"attempts_p{before:%Y_%m}" and not name.endswith("_rest")]
         for name in old:
-            await tx.execute("SET LOCAL lock_timeout = '2s'")
             await tx.execute(f"DROP TABLE {name}")
     return len(old)
 

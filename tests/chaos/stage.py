@@ -27,8 +27,9 @@ _OWNERS = "SELECT worker_id, count(*) FROM shard_leases GROUP BY worker_id"
 class Program:
     """One process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], *, port: int = 0) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, *, port: int = 0) -> None:
         self.process = process
+        self.log = log
         self.port = port
 
     @property
@@ -89,17 +90,22 @@ class Stage:
                 [sys.executable, "-W", "ignore", *arguments],
                 cwd=ROOT,
                 env=self._environ | {"BRIDGE_PORT": str(port)},
-                stdout=subprocess.DEVNULL,
+                stdout=sink,
                 stderr=sink,
             )
-        program = Program(process, port=port)
+        program = Program(process, log, port=port)
         self._started.append(program)
         return program
 
     def until_up(self, *programs: Program, workers: int) -> None:
         """Wait until the servers answer and the shards are shared out among so many workers."""
         seen = ""
-        with patience(lambda: f"everything is up; {seen}") as tries:
+
+        def missing() -> str:
+            ends = "\n".join(f"{one.process.poll()} {one.log.read_text()[-1500:]}" for one in programs)
+            return f"everything is up; {seen}\n{ends}"
+
+        with patience(missing) as tries:
             for _ in tries:
                 with contextlib.suppress(httpx.HTTPError, psycopg.Error):
                     owners = self._owners()

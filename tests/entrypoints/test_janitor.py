@@ -1,5 +1,6 @@
 """What is past its retention goes; what makes a delivery the same delivery stays."""
 
+import asyncio
 from datetime import timedelta
 
 from bridge.db.database import Database
@@ -45,3 +46,13 @@ async def test_partitions_of_the_next_months_are_made_once(database: Database, c
         names = await janitor._partitions(tx, "attempts")
     assert {"attempts_p2026_12", "attempts_p2027_01"} <= set(names)
     assert len(names) == len(set(names))
+
+
+async def test_workers_that_start_together_make_the_next_months_once(database: Database, clock: Clock) -> None:
+    """`IF NOT EXISTS` alone does not help two that look at the same moment: one of them would end with an error."""
+    month = janitor._month(clock.now, 9)
+    for table in ("effects", "attempts"):
+        await asyncio.gather(*(janitor._add_partition(database, table, month) for _ in range(8)))
+        async with database.connection() as connection:
+            names = await janitor._partitions(connection, table)
+        assert names.count(f"{table}_p{month:%Y_%m}") == 1
