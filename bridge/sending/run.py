@@ -19,9 +19,10 @@ PAUSE = 0.2  # seconds between tries while the database is away
 async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = None) -> None:
     """Send until `stop` is set, then let what is under way finish and be recorded. `dsn` is for the ear (None: polls only)."""
     senders = Senders(dispatcher)
+    recording = asyncio.Lock()  # held while outcomes are written: an end waits for that
     loops = [
         asyncio.create_task(_pump(dispatcher, senders, stop), name="outbox.pump"),
-        asyncio.create_task(_record(dispatcher), name="outbox.record"),
+        asyncio.create_task(_record(dispatcher, recording), name="outbox.record"),
         asyncio.create_task(_reconcile(dispatcher), name="outbox.reconcile"),
     ]
     if dsn is not None:
@@ -36,8 +37,9 @@ async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = 
                 task.result()
         await loops[0]
         await senders.finish(dispatcher.settings.http_timeout)
+        await _record_once(dispatcher, recording)
         while dispatcher.landed:
-            await _record_once(dispatcher)
+            await _record_once(dispatcher, recording)
     finally:
         for task in (stopping, *loops):
             task.cancel()
@@ -80,8 +82,11 @@ class Senders:
 
     async def finish(self, seconds: float) -> None:
         """Wait until everything under way has its outcome, at most so long."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self._tasks and loop.time() < end:  # each may have started the next since it was looked at
+            await asyncio.wait(self._tasks, timeout=end - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)
 
     async def cancel(self) -> None:
         """End what is still under way; its intents stand, so the next owner looks it up."""
@@ -105,18 +110,19 @@ async def _pump(dispatcher: Dispatcher, senders: Senders, stop: asyncio.Event) -
             await asyncio.sleep(0)
 
 
-async def _record(dispatcher: Dispatcher) -> None:
+async def _record(dispatcher: Dispatcher, recording: asyncio.Lock) -> None:
     while True:
         await dispatcher.has_landed.wait()
-        await _record_once(dispatcher)
+        await _record_once(dispatcher, recording)
 
 
-async def _record_once(dispatcher: Dispatcher) -> None:
-    try:
-        await dispatcher.record_outcomes()
-    except DATABASE_AWAY as error:
-        log.warning("database.away", extra={"error": error})
-        await asyncio.sleep(PAUSE)
+async def _record_once(dispatcher: Dispatcher, recording: asyncio.Lock) -> None:
+    async with recording:
+        try:
+            await dispatcher.record_outcomes()
+        except DATABASE_AWAY as error:
+            log.warning("database.away", extra={"error": error})
+            await asyncio.sleep(PAUSE)
 
 
 async def _reconcile(dispatcher: Dispatcher) -> None:
