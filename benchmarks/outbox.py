@@ -42,6 +42,7 @@ from bridge.domain.outcome import Outcome, Succeeded
 from bridge.domain.plan import Effect, effect_key
 from bridge.sending import outbox
 from bridge.sending.dispatcher import Dispatcher
+from bridge.sending.landing import Finding, Found
 from bridge.sending.outbox import Wanted
 from bridge.sending.run import run
 from bridge.sending.settings import SendingSettings
@@ -126,6 +127,9 @@ class Counter:
                 self.waits.append(time.perf_counter() - started)
         return Succeeded(status=200, body={"": 1})
 
+    async def look_up(self, client: Any, loaded: Any, refs: Any, *, sent_at: datetime) -> Finding:
+        return Found()
+
     def recorded(self, record: Any) -> None:
         self.left -= 1
         if self.left <= 0:
@@ -145,7 +149,7 @@ async def dispatcher_of(database: Database, far: Counter) -> Dispatcher:
         ownership=owner,
         clock=lambda: datetime.now(UTC),
         execute=far.execute,
-        look_up=far.execute,  # type: ignore[arg-type]
+        look_up=far.look_up,
         settings=SETTINGS,
         on_record=far.recorded,
     )
