@@ -153,7 +153,8 @@ async def measure(dsn: str, source_of: Callable[[str], Source], *, say: Callable
         for table in ("mirrored_customers", "mirrored_locations", "mirrored_contacts", "match_keys")
     }
     rows = sum(many for table, many in counts.items() if table.startswith("mirrored"))
-    await session.execute("UPDATE cursors SET place = '', recent_place = '' WHERE feed <> 'match_keys'")
+    for feed in KEYED:
+        await cursors.restart(session, TENANT, feed)  # as `bridge sync resume FEED --from-start`
     started, cpu, database_cpu = time.perf_counter(), time.process_time(), database_cpu_seconds(session)
     again = await load(session, source_of("again"), say=say)
     again_seconds, again_cpu = time.perf_counter() - started, time.process_time() - cpu

@@ -125,9 +125,9 @@ async def resume(tx: Tx, tenant_id: TenantId, feed: str) -> bool:
 
 
 async def restart(tx: Tx, tenant_id: TenantId, feed: str) -> None:
-    """Read a feed again from its beginning; what is mirrored stays and repeats change nothing."""
+    """Read a feed again from its beginning; what is mirrored stays, so that this is no first load, and repeats change nothing."""
     await tx.execute(
-        "UPDATE cursors SET place = '', recent_place = '', loaded_at = NULL, synced_at = NULL, stopped = false,"
+        "UPDATE cursors SET place = '', recent_place = '', row_count = 0, page_count = 0, synced_at = NULL, stopped = false,"
         " failures = 0, failed_at = NULL, reason = '', detail = ''"
         " WHERE tenant_id = %s AND feed = %s",
         [tenant_id, feed],

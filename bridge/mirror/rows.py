@@ -31,10 +31,14 @@ Rows = Iterable[Row]
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What a page did: how many rows it held, the ids of those that were new or newer, and whom moved ones belonged to."""
+    """What a page did: how many rows it held, the ids of those that were new or newer, and whom moved ones belonged to.
+
+    `found_by` are those of them that may be found by something else now: a new balance or remark is none.
+    """
 
     seen: int
     changed: frozenset[int] = frozenset()
+    found_by: frozenset[int] = frozenset()
     left: frozenset[int] = frozenset()
 
 
@@ -87,20 +91,24 @@ async def apply(
     if expect_new:
         meanwhile()
     if expect_new and await _insert(tx, tenant_id, shape, [whole(row) for row in newest.values()]):
-        return Applied(seen=len(newest), changed=frozenset(newest))
+        return Applied(seen=len(newest), changed=frozenset(newest), found_by=frozenset(newest))
     versions = rows if isinstance(rows, Versions) else versions_of(newest.values())
     news = await _news(tx, tenant_id, shape, versions, asked_at=asked_at, meanwhile=meanwhile)
     fresh = [whole(newest[one.id]) for one in news if not one.is_known]
     newer = [whole(newest[one.id]) for one in news if one.is_known]
     changed = {row[0] for row in fresh}
+    same: frozenset[int] = frozenset()
     if not await _insert(tx, tenant_id, shape, fresh):
         newer += fresh  # our own write came in between
     if newer:
+        if shape.keyed:
+            same = await _same(tx, tenant_id, shape, newer)
         changed |= await _upsert(tx, tenant_id, shape, newer, asked_at=asked_at)
     left = {one.owner for one in news if one.is_known and shape.owner and one.owner != newest[one.id][3]}
     return Applied(
         seen=len(newest),
         changed=frozenset(changed),
+        found_by=frozenset(changed - same),
         left=frozenset(owner for owner in left if owner is not None),
     )
 
@@ -219,6 +227,20 @@ def incoming(shape: Shape) -> str:
     return f"incoming_{shape.table}"
 
 
+async def _same(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Sequence[Row]) -> frozenset[int]:
+    """Return the rows that are found by what they were found by, and lock them all: what is compared is what is replaced."""
+    names = ", ".join(f't."{name}"' for name in shape.found_by)
+    fixed = "".join(f" AND t.{name} = '{value}'" for name, value in shape.fixed.items())
+    cursor = tx.cursor(binary=True)
+    await cursor.execute(
+        f"SELECT t.id, {names} FROM {shape.table} t WHERE t.tenant_id = %s{fixed}"
+        " AND t.id = ANY(%s::bigint[]) ORDER BY t.id FOR UPDATE",
+        [tenant_id, listed(row[0] for row in rows)],
+    )
+    before = {found[0]: found[1:] for found in await cursor.fetchall()}
+    return frozenset(row[0] for row in rows if row[0] in before and not shape.is_news_to_keys(before[row[0]], row))
+
+
 async def _upsert(
     tx: Tx, tenant_id: TenantId, shape: Shape, rows: Sequence[Row], *, asked_at: datetime
 ) -> frozenset[int]:
@@ -234,9 +256,9 @@ async def _upsert(
         return frozenset(changed)
     table = incoming(shape)
     await tx.execute(
-        f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} (LIKE {shape.table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} (LIKE {shape.table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;"
+        f" DELETE FROM {table}"
     )
-    await tx.execute(f"DELETE FROM {table}")
     await _copy(tx, tenant_id, shape, table, rows)
     cursor = await tx.execute(many, [settled])
     return frozenset(found[0] for found in await cursor.fetchall())

@@ -1,6 +1,6 @@
 """What of each kind of record is kept: its columns, and how an answer becomes a row. The one list that all else follows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from psycopg.types.json import Jsonb
 
+from bridge.domain.keys.record import name_in
 from bridge.servicetitan.reading import Reader
 from bridge.servicetitan.responses.bookings import AddressModel, ExportBookingResponse
 from bridge.servicetitan.responses.common import CustomerAddress
@@ -63,7 +64,7 @@ class Shape:
     """One kind of record: its table, the type it is read as, and its columns with their PostgreSQL types.
 
     `fixed` are columns that tell kinds of one table apart. A row starts with id, active, modified_on, and goes on with the
-    column that names its `owner` where it has one. `keyed` ones are part of what a customer is found by.
+    column that names its `owner` where it has one. `found_by` are the columns that a customer's keys are made of.
     """
 
     kind: str
@@ -73,7 +74,25 @@ class Shape:
     columns: dict[str, str]
     fixed: dict[str, str] = field(default_factory=dict)
     owner: str = ""
-    keyed: bool = False
+    found_by: tuple[str, ...] = ()
+
+    @property
+    def keyed(self) -> bool:
+        """Tell whether such records are part of what a customer is found by."""
+        return bool(self.found_by)
+
+    @cached_property
+    def _places(self) -> tuple[int, ...]:
+        names = list(self.columns)
+        return tuple(names.index(name) for name in self.found_by)
+
+    def is_news_to_keys(self, before: Sequence[Any], row: Row) -> bool:
+        """Tell whether a record whose `found_by` columns were these is found by something else as this row."""
+        return any(
+            (old or "") != (row[at] or "")
+            and not (name == "memo" and name_in(old or "") is None and name_in(row[at] or "") is None)
+            for name, old, at in zip(self.found_by, before, self._places, strict=True)
+        )
 
     @property
     def types(self) -> list[str]:
@@ -293,6 +312,8 @@ _CONTACT = {
     "created_on": "timestamptz",
 }
 
+_CONTACT_FOUND_BY = ("active", "owner_id", "type", "value", "memo")
+
 CUSTOMERS = Shape(
     kind="customer",
     table="mirrored_customers",
@@ -309,7 +330,7 @@ CUSTOMERS = Shape(
         "national_account": "bool",
         **_TAIL,
     },
-    keyed=True,
+    found_by=("merged_to_id", "name", *_ADDRESS),
 )
 LOCATIONS = Shape(
     kind="location",
@@ -327,7 +348,7 @@ LOCATIONS = Shape(
         **_TAIL,
     },
     owner="customer_id",
-    keyed=True,
+    found_by=("customer_id", "merged_to_id", "name", *_ADDRESS),
 )
 CUSTOMER_CONTACTS = Shape(
     kind="customer_contact",
@@ -337,7 +358,7 @@ CUSTOMER_CONTACTS = Shape(
     columns=_CONTACT,
     fixed={"party": "customer"},
     owner="owner_id",
-    keyed=True,
+    found_by=_CONTACT_FOUND_BY,
 )
 LOCATION_CONTACTS = Shape(
     kind="location_contact",
@@ -347,7 +368,7 @@ LOCATION_CONTACTS = Shape(
     columns=_CONTACT,
     fixed={"party": "location"},
     owner="owner_id",
-    keyed=True,
+    found_by=_CONTACT_FOUND_BY,
 )
 BOOKINGS = Shape(
     kind="booking",

@@ -51,19 +51,20 @@ def weigh(skipped: Sequence[Skipped], *, of: int) -> None:
 
 
 async def read_each(
-    records: Sequence[msgspec.Raw], read: Callable[[msgspec.Raw], Row]
+    records: Sequence[msgspec.Raw], read: Callable[[msgspec.Raw], Row | None]
 ) -> tuple[list[Row], list[Skipped]]:
-    """Return the rows of a page and the records that are none. Raises Garbage."""
+    """Return the rows of a page that `read` gives, and the records that are none. Raises Garbage."""
     found: list[Row] = []
     skipped: list[Skipped] = []
     for start in range(0, len(records), STRETCH):
         some = records[start : start + STRETCH]
         try:
-            found += [read(record) for record in some]
+            found += [row for record in some if (row := read(record)) is not None]
         except BAD:
             for record in some:
                 try:
-                    found.append(read(record))
+                    if (row := read(record)) is not None:
+                        found.append(row)
                 except BAD as error:
                     skipped.append(Skipped(_id_of(record), str(error)))
             weigh(skipped, of=len(records))
@@ -151,7 +152,12 @@ class _Page:
         middle = len(some) // 2
         left = await self.divide(some[:middle], skipped, of=of)
         right = await self.divide(some[middle:], skipped, of=of)
-        return Applied(seen=left.seen + right.seen, changed=left.changed | right.changed, left=left.left | right.left)
+        return Applied(
+            seen=left.seen + right.seen,
+            changed=left.changed | right.changed,
+            found_by=left.found_by | right.found_by,
+            left=left.left | right.left,
+        )
 
     def _clean(self, row: Row) -> Row:
         return rows.without_nul(self.whole(row))
