@@ -75,6 +75,8 @@ async def of_delivery(
         matches = await deciders.match(tx, tenant_id, asked) if asked else []
         pairs = list(zip(normalized.inquiries, matches, strict=True))
         gathered = await deciders.gather(tx, tenant_id, pairs, now=now)
+        of = [(delivery, inquiry) for inquiry in normalized.inquiries]
+        gathered = await deciders.as_recorded(tx, tenant_id, of, gathered)
         anew = []
         for (inquiry, match), known in zip(pairs, gathered, strict=True):
             try:

@@ -122,8 +122,11 @@ class Side:
             else:
                 to_read.append((place, match))
         if to_read:
-            asking = [(*asked[place], match) for place, match in to_read]
-            found = await self._deciders.gather_as_recorded(tx, asking)
+            pairs = [(asked[place][1], match) for place, match in to_read]
+            earliest = min(asked[place][0].received_at for place, _ in to_read)
+            gathered = await self._deciders.gather(tx, tenant_id, pairs, now=earliest)
+            of = [asked[place] for place, _ in to_read]
+            found = await self._deciders.as_recorded(tx, tenant_id, of, gathered)
             for (place, match), facts in zip(to_read, found, strict=True):
                 met[place] = Met(weighed[place], match, facts)
         return [met[place] for place in range(len(asked))]

@@ -140,22 +140,18 @@ class ConfiguredDeciders:
             for asker, place in zip(askers, places, strict=True)
         ]
 
-    async def gather_as_recorded(self, tx: Tx, asked: Sequence[tuple[Delivery, Inquiry, Match]]) -> list[Known]:
-        """Return what planning needs of inquiries that came earlier: what each was decided to join then, it joins.
+    async def as_recorded(
+        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Delivery, Inquiry]], known: Sequence[Known]
+    ) -> list[Known]:
+        """Return what planning needs of inquiries that were decided before: what each joined when it came, it joins again.
 
         Asks are forgotten when their window is over and opened anew later: what they tell of the past is not the same each
-        day. They speak where nothing was joined.
+        day, and a replay after the window would book what was joined. They speak where nothing was joined.
         """
-        if not asked:
-            return []
-        tenant_id = asked[0][0].tenant_id
-        earliest = min(delivery.received_at for delivery, _, _ in asked)
-        pairs = [(inquiry, match) for _, inquiry, match in asked]
-        found = await self.gather(tx, tenant_id, pairs, now=earliest)
-        joined_then = await joined(tx, tenant_id, {delivery.id for delivery, _, _ in asked})
+        then = await joined(tx, tenant_id, {delivery.id for delivery, _ in asked})
         return [
-            known._replace(recorded=Recorded(*joined_then.get((delivery.id, inquiry.key), ())))
-            for known, (delivery, inquiry, _) in zip(found, asked, strict=True)
+            one._replace(recorded=Recorded(*then.get((delivery.id, inquiry.key), ())))
+            for one, (delivery, inquiry) in zip(known, asked, strict=True)
         ]
 
     async def plan(
@@ -212,7 +208,8 @@ class ConfiguredDeciders:
         if known.asker is None:
             return None
         window, recorded = self._settings.tenants[delivery.tenant_id].dedup_window, known.recorded
-        if recorded is not None and recorded.opened_at is not None and recorded.opened_at > now - window:
+        joined_at = recorded.opened_at if recorded is not None else None
+        if recorded is not None and joined_at is not None and joined_at > delivery.received_at - window:
             return recorded.booking
         ask = known.facts.asks.find(known.asker, window=window, now=now, is_past=recorded is not None)
         if ask is None or (ask.inquiry_key, ask.source_id) == (inquiry.key, delivery.source_id):

@@ -48,6 +48,11 @@ class Deciders(Protocol):
     ) -> list[Known]:
         """Return for each inquiry what planning it needs of the database, read for all of them together."""
 
+    async def as_recorded(
+        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Delivery, Inquiry]], known: Sequence[Known]
+    ) -> list[Known]:
+        """Return what planning needs of inquiries that were decided before: what each joined when it came, it joins again."""
+
     async def plan(
         self,
         tx: Tx,
@@ -142,6 +147,9 @@ async def decide_stretch(
         if isinstance(inquiry, ServiceTitanChange):
             await deciders.apply(tx, tenant_id, inquiry, now=now)
     known = await deciders.gather(tx, tenant_id, asked, now=now) if asked else []
+    if known and any(ready.queued.by for ready, _, _ in stretch):  # replays, which were decided before
+        of = [(ready.delivery, inquiry) for ready, read, _ in stretch for inquiry in read.inquiries]
+        known = await deciders.as_recorded(tx, tenant_id, of, known)
     left = iter(known)
     pending: dict[EffectKey, Effect] = {}
     stories = [

@@ -14,8 +14,9 @@ from bridge.db.database import Database
 from bridge.domain.ids import DeliveryId
 from bridge.entrypoints import whatif, whatif_helpers
 from bridge.entrypoints.cli import cli
+from bridge.operations.deliveries import replay
 from tests.planning.facts import NOW
-from tests.planning.house import CONFIG, TENANT, House, settings_of
+from tests.planning.house import ACT, CONFIG, TENANT, House, settings_of
 
 RULES = """rules:
   - name: urgent
@@ -234,3 +235,19 @@ async def test_what_an_inquiry_joined_when_it_came_it_joins_still_and_what_came_
     apart = await whatif.compare(database, TENANT, old, short, since=None)
     assert [change.delivery for change in apart.changes] == [2]
     assert "would get create booking" in apart.counts
+
+
+async def test_a_replay_after_the_window_joins_what_it_joined(database: Database) -> None:
+    house = await House(database, settings_of()).open()
+    for hours in (0, 1):
+        await house.arrive("web", lead("no heat", "(512) 555-0100"), at=NOW + timedelta(hours=hours))
+        await house.decide(at=NOW + timedelta(hours=hours))
+    made = await house.effects()
+    async with database.begin() as tx:
+        await tx.execute("DELETE FROM open_asks")
+    await replay(database, ACT, tenant_id=TENANT, delivery_id=DeliveryId(2))
+    await house.decide(at=NOW + timedelta(hours=200))
+    first, again = await house.plans(DeliveryId(2))
+    assert first.joins is not None
+    assert again.joins == first.joins
+    assert await house.effects() == made

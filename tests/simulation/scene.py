@@ -159,6 +159,11 @@ class ScriptDeciders:
     async def apply(self, *_: Any, **__: Any) -> None:
         return None
 
+    async def as_recorded(
+        self, tx: Tx, tenant_id: TenantId, asked: Sequence[Any], known: Sequence[Known]
+    ) -> list[Known]:
+        return list(known)
+
     async def gather(self, tx: Tx, tenant_id: TenantId, asked: Sequence[Any], *, now: datetime) -> list[Known]:
         facts = Facts(asks=OpenAsks(), bookings={}, reference=ReferenceLists())
         return [Known(facts, asker=None, party=None) for _ in asked]

@@ -147,7 +147,9 @@ async def _explained(
         asked = [(door.source_id, inquiry) for inquiry in normalized.inquiries]
         matches = await deciders.match(tx, door.tenant_id, asked) if asked else []
         pairs = list(zip(normalized.inquiries, matches, strict=True))
-        gathered = await deciders.gather_as_recorded(tx, [(delivery, *pair) for pair in pairs])
+        gathered = await deciders.gather(tx, door.tenant_id, pairs, now=delivery.received_at)
+        of = [(delivery, inquiry) for inquiry in normalized.inquiries]
+        gathered = await deciders.as_recorded(tx, door.tenant_id, of, gathered)
         for (inquiry, match), known in zip(pairs, gathered, strict=True):
             try:
                 plan = await deciders.plan(
