@@ -35,7 +35,6 @@ deliveries = Table(
     Column("verified_by", Text, nullable=False),
     Column("trace_id", Text, nullable=False),
     UniqueConstraint("tenant_id", "source_id", "dedup_key"),
-    Index("ix_deliveries_id", "id"),
     Index("ix_deliveries_tenant_id_received_at", "tenant_id", "received_at"),
     postgresql_with={"toast_tuple_target": "8160"},  # compressing a body of 2 KB would cost 40 % of the insert's CPU
 )
