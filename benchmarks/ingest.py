@@ -1,6 +1,6 @@
 """Intake against pgbench on the same PostgreSQL in one run: durable settings, 2 KB signed bodies over HTTP.
 
-    python benchmarks/ingest.py [--json] [--seconds 8] [--stored 0] [--rounds 3]
+    python benchmarks/ingest.py [--json] [--seconds 8] [--stored 0] [--rounds 3] [--folder PATH]
 
 pgbench inserts one 2 KB row a transaction (c=32 and c=1); then the bridge takes signed Standard Webhooks requests, each with an
 id of its own, from one thread of this process, which runs on the same cores as pgbench's does. CPU is what the kernel counted for
@@ -301,21 +301,27 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stored", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="keeps the database here; one that is here is used as it is")
     options = parser.parse_args()
     settings = load_settings(environ={})
     secret = settings.sources["website"].secrets[0].value  # type: ignore[index]
-    with tempfile.TemporaryDirectory(prefix="bridge-ingest-") as folder:
-        server = EmbeddedPostgres(Path(folder), options=DURABLE)
+    with tempfile.TemporaryDirectory(prefix="bridge-ingest-") as temporary:
+        folder = options.folder or Path(temporary)
+        is_new = not (folder / "postgres").exists()
+        server = EmbeddedPostgres(folder, options=DURABLE)
         dsn = server.start()
-        postgres = int((Path(folder) / "postgres" / "postmaster.pid").read_text().split("\n")[0])
+        postgres = int((folder / "postgres" / "postmaster.pid").read_text().split("\n")[0])
         migrations.upgrade(dsn)
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute(
-                "CREATE TABLE bench_rows (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text, key uuid, body bytea,"
-                " UNIQUE (source, key))"
-            )
-        if options.stored:
+        if is_new:
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                connection.execute(
+                    "CREATE TABLE bench_rows (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text, key uuid, body bytea,"
+                    " UNIQUE (source, key))"
+                )
             store_many(dsn, options.stored)
+        if not options.rounds:  # a long filling is done beforehand, at low priority
+            server.stop()
+            return
         environ = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         environ |= {"DATABASE_URL": dsn, "BRIDGE_PORT": str(PORT), "BRIDGE_CONFIG": ""}
         process = subprocess.Popen(
