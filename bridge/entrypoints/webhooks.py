@@ -75,6 +75,7 @@ class Hooks:
         self._clock = clock
         self._secret_used = secret_used
         self._public_url = public_url.rstrip("/")
+        self._log = _log.bind()  # the logger itself: to find it anew costs as much as the line does
 
     def begin(self, exchange: Exchange) -> int:
         """Look at a request's head and return how large its body may be; what is wrong already is answered."""
@@ -136,7 +137,7 @@ class Hooks:
             self._secret_used(door, accepted.secret_name, exchange.now)
         outcome = "duplicate" if stored.is_redelivery else "accepted"
         _counter(door.source_id, outcome).inc()
-        _log.info(
+        self._log.info(
             "delivery.redelivered" if stored.is_redelivery else "delivery.received",
             delivery_id=stored.delivery_id,
             tenant=door.tenant_id,
@@ -166,7 +167,7 @@ class Hooks:
 
     def _note_refusal(self, exchange: Exchange, refused: Refused) -> None:
         door, name, size = exchange.door, exchange.source, len(exchange.body)
-        _log.warning(
+        self._log.warning(
             "delivery.rejected", source=name[:_LONGEST_NAME] if door else "unknown", reason=refused.reason.value,
             trace_id=exchange.trace_id, bytes=size,
         )  # fmt: skip
