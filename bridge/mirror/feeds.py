@@ -44,12 +44,13 @@ AGAIN = 10_000
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a first load came: rows of one feed so far."""
+    """How far a feed came: its rows so far. `is_long` says that it is read from its beginning, not for what is new."""
 
     tenant_id: TenantId
     feed: str
     rows: int
     is_done: bool = False
+    is_long: bool = True
 
 
 Source = Callable[[str, str, bool], Awaitable[Outcome]]
@@ -125,7 +126,15 @@ async def read_feed(sync: Syncing, feed: str, *, recent: bool = False) -> Outcom
                 return await _failed(sync, feed, Deferred(reason=Reason.ANSWER_UNREADABLE, detail=str(error)))
             if cursor.page_count in ANALYZED_AFTER:
                 await sync.session.execute(f"ANALYZE {FEEDS[feed].table} ({', '.join(FEEDS[feed].looked_up_by)})")
-            sync.report(Progress(tenant_id=sync.tenant_id, feed=feed, rows=cursor.row_count, is_done=not page.has_more))
+            sync.report(
+                Progress(
+                    tenant_id=sync.tenant_id,
+                    feed=feed,
+                    rows=cursor.row_count,
+                    is_done=not page.has_more,
+                    is_long=is_first or not place,
+                )
+            )
             if not page.has_more or sync.stop.is_set():
                 return asked.outcome
             go_on()

@@ -46,8 +46,8 @@ LOGGED_WITHIN = 5_000
 
 
 def log_progress(progress: Progress) -> None:
-    """Write how far a first load came into the log, now and then."""
-    if progress.is_done or progress.rows % LOGGED_ROWS < LOGGED_WITHIN:
+    """Write how far a first load came into the log, now and then; the changes of each half minute are no news."""
+    if progress.is_long and (progress.is_done or progress.rows % LOGGED_ROWS < LOGGED_WITHIN):
         log.info(
             "feed.loaded" if progress.is_done else "feed.loading",
             extra={"tenant": progress.tenant_id, "feed": progress.feed, "rows": progress.rows},

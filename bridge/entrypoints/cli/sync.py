@@ -93,7 +93,7 @@ class _Bar:
     def __call__(self, progress: "Progress") -> None:
         """Move the line of a feed."""
         line = (progress.tenant_id, progress.feed)
-        if line in self._done:
+        if line in self._done or not progress.is_long:
             return
         if line not in self._lines:
             self._bars.start()
