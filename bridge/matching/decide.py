@@ -258,9 +258,19 @@ def _shares_nothing(view: _View) -> bool:
 
 
 def _has_changed_hands(view: _View) -> bool:
-    """Tell whether a contact that agrees is all: a personal one, under another name, and nobody whom we must not serve."""
-    customer = view.family.customer
-    return view.identity.is_strong and view.identity.name_differs and not customer.do_not_service
+    """Tell whether a phone that agrees is all: a personal one, under another surname, and nobody whom we must not serve.
+
+    Numbers are given to others, mailboxes are not; and another given name alone may be anybody of the house.
+    """
+    agreeing = {part.field for part in view.identity.parts if part.level == "exact"}
+    compared = {part.field for part in view.identity.parts}
+    return (
+        view.identity.is_strong
+        and view.identity.name_differs
+        and "email" not in agreeing
+        and bool(compared & {"surname", "company"})
+        and not view.family.customer.do_not_service
+    )
 
 
 def _is_called_otherwise(view: _View) -> bool:
@@ -354,6 +364,8 @@ def _guard(party: PartyKeys, best: _View) -> str:
         return "no_shared_contact"
     if not best.is_known_place and best.identity.name_differs:
         return "name_differs"
+    if best.here is not None and best.here.levels.relation == "near" and not best.identity.has_contact:
+        return "house_number_differs"
     return ""
 
 
