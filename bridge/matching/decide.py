@@ -213,7 +213,7 @@ def _judge(
         for view in views
         if view.here is not None and view.here.levels.relation == "same" and view.here.location is not None
     ]
-    is_newcomer = _is_newcomer(party, views, there, settings)
+    is_newcomer = may_match and _is_newcomer(party, views, there, settings)
     if (
         there
         and all(view.probability < 0.5 or _is_called_otherwise(view) for view in views)

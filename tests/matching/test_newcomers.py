@@ -2,10 +2,11 @@
 
 import pytest
 
+from bridge.domain.ids import CustomerId
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
 from bridge.domain.match import Ambiguous, Match, MatchSettings, Unmatched
 from bridge.matching.decide import decide
-from bridge.matching.lookup import Family, Lookup
+from bridge.matching.lookup import Family, Lookup, Said
 from bridge.matching.weights import shipped
 from tests.matching.test_properties import family
 
@@ -51,6 +52,14 @@ def test_whoever_may_be_of_the_house_is_not_one(said: dict[str, object]) -> None
 def test_nor_is_somebody_who_may_be_a_customer_of_another_place() -> None:
     found = verdict(OWNER, ELSEWHERE, name="Ingrid Vance", phones=("512-444-9911",))
     assert not (isinstance(found, Ambiguous) and found.is_newcomer)
+
+
+def test_nor_is_somebody_whose_record_a_person_linked_to_a_customer_that_is_gone() -> None:
+    said = Said(CustomerId(99), None, is_same=True, is_link=True)
+    inquiry = BookingInquiry(key="i", person=Person(name="Ingrid Vance", phones=("512-444-3010",), address=HERE))
+    found = decide(inquiry, Lookup(families=(OWNER,), said=(said,)), shipped(), MatchSettings())
+    assert isinstance(found, Ambiguous)
+    assert not found.is_newcomer
 
 
 def test_an_old_number_of_somebody_else_leaves_a_stranger_a_stranger() -> None:
