@@ -1,5 +1,6 @@
 """What the mirror knows around one inquiry: customers with their locations and contacts, and what people have said."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -94,6 +95,15 @@ class Family:
         self.name = read_name(customer.name)
         self.is_placeholder = self.name.kind in (NameKind.PLACEHOLDER, NameKind.ABSENT)
         """The customer is nobody: a name to park locations under."""
+
+    def within(self, places: Iterable[MirroredLocation], contacts: Iterable[MirroredContact]) -> "Family":
+        """Return the family with some of its places and contacts alone, in the order of ids."""
+        return Family(
+            self.customer,
+            tuple(sorted(places, key=lambda location: location.id)),
+            tuple(sorted(contacts, key=lambda contact: contact.location_id)),
+            region=self._region,
+        )
 
     @cached_property
     def whos(self) -> tuple[Who, ...]:

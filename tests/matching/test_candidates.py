@@ -6,11 +6,12 @@ import pytest
 
 from bridge.db import match_keys
 from bridge.db.database import Database, Tx
-from bridge.domain.ids import TenantId
+from bridge.domain.ids import CustomerId, LocationId, TenantId
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
 from bridge.domain.match import MatchSettings
 from bridge.matching import candidates
 from bridge.matching.decide import decide
+from bridge.matching.lookup import Family, MirroredContact, MirroredCustomer, MirroredLocation
 from bridge.matching.weights import shipped
 
 TENANT = TenantId(7)
@@ -75,3 +76,41 @@ async def test_a_connection_plans_the_statement_for_any_values_and_not_for_each(
         ((custom, generic),) = await plans.fetchall()
     assert custom <= 5  # PostgreSQL tries five before it compares
     assert generic >= 25
+
+
+def manager(number: int, flats: int, tenants: int) -> Family:
+    """A customer with many flats, each with tenants that can be reached."""
+    customer = MirroredCustomer(
+        CustomerId(number), f"Rentals {number} LLC", "Commercial", True, False, None, "", "", "", "", ""
+    )
+    places = tuple(
+        MirroredLocation(
+            LocationId(number * 1000 + at), "", True, f"{at} Oak{number} St", f"Apt {at}", "Austin", "TX", "78701"
+        )
+        for at in range(1, flats + 1)
+    )
+    own = [MirroredContact(0, "Phone", f"512444{number:04}", "")]
+    others = [
+        MirroredContact(place.id, "Phone", f"737{at:03}{place.id % 10_000:04}", f"Tenant {at}")
+        for place in places
+        for at in range(200, 200 + tenants)
+    ]
+    return Family(customer, places, (*own, *others), region="US")
+
+
+def test_many_large_families_cost_little_more_than_one_and_the_place_that_was_met_stays() -> None:
+    families = [manager(number, 24, 12) for number in range(1, 17)]
+    kept = candidates.bounded(families, {number: [f"{number * 1000 + 24}"] for number in range(1, 17)})
+    assert [family.customer.id for family in kept] == list(range(1, 17))
+    assert sum(len(family.locations) for family in kept) <= candidates.MOST_PLACES + 16 * candidates.LEAST_PLACES
+    assert sum(len(family.contacts) for family in kept) <= candidates.MOST_CONTACTS + 16 * candidates.LEAST_CONTACTS
+    for family in kept:
+        assert family.locations[-1].id == family.customer.id * 1000 + 24
+        assert family.contacts[0].location_id == 0
+        assert any(contact.location_id == family.locations[-1].id for contact in family.contacts)
+        assert list(family.contacts) == sorted(family.contacts, key=lambda contact: contact.location_id)
+
+
+def test_families_of_ordinary_size_are_left_as_they_are() -> None:
+    families = [manager(number, 3, 2) for number in range(1, 9)]
+    assert candidates.bounded(families, {}) == tuple(families)
