@@ -6,7 +6,7 @@ export PYTHONWARNINGS =
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pure check format screens browser clean
+.PHONY: help demo test pure warm check format screens browser clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -15,11 +15,16 @@ demo: $(VENV)/.demo ## Run the whole bridge on sample webhooks: PostgreSQL, simu
 	@$(BIN)/bridge demo
 
 test: $(VENV)/.dev browser ## Run every check and every test
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory --jobs 2 check warm
 	$(BIN)/pytest -n 4 --dist worksteal --durations 15
 
 pure: $(VENV)/.dev ## Run the tests that need no PostgreSQL: seconds, for while you write
 	$(BIN)/pytest -n 0 -m pure -q
+
+# Beside the checks, which use one core: what each test process would compile for itself in a fresh checkout is compiled once.
+warm: $(VENV)/.dev
+	@$(BIN)/python -m compileall -q bridge alembic
+	@$(BIN)/pytest -n 0 --collect-only -q > /dev/null || true
 
 check: $(VENV)/.dev ## Run lint, types, import contracts, and the config's check and tests
 	$(BIN)/ruff format --check .

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from bridge.entrypoints.cli import cli
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = 150
 GIVEN = (
     "Ada",
