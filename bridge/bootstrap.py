@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from bridge import connectors
 from bridge.connectors.base import Secret, SourceOptions
@@ -17,7 +19,7 @@ from bridge.hydration.targets import Reach
 from bridge.intake.gate import Door
 from bridge.servicetitan.client import OnSuccess, ServiceTitan
 from bridge.servicetitan.credentials import Credentials
-from bridge.settings import ConfigInvalid, Settings, SourceSettings, TenantSettings, load
+from bridge.settings import ConfigInvalid, Fault, Place, Settings, SourceSettings, TenantSettings, load
 
 
 def wall_clock() -> datetime:
@@ -29,9 +31,22 @@ def load_settings(place: Path | None = None, *, environ: Mapping[str, str] = os.
     """Return the settings of `place`, of BRIDGE_CONFIG, or the built-in demo's; raises ConfigInvalid."""
     known = (*connectors.kinds(), *connectors.ALIASES)
     loaded = load(place, environ, kinds=known, inspect=source_faults)
-    if isinstance(loaded, Settings):
-        return loaded
-    raise ConfigInvalid(loaded)
+    if not isinstance(loaded, Settings):
+        raise ConfigInvalid(loaded)
+    if loaded.database_url is not None and not _is_readable(loaded.database_url):
+        name = "BRIDGE_DATABASE_URL" if environ.get("BRIDGE_DATABASE_URL") else "DATABASE_URL"
+        hint = "write postgresql://user:password@host:5432/database"
+        where = Place(f"environment variable {name}")  # without its text, which may hold a password
+        raise ConfigInvalid([Fault(place=where, path="", message="is no address of PostgreSQL", hint=hint)])
+    return loaded
+
+
+def _is_readable(address: str) -> bool:
+    try:
+        conninfo_to_dict(address)
+    except ProgrammingError:
+        return False
+    return True
 
 
 def source_faults(source: SourceSettings) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ _VERSION_TABLE = "schema_version"
 def _engine(dsn: str) -> Engine:
     from sqlalchemy import create_engine  # noqa: PLC0415
 
-    return create_engine(dsn.replace("postgresql://", "postgresql+psycopg://", 1))
+    # psycopg reads the address as everywhere else: postgres://, several hosts and `host=… dbname=…` too.
+    return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
 
 
 def upgrade(dsn: str) -> None:

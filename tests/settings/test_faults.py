@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from bridge import connectors
-from bridge.bootstrap import source_faults
+from bridge.bootstrap import load_settings, source_faults
 from bridge.entrypoints.cli import cli
-from bridge.settings import Fault, Settings, files_of, load, load_texts, version_of
+from bridge.settings import ConfigInvalid, Fault, Settings, files_of, load, load_texts, version_of
 
 KINDS = (*connectors.kinds(), *connectors.ALIASES)
 TENANT = "tenants:\n  acme: {tenant_id: 7, environment: simulator}\n"
@@ -224,7 +224,9 @@ def test_an_unset_secret_stops_the_program_and_an_unread_one_does_not() -> None:
 
 def test_no_repr_shows_a_secret() -> None:
     found = load_texts(
-        {"bridge.yaml": TENANT + SOURCE}, {"KEY": "hush-hush", "DATABASE_URL": "pw-in-here"}, kinds=KINDS
+        {"bridge.yaml": TENANT + SOURCE},
+        {"KEY": "hush-hush", "DATABASE_URL": "postgresql://u:pw-in-here@db/x"},
+        kinds=KINDS,
     )
     assert isinstance(found, Settings)
     assert "hush-hush" not in repr(found)
@@ -270,3 +272,18 @@ def test_the_published_schema_is_the_one_the_code_has() -> None:
     assert printed == published
     first = [path.read_text().splitlines()[0] for path in sorted((Path(__file__).parents[2] / "config").glob("*.yaml"))]
     assert set(first) == {"# yaml-language-server: $schema=../docs/bridge.schema.json"}
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "BRIDGE_DATABASE_URL"])
+@pytest.mark.parametrize("address", ["u:hush@db/bridge", "mysql://u:hush@db/bridge", "postgresql://u:hush@[db/bridge"])
+def test_an_address_of_no_database_is_a_fault_that_does_not_quote_its_password(name: str, address: str) -> None:
+    with pytest.raises(ConfigInvalid) as found:
+        load_settings(environ={name: address})
+    assert str(found.value) == (
+        f"environment variable {name}: is no address of PostgreSQL; write postgresql://user:password@host:5432/database"
+    )
+
+
+@pytest.mark.parametrize("address", ["postgresql://db/bridge", "postgres://u:p@a,b/bridge", "host=db dbname=bridge"])
+def test_every_address_that_psycopg_takes_is_taken(address: str) -> None:
+    assert load_settings(environ={"DATABASE_URL": address}).database_url == address
