@@ -5,7 +5,6 @@ CHAOS_ABSENT is how many seconds after a send "not found" counts (280), CHAOS_SI
 as dead (3).
 """
 
-import asyncio
 import os
 import random
 import signal
@@ -84,23 +83,27 @@ def patch_server(doom: Doom) -> None:
     from bridge.db.direct import DirectConnection
     from bridge.entrypoints import hook_protocol
 
-    run, answer = DirectConnection.run, hook_protocol._Exchange.answer
+    send, answer = DirectConnection.send, hook_protocol._Exchange.answer
 
-    def run_or_die(self: DirectConnection, name: str, parameters: Any) -> asyncio.Future[Any]:
+    def send_or_die(self: DirectConnection, name: str, parameters: Any, then: Any) -> None:
         if name != "insert":
-            return run(self, name, parameters)
+            send(self, name, parameters, then)
+            return
+
+        def then_or_die(answer: Any) -> None:
+            doom.at("after_intake_commit")
+            then(answer)
+
         doom.at("before_intake_commit")
-        future = run(self, name, parameters)
+        send(self, name, parameters, then_or_die)
         doom.within_a_moment("during_intake_commit")
-        future.add_done_callback(lambda _: doom.at("after_intake_commit"))  # before whoever waits for it goes on
-        return future
 
     def answer_or_die(self: Any, status: int, *parts: Any) -> None:
         doom.at("before_answer")
         answer(self, status, *parts)
         doom.within_a_moment("after_answer")
 
-    DirectConnection.run = run_or_die  # type: ignore[method-assign]
+    DirectConnection.send = send_or_die  # type: ignore[method-assign]
     hook_protocol._Exchange.answer = answer_or_die  # type: ignore[method-assign]
 
 

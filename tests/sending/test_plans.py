@@ -129,6 +129,7 @@ async def test_hot_statements_walk_their_index(
                 f"ALTER TABLE {table if table not in ('effects', 'attempts') else table + '_p2_rest'}"
                 " SET (autovacuum_enabled = off)"
             )
+        await connection.execute("TRUNCATE outbox, effects, effect_keys, attempts, deliveries, delivery_queue")
         await connection.execute("ANALYZE")
         await connection.execute("UPDATE shard_leases SET worker_id = 1, epoch = 1 WHERE shard < 4")
         await connection.execute(
