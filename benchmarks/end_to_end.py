@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -138,7 +139,8 @@ def send(port: int, wanted: list[tuple[str, bytes]], *, rate: float = 0.0) -> Se
     connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
     for one in connections:
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    idle, busy = list(connections), set[socket.socket]()
+    # The one that rested longest is next: one left to itself for the server's keep-alive time is closed under our hands.
+    idle, busy = deque(connections), set[socket.socket]()
     due: dict[str, float] = {}
     refused, start = 0, time.time() + 0.1
     while len(due) < len(wanted) or busy:
@@ -147,7 +149,7 @@ def send(port: int, wanted: list[tuple[str, bytes]], *, rate: float = 0.0) -> Se
         is_left = len(due) < len(wanted)
         if is_left and idle and at <= now:
             ident, request = wanted[len(due)]
-            one = idle.pop()
+            one = idle.popleft()
             one.sendall(request)
             busy.add(one)
             due[ident] = at
