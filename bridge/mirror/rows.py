@@ -90,16 +90,16 @@ async def apply(
         return Applied(seen=0)
     if expect_new:
         meanwhile()
-    if expect_new and await _insert(tx, tenant_id, shape, [whole(row) for row in newest.values()]):
+    if expect_new and await insert(tx, shape, [(tenant_id, whole(row)) for row in newest.values()]):
         return Applied(seen=len(newest), changed=frozenset(newest), found_by=frozenset(newest))
     versions = rows if isinstance(rows, Versions) else versions_of(newest.values())
     news = await _news(tx, tenant_id, shape, versions, asked_at=asked_at, meanwhile=meanwhile)
-    fresh = [whole(newest[one.id]) for one in news if not one.is_known]
+    fresh = [(tenant_id, whole(newest[one.id])) for one in news if not one.is_known]
     newer = [whole(newest[one.id]) for one in news if one.is_known]
-    changed = {row[0] for row in fresh}
+    changed = {row[0] for _, row in fresh}
     same: frozenset[int] = frozenset()
-    if not await _insert(tx, tenant_id, shape, fresh):
-        newer += fresh  # our own write came in between
+    if not await insert(tx, shape, fresh):
+        newer += [row for _, row in fresh]  # our own write came in between
     if newer:
         if shape.keyed:
             same = await _same(tx, tenant_id, shape, newer)
@@ -124,13 +124,13 @@ def _newest(rows: Iterable[Row]) -> dict[int, Row]:
     return newest
 
 
-async def _insert(tx: Tx, tenant_id: TenantId, shape: Shape, rows: Sequence[Row]) -> bool:
-    """Write rows that are not there yet; False, and nothing written, where one of them is."""
+async def insert(tx: Tx, shape: Shape, rows: Sequence[tuple[TenantId, Row]]) -> bool:
+    """Write rows of any tenants that are not there yet; False, and nothing written, where one of them is."""
     if not rows:
         return True
     try:
         async with tx.transaction():
-            await _copy(tx, tenant_id, shape, shape.table, rows)
+            await _copy(tx, shape, shape.table, rows)
     except errors.UniqueViolation:
         return False
     return True
@@ -188,14 +188,14 @@ async def _news(
     return [_News._make(found) for found in await cursor.fetchall()]
 
 
-async def _copy(tx: Tx, tenant_id: TenantId, shape: Shape, table: str, rows: Sequence[Row]) -> None:
-    head = (tenant_id, *shape.fixed.values())
+async def _copy(tx: Tx, shape: Shape, table: str, rows: Sequence[tuple[TenantId, Row]]) -> None:
+    fixed = tuple(shape.fixed.values())
     names = ", ".join(f'"{name}"' for name in shape.names)
     async with tx.cursor().copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types(shape.types)
         write = copy.write_row
-        for row in rows:
-            await write(head + row)
+        for tenant_id, row in rows:
+            await write((tenant_id, *fixed, *row))
 
 
 @cache
@@ -259,7 +259,7 @@ async def _upsert(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} (LIKE {shape.table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;"
         f" DELETE FROM {table}"
     )
-    await _copy(tx, tenant_id, shape, table, rows)
+    await _copy(tx, shape, table, [(tenant_id, row) for row in rows])
     cursor = await tx.execute(many, [settled])
     return frozenset(found[0] for found in await cursor.fetchall())
 

@@ -92,6 +92,17 @@ async def write_through(
     await match_keys.renew(tx, tenant_id, owners, region=region)
 
 
+async def write_new_bookings(tx: Tx, made: Iterable[tuple[TenantId, Any]]) -> bool:
+    """Put bookings that were just created for any tenants into the mirror; False, and nothing written, where one is there.
+
+    Raises msgspec.ValidationError for what is no booking.
+    """
+    shape = SHAPES["booking"]
+    return await rows.insert(
+        tx, shape, [(tenant_id, _records("booking", record, None)["booking"][0]) for tenant_id, record in made]
+    )
+
+
 def _records(kind: str, record: Any, owner_id: int | None) -> dict[str, list[Row]]:
     """Return the rows of an answer by kind: a created customer brings locations and contacts, without dates of their own."""
     shape = SHAPES[kind]
