@@ -14,6 +14,9 @@ from bridge.sending.landing import Flight
 log = logging.getLogger(__name__)
 
 PAUSE = 0.2  # seconds between tries while the database is away
+APART = 0.008
+"""Seconds from one record of outcomes to the next: at once after a silence, else together, since a commit for each costs an
+outcome's whole record. Nobody waits for it but the next message of the lane."""
 
 
 async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = None) -> None:
@@ -111,9 +114,12 @@ async def _pump(dispatcher: Dispatcher, senders: Senders, stop: asyncio.Event) -
 
 
 async def _record(dispatcher: Dispatcher, recording: asyncio.Lock) -> None:
+    loop = asyncio.get_running_loop()
     while True:
         await dispatcher.has_landed.wait()
+        not_before = loop.time() + APART
         await _record_once(dispatcher, recording)
+        await asyncio.sleep(not_before - loop.time())
 
 
 async def _record_once(dispatcher: Dispatcher, recording: asyncio.Lock) -> None:
