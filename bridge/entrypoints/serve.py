@@ -47,14 +47,14 @@ class SecretUses:
         if not noted:
             return
         try:
-            async with database.begin() as tx:
-                for (tenant_id, source_id, name), at in noted.items():
-                    await tx.execute(
-                        "INSERT INTO secret_uses (tenant_id, source_id, secret_name, last_used_at) VALUES (%s, %s, %s, %s)"
-                        " ON CONFLICT (tenant_id, source_id, secret_name)"
-                        " DO UPDATE SET last_used_at = greatest(secret_uses.last_used_at, excluded.last_used_at)",
-                        [tenant_id, source_id, name, at],
-                    )
+            async with database.connection() as connection:
+                await connection.execute(
+                    "INSERT INTO secret_uses (tenant_id, source_id, secret_name, last_used_at)"
+                    " SELECT * FROM unnest(%s::int8[], %s::text[], %s::text[], %s::timestamptz[]) ORDER BY 1, 2, 3"
+                    " ON CONFLICT (tenant_id, source_id, secret_name)"
+                    " DO UPDATE SET last_used_at = greatest(secret_uses.last_used_at, excluded.last_used_at)",
+                    [*map(list, zip(*noted, strict=True)), list(noted.values())],
+                )
         except UNREACHABLE:
             self._last = {**noted, **self._last}
             raise
