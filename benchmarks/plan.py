@@ -139,14 +139,13 @@ async def record(database: Database, place: Path, wanted: list[tuple[str, dict[s
                 for number, (source, payload) in enumerate(wanted)
             ],
         )  # fmt: skip
-    epoch = owned[ownership.shard_of(TENANT)]
     decided = 0
     while True:
         async with database.connection() as connection:
             batch = await queue.claim(connection, [TENANT], now=datetime.now(UTC), share=64)
         if not batch:
             return
-        await pipeline.process(database, deciders, TENANT, batch, epoch=epoch, now=began + decided * step)
+        await pipeline.process(database, deciders, batch, epochs=owned, now=began + decided * step)
         decided += len(batch)
 
 

@@ -62,7 +62,7 @@ async def of_delivery(
         return Change(fault="Its source is not configured any more.")
     deciders = ConfiguredDeciders(context.settings, doors=doors)
     async with reading(context.database) as tx:
-        loaded = await queue.load(tx, tenant_id, [DeliveryId(story.id)])
+        loaded = await queue.load(tx, [(tenant_id, DeliveryId(story.id))])
         delivery = loaded[DeliveryId(story.id)]
         if body is not None:
             request = msgspec.structs.replace(delivery.request, body=body.encode())

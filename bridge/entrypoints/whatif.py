@@ -60,7 +60,7 @@ class Comparison:
     async def page(self, tx: Tx, ids: Sequence[DeliveryId]) -> Page:
         """Return what the new config would do differently with some deliveries."""
         tenant_id, before, after = self._tenant_id, self._before, self._after
-        loaded = await queue.load(tx, tenant_id, ids)
+        loaded = await queue.load(tx, [(tenant_id, one) for one in ids])
         deliveries = [loaded[one] for one in ids if one in loaded]
         read = {delivery.id: before.read(delivery) for delivery in deliveries}
         was = await _decide(tx, tenant_id, before, deliveries, read)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import httpx
@@ -13,7 +13,7 @@ import structlog
 
 from bridge import bootstrap, pipeline
 from bridge.db.database import UNREACHABLE, Database
-from bridge.db.ownership import LeaseLost, Ownership, shard_of
+from bridge.db.ownership import Ownership, shard_of
 from bridge.domain.command import PartyKind
 from bridge.domain.ids import SourceId, TenantId
 from bridge.domain.keys import phones
@@ -22,7 +22,7 @@ from bridge.entrypoints.reloading import Reloader
 from bridge.entrypoints.signals import stop_on_signals
 from bridge.hydration.fetcher import Got
 from bridge.intake import queue
-from bridge.intake.queue import Queued
+from bridge.intake.queue import Claimed
 from bridge.mirror import records as mirror
 from bridge.mirror.observing import Observer
 from bridge.pipeline.completing import Completer
@@ -42,12 +42,12 @@ _log = structlog.get_logger()
 _AWAY_SECONDS = 0.2
 _DRAIN_SECONDS = 2.0
 AT_ONCE = 4
-"""Tenants decided about at a time. More would not be faster on the database, and whoever waits meanwhile fills its batch."""
+"""Batches decided about at a time. More would not be faster on the database, and what waits meanwhile fills the next."""
 CHANNEL = "bridge_deliveries"
 
 
 class Processor:
-    """Reads the queue of deliveries and lets the pipeline decide, tenant beside tenant: a slow one waits alone."""
+    """Reads the queue of deliveries and lets the pipeline decide, batch beside batch; a tenant is in one at a time."""
 
     def __init__(
         self,
@@ -56,14 +56,17 @@ class Processor:
         deciders: ConfiguredDeciders,
         ownership: Ownership,
         settings: Settings,
-        on_effects: Callable[[], None],
+        on_effects: Callable[[Iterable[TenantId]], None],
     ) -> None:
         self.deciders = deciders
         self.settings = settings
         self._database = database
         self._ownership = ownership
         self._on_effects = on_effects
-        self._busy: dict[TenantId, asyncio.Task[None]] = {}
+        self._batches: set[asyncio.Task[None]] = set()
+        self._busy: set[TenantId] = set()
+        self._has_more = False
+        """Whether something may wait that the last look left out: it is looked for as soon as a batch ends."""
         self._woken = asyncio.Event()
         self._turn = 0
         self._turns: dict[TenantId, int] = {}
@@ -82,7 +85,7 @@ class Processor:
         while not stop.is_set():
             self._woken.clear()
             try:
-                await self._start_batches()
+                await self._start_batch()
             except UNREACHABLE:
                 _log.warning("database.away", role="processor")
                 await asyncio.sleep(_AWAY_SECONDS)
@@ -90,55 +93,65 @@ class Processor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.worker.poll_seconds):
                     await self._woken.wait()
-        if self._busy:
-            await asyncio.wait(self._busy.values(), timeout=_DRAIN_SECONDS)
-        for task in self._busy.values():
+        if self._batches:
+            await asyncio.wait(self._batches, timeout=_DRAIN_SECONDS)
+        for task in self._batches:
             task.cancel()
 
-    async def _start_batches(self) -> None:
-        self._busy = {tenant: task for tenant, task in self._busy.items() if not task.done()}
+    async def _start_batch(self) -> None:
         owned = self._ownership.owned
         metrics.owned_shards.set(len(owned))
         leaving = self._ownership.leaving
-        mine = {tenant: shard_of(tenant) for tenant in self.settings.tenants}
-        free = [
-            tenant
-            for tenant, shard in mine.items()
-            if shard in owned and shard not in leaving and tenant not in self._busy
+        mine = [
+            tenant for tenant in self.settings.tenants if (shard := shard_of(tenant)) in owned and shard not in leaving
         ]
-        room = AT_ONCE - len(self._busy)
-        if not free or room <= 0:
+        free = [tenant for tenant in mine if tenant not in self._busy]
+        if not free or len(self._batches) >= AT_ONCE:
+            self._has_more = True
             return
         free.sort(key=lambda tenant: self._turns.get(tenant, 0))
+        most = self.settings.worker.batch
         now = await self._database.now()
         async with self._database.connection() as connection:
-            rows = await queue.claim(connection, free, now=now, share=self.settings.worker.batch, most=room)
-        by_tenant: dict[TenantId, list[Queued]] = {}
-        for row in rows:
-            by_tenant.setdefault(row.tenant_id, []).append(row)
-        for tenant, batch in by_tenant.items():
-            self._turn += 1
-            self._turns[tenant] = self._turn
-            task = asyncio.create_task(self._process(tenant, batch, epoch=owned[mine[tenant]]))
-            task.add_done_callback(lambda _: self._woken.set())  # what came for the tenant meanwhile is next
-            self._busy[tenant] = task
+            batch = await queue.claim(connection, free, now=now, share=most, most=most)
+        is_full = len(batch) >= most
+        self._has_more = is_full or bool(self._busy)
+        if not batch:
+            return
+        tenants = {one.delivery.tenant_id for one in batch}
+        self._turn += 1
+        self._turns.update(dict.fromkeys(tenants, self._turn))
+        self._busy |= tenants
+        task = asyncio.create_task(self._process(batch, epochs=owned))
+        self._batches.add(task)
+        task.add_done_callback(lambda done: self._end_batch(done, tenants))
+        if is_full:
+            self._woken.set()
 
-    async def _process(self, tenant_id: TenantId, batch: Sequence[Queued], *, epoch: int) -> None:
+    def _end_batch(self, task: asyncio.Task[None], tenants: set[TenantId]) -> None:
+        self._batches.discard(task)
+        self._busy -= tenants
+        if self._has_more:
+            self._woken.set()
+
+    async def _process(self, batch: Sequence[Claimed], *, epochs: Mapping[int, int]) -> None:
         deciders = self.deciders  # a config that comes meanwhile decides the next batch
         try:
             now = await self._database.now()
-            done = await pipeline.process(self._database, deciders, tenant_id, batch, epoch=epoch, now=now)
-        except LeaseLost:
-            _log.info("shard.lost", tenant=tenant_id)
-            return
+            done = await pipeline.process(self._database, deciders, batch, epochs=epochs, now=now)
         except UNREACHABLE:
             _log.warning("database.away", role="processor")
             await asyncio.sleep(_AWAY_SECONDS)
             return
-        if any(
-            decided.plan is not None and decided.plan.effects for story in done.stories for decided in story.decided
-        ):
-            self._on_effects()  # the owner decides and sends in one process: no notification has to travel
+        for tenant_id in done.lost:
+            _log.info("shard.lost", tenant=tenant_id)
+        self._on_effects(
+            {
+                story.tenant_id
+                for story in done.stories
+                if any(decided.plan is not None and decided.plan.effects for decided in story.decided)
+            }
+        )  # the owner decides and sends in one process: no notification has to travel
         for story in done.stories:
             metrics.deliveries.labels(story.source_id, story.state, story.reason).inc()
             _log.info(
@@ -206,7 +219,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         on_record=_note_attempt,
     )
     processor = Processor(
-        database, deciders=deciders, ownership=ownership, settings=settings, on_effects=dispatcher.wake
+        database, deciders=deciders, ownership=ownership, settings=settings, on_effects=dispatcher.wake_for
     )
 
     async def use(fresh: Settings) -> None:

@@ -1,7 +1,8 @@
 """Deliveries that wait to be processed: read in ranges by the owner of their tenant, gone with the commit of the decision."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,30 +12,38 @@ from bridge.db.ownership import HELD, LeaseLost, fences, shard_of
 from bridge.domain.delivery import Delivery, Fetched, HookRequest
 from bridge.domain.ids import DeliveryId, SourceId, TenantId
 
-# Each tenant gives at most its share of a batch, so one with a hundred thousand waiting delays another by one batch.
-_CLAIM = """
-SELECT q.tenant_id, q.id, q.attempts, q.nonce, q.by
+_DELIVERY = """
+d.id, d.source_id, d.dedup_key, d.event_type, d.received_at, d.method, d.url, d.headers, d.body, d.verified_by, d.trace_id,
+EXISTS (SELECT FROM fetched AS f WHERE f.tenant_id = d.tenant_id AND f.delivery_id = d.id)
+"""
+
+# Each tenant gives at most its share, so one with a hundred thousand waiting delays another by one batch.
+_CLAIM = f"""
+SELECT {_DELIVERY}, d.tenant_id, q.attempts, q.nonce, q.by
 FROM (
     SELECT t.tenant_id, t.turn FROM unnest(%(tenants)s::int8[]) WITH ORDINALITY AS t (tenant_id, turn)
     WHERE EXISTS (SELECT FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s) ORDER BY turn LIMIT %(most)s
 ) AS t CROSS JOIN LATERAL (
     SELECT * FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s ORDER BY id LIMIT %(share)s
-) AS q
-ORDER BY t.turn, q.id
+) AS q CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE tenant_id = q.tenant_id AND id = q.id OFFSET 0) AS d
+ORDER BY t.turn, q.id LIMIT %(most)s
 """
 
-_LOAD = """
-SELECT id, source_id, dedup_key, event_type, received_at, method, url, headers, body, verified_by, trace_id,
-  EXISTS (SELECT FROM fetched AS f WHERE f.tenant_id = d.tenant_id AND f.delivery_id = d.id)
-FROM deliveries AS d WHERE tenant_id = %s AND id = ANY(%s::int8[])
+_LOAD = f"""
+SELECT {_DELIVERY}, d.tenant_id
+FROM unnest(%s::int8[], %s::int8[]) AS w (tenant, number) CROSS JOIN LATERAL
+  (SELECT * FROM deliveries WHERE tenant_id = w.tenant AND id = w.number OFFSET 0) AS d
 """
 
-_FETCHED = "SELECT delivery_id, name, status, body, fetched_at FROM fetched WHERE tenant_id = %s AND delivery_id = ANY(%s::int8[])"
+_FETCHED = """
+SELECT delivery_id, name, status, body, fetched_at
+FROM unnest(%s::int8[], %s::int8[]) AS w (tenant, number) JOIN fetched ON tenant_id = w.tenant AND delivery_id = w.number
+"""
 
 _FINISH = f"""
 WITH held AS MATERIALIZED ({HELD}), gone AS (
-    DELETE FROM delivery_queue
-    WHERE (SELECT count(*) FROM held) = %(fenced)s AND tenant_id = %(tenant)s AND id = ANY(%(ids)s::int8[]) RETURNING id
+    DELETE FROM delivery_queue AS q USING unnest(%(tenants)s::int8[], %(ids)s::int8[]) AS w (tenant, number)
+    WHERE (SELECT count(*) FROM held) = %(fenced)s AND q.tenant_id = w.tenant AND q.id = w.number RETURNING q.id
 )
 SELECT count(*), NULL FROM held UNION ALL SELECT NULL, id FROM gone
 """
@@ -50,27 +59,43 @@ class Queued(msgspec.Struct, frozen=True):
     by: str = ""
 
 
+class Claimed(NamedTuple):
+    """A delivery that waits, and how it stands in the queue."""
+
+    queued: Queued
+    delivery: Delivery
+
+
 async def claim(
     connection: Tx, tenant_ids: Sequence[TenantId], *, now: datetime, share: int, most: int | None = None
-) -> list[Queued]:
-    """Return up to `share` due deliveries of each tenant in the order they came; nothing is locked or written.
+) -> list[Claimed]:
+    """Return up to `share` due deliveries of each tenant in the order they came, at most so many in all; nothing is locked.
 
-    At most so many tenants give theirs, the first of those that have any.
+    The first tenants give first.
     """
     values = {"tenants": integers(tenant_ids), "now": now, "share": share, "most": most}
-    cursor = await connection.execute(_CLAIM, values, prepare=True)
-    return [Queued(*row) for row in await cursor.fetchall()]
-
-
-async def load(connection: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId]) -> dict[DeliveryId, Delivery]:
-    """Return deliveries of one tenant with what hydration stored beside them."""
-    cursor = await connection.execute(_LOAD, [tenant_id, integers(ids)], binary=True, prepare=True)
+    cursor = await connection.execute(_CLAIM, values, binary=True, prepare=True)
     rows = await cursor.fetchall()
-    fetched = await _fetched(connection, tenant_id, [row[0] for row in rows if row[11]])
-    return {
-        DeliveryId(row[0]): Delivery(
+    found = await _deliveries(connection, rows)
+    return [
+        Claimed(Queued(TenantId(row[12]), DeliveryId(row[0]), *row[13:]), delivery)
+        for row, delivery in zip(rows, found, strict=True)
+    ]
+
+
+async def load(connection: Tx, wanted: Iterable[tuple[TenantId, DeliveryId]]) -> dict[DeliveryId, Delivery]:
+    """Return deliveries with what hydration stored beside them."""
+    cursor = await connection.execute(_LOAD, _pairs(wanted), binary=True, prepare=True)
+    return {one.id: one for one in await _deliveries(connection, await cursor.fetchall())}
+
+
+async def _deliveries(connection: Tx, rows: Sequence[tuple[Any, ...]]) -> list[Delivery]:
+    """Return deliveries of rows that begin as _DELIVERY says, with what hydration stored beside them."""
+    fetched = await _fetched(connection, [(row[12], row[0]) for row in rows if row[11]])
+    return [
+        Delivery(
             id=DeliveryId(row[0]),
-            tenant_id=tenant_id,
+            tenant_id=TenantId(row[12]),
             source_id=SourceId(row[1]),
             dedup_key=row[2],
             event_type=row[3],
@@ -86,14 +111,19 @@ async def load(connection: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId]) -
             fetched=tuple(fetched.get(row[0], ())),
         )
         for row in rows
-    }
+    ]
 
 
-async def _fetched(connection: Tx, tenant_id: TenantId, ids: Sequence[int]) -> dict[int, list[Fetched]]:
+def _pairs(wanted: Iterable[tuple[TenantId, DeliveryId]]) -> list[str]:
+    pairs = list(wanted)
+    return [integers(tenant for tenant, _ in pairs), integers(number for _, number in pairs)]
+
+
+async def _fetched(connection: Tx, pairs: Sequence[tuple[TenantId, DeliveryId]]) -> dict[int, list[Fetched]]:
     """Return what was fetched for deliveries that are known to have something."""
     fetched: dict[int, list[Fetched]] = {}
-    if ids:
-        known = await connection.execute(_FETCHED, [tenant_id, integers(ids)], prepare=True)
+    if pairs:
+        known = await connection.execute(_FETCHED, _pairs(pairs), prepare=True)
         for delivery_id, name, status, body, fetched_at in await known.fetchall():
             answer = Fetched(name=name, status=status, body=bytes(body), fetched_at=fetched_at)
             fetched.setdefault(delivery_id, []).append(answer)
@@ -127,15 +157,20 @@ async def postpone_many(tx: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId], 
         )
 
 
-async def finish(tx: Tx, tenant_id: TenantId, ids: Sequence[DeliveryId], *, epoch: int) -> set[DeliveryId]:
+async def finish(
+    tx: Tx, wanted: Sequence[tuple[TenantId, DeliveryId]], *, epochs: Mapping[int, int]
+) -> set[DeliveryId]:
     """Take deliveries out of the queue and return those that were still in it; others were processed meanwhile.
 
-    It brings the fence of the transaction: raises LeaseLost, with nothing done, where another worker owns the tenant now.
+    It brings the fence of the transaction: raises LeaseLost, with nothing done, where another worker owns one of the
+    tenants now. `epochs` has those of their shards.
     """
-    values = {**fences({shard_of(tenant_id): epoch}), "tenant": tenant_id, "ids": integers(ids)}
+    fenced = {shard: epochs[shard] for shard in {shard_of(tenant) for tenant, _ in wanted}}
+    tenants, ids = _pairs(wanted)
+    values = {**fences(fenced), "tenants": tenants, "ids": ids}
     rows = await (await tx.execute(_FINISH, values, prepare=True)).fetchall()
     if not any(held == values["fenced"] for held, _ in rows):
-        raise LeaseLost(f"shard {shard_of(tenant_id)} belongs to another worker now")
+        raise LeaseLost(f"of the shards {sorted(fenced)} one belongs to another worker now")
     return {DeliveryId(taken) for _, taken in rows if taken is not None}
 
 

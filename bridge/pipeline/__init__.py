@@ -1,26 +1,38 @@
 """The story, top to bottom. Each step takes the last step's noun and returns the next."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import assert_never
 
 import msgspec
 
 from bridge.connectors.base import Identity
 from bridge.db.database import UNREACHABLE, Database
-from bridge.db.ownership import LeaseLost
+from bridge.db.ownership import LeaseLost, shard_of
 from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.ids import DeliveryId, TenantId
+from bridge.domain.inquiry import ServiceTitanChange
 from bridge.domain.reasons import Reason
 from bridge.intake import queue
 from bridge.intake.gate import Accepted, Answered, Door, Refused, judge, without_secrets
 from bridge.intake.ledger import Story
-from bridge.intake.queue import Queued
+from bridge.intake.queue import Claimed
 from bridge.intake.rows import Arrival
 from bridge.intake.store import DeliveryStore, Stored
 from bridge.pipeline.completing import Unfetched
-from bridge.pipeline.deciding import Deciders, Ready, decide_stretch, place_of, read_of, story_of, stretches, write
+from bridge.pipeline.deciding import (
+    Deciders,
+    Ready,
+    decide_stretch,
+    match_of,
+    place_of,
+    read_of,
+    story_of,
+    stretches,
+    together,
+    write,
+)
 
 _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
@@ -88,83 +100,125 @@ def _without_credentials(request: HookRequest, door: Door) -> HookRequest:
     return HookRequest(method=request.method, url=url, headers=kept, body=request.body)
 
 
+TOGETHER_SECONDS = 2.0
+"""How long several tenants share a transaction: one whose locks or searches take longer goes on alone, the others without it."""
+
+Epochs = Mapping[int, int]
+"""Shard → the epoch under which we own it."""
+
+
 class Processed(msgspec.Struct, frozen=True, kw_only=True):
-    """What one step of processing did: the stories it wrote, and the deliveries that wait for another try."""
+    """What one step of processing did: the stories it wrote, the deliveries that wait for another try, and the tenants lost.
+
+    A tenant is lost where another worker owns it now: nothing was written for it.
+    """
 
     stories: tuple[Story, ...] = ()
     waiting: tuple[DeliveryId, ...] = ()
+    lost: tuple[TenantId, ...] = ()
 
 
 async def process(
-    database: Database, deciders: Deciders, tenant_id: TenantId, queued: Sequence[Queued], *, epoch: int, now: datetime
+    database: Database, deciders: Deciders, claimed: Sequence[Claimed], *, epochs: Epochs, now: datetime
 ) -> Processed:
-    """Turn deliveries of one tenant into decisions and outbox messages: a batch in one transaction, or none of it.
+    """Turn deliveries into decisions and outbox messages: those of all tenants in one transaction, or none of it.
 
-    Where a batch cannot be written whole, each delivery is tried by itself, so that one which breaks fails alone and
-    visibly. Raises LeaseLost where another worker owns the tenant now.
+    A commit costs as much as two deliveries do, so tenants that have one each share it. Where a batch cannot be written
+    whole, each tenant is tried by itself, and then each delivery: one which breaks fails alone and visibly. `epochs` has at
+    least the shards of the tenants.
     """
-    ready, waiting = await _complete(database, deciders, tenant_id, queued, epoch=epoch, now=now)
-    try:
-        stories = await _decide_and_write(database, deciders, tenant_id, ready, epoch=epoch, now=now)
-    except (*UNREACHABLE, LeaseLost):
-        raise
-    except Exception:  # noqa: BLE001  whatever our code or a stranger's payload did, only its own delivery may fail
-        stories = []
-        for one in ready:
-            stories += await _decide_alone(database, deciders, tenant_id, one, epoch=epoch, now=now)
-    return Processed(stories=tuple(stories), waiting=tuple(waiting))
-
-
-async def _complete(
-    database: Database, deciders: Deciders, tenant_id: TenantId, queued: Sequence[Queued], *, epoch: int, now: datetime
-) -> tuple[list[Ready], list[DeliveryId]]:
-    """Load the deliveries; thin ones whose records are not there yet go back and wait, and hold up nobody."""
-    async with database.connection() as connection:
-        stored = await queue.load(connection, tenant_id, [one.delivery_id for one in queued])
-    loaded = [(one, stored[one.delivery_id]) for one in queued if one.delivery_id in stored]
-    completed = await deciders.complete(database, loaded, epoch=epoch, now=now)
     ready: list[Ready] = []
     waiting: list[DeliveryId] = []
-    for (one, _), found in zip(loaded, completed, strict=True):
-        match found:
-            case None:
-                waiting.append(one.delivery_id)
-            case Unfetched(delivery=delivery):
-                ready.append(Ready(one, delivery, found))
-            case Delivery():
-                ready.append(Ready(one, found))
-            case _:
-                assert_never(found)
-    return ready, waiting
+    lost: list[TenantId] = []
+    for tenant_id, own in _by_tenant(claimed):
+        try:
+            completed = await deciders.complete(database, own, epoch=epochs[shard_of(tenant_id)], now=now)
+        except LeaseLost:
+            lost.append(tenant_id)
+            continue
+        for (one, _), found in zip(own, completed, strict=True):
+            match found:
+                case None:  # thin, and its records are not there yet: it went back to wait, and holds up nobody
+                    waiting.append(one.delivery_id)
+                case Unfetched(delivery=delivery):
+                    ready.append(Ready(one, delivery, found))
+                case Delivery():
+                    ready.append(Ready(one, found))
+                case _:
+                    assert_never(found)
+    stories, without = await _decide(database, deciders, ready, epochs=epochs, now=now)
+    return Processed(stories=tuple(stories), waiting=tuple(waiting), lost=(*lost, *without))
+
+
+def _by_tenant(claimed: Iterable[Claimed]) -> Iterator[tuple[TenantId, list[Claimed]]]:
+    groups: dict[TenantId, list[Claimed]] = {}
+    for one in claimed:
+        groups.setdefault(one.delivery.tenant_id, []).append(one)
+    yield from groups.items()
+
+
+async def _decide(
+    database: Database, deciders: Deciders, ready: Sequence[Ready], *, epochs: Epochs, now: datetime
+) -> tuple[list[Story], list[TenantId]]:
+    """Decide about deliveries together; where that fails, tenant by tenant, then one by one. Return the tenants lost too."""
+    tenants = dict.fromkeys(one.delivery.tenant_id for one in ready)
+    try:
+        async with asyncio.timeout(TOGETHER_SECONDS if len(tenants) > 1 else None):
+            return await _decide_and_write(database, deciders, ready, epochs=epochs, now=now), []
+    except UNREACHABLE:
+        raise
+    except LeaseLost:
+        if len(tenants) == 1:
+            return [], list(tenants)
+    except Exception:  # noqa: BLE001  whatever our code or a stranger's payload did, only its own delivery may fail
+        if len(tenants) == 1:
+            return await _decide_each(database, deciders, ready, epochs=epochs, now=now)
+    stories: list[Story] = []
+    lost: list[TenantId] = []
+    for tenant_id in tenants:
+        own = [one for one in ready if one.delivery.tenant_id == tenant_id]
+        written, without = await _decide(database, deciders, own, epochs=epochs, now=now)
+        stories += written
+        lost += without
+    return stories, lost
+
+
+async def _decide_each(
+    database: Database, deciders: Deciders, ready: Sequence[Ready], *, epochs: Epochs, now: datetime
+) -> tuple[list[Story], list[TenantId]]:
+    stories: list[Story] = []
+    for one in ready:
+        try:
+            stories += await _decide_alone(database, deciders, one, epochs=epochs, now=now)
+        except LeaseLost:
+            return stories, [one.delivery.tenant_id]
+    return stories, []
 
 
 async def _decide_and_write(
-    database: Database, deciders: Deciders, tenant_id: TenantId, ready: Sequence[Ready], *, epoch: int, now: datetime
+    database: Database, deciders: Deciders, ready: Sequence[Ready], *, epochs: Epochs, now: datetime
 ) -> list[Story]:
     """Decide about the deliveries in the order they came and write everything in one fenced transaction."""
     if not ready:
         return []
     read = {one.delivery.id: read_of(deciders.doors, one) for one in ready}
-    async with database.begin() as tx:
-        mine = await queue.finish(tx, tenant_id, [delivery.id for _, delivery, _ in ready], epoch=epoch)
-        ready = [one for one in ready if one.delivery.id in mine]
-        asked = [(one.delivery.source_id, inquiry) for one in ready for inquiry in read[one.delivery.id].inquiries]
-        matches = iter(await deciders.match(tx, tenant_id, asked) if asked else [])
-        matched = [
-            (one, read[one.delivery.id], list(islice(matches, len(read[one.delivery.id].inquiries)))) for one in ready
-        ]
+    tells = any(isinstance(inquiry, ServiceTitanChange) for one in read.values() for inquiry in one.inquiries)
+    async with database.begin(piped=not tells) as tx:
+        finishing = queue.finish(tx, [(delivery.tenant_id, delivery.id) for _, delivery, _ in ready], epochs=epochs)
+        matching = match_of(tx, deciders, [(one, read[one.delivery.id]) for one in ready])
+        mine, matched = await together(finishing, matching)
         stories: list[Story] = []
-        for stretch in stretches(matched):
-            stories += await decide_stretch(tx, deciders, tenant_id, stretch, now=now)
+        for stretch in stretches([one for one in matched if one[0].delivery.id in mine]):
+            stories += await decide_stretch(tx, deciders, stretch, now=now)
     return stories
 
 
 async def _decide_alone(
-    database: Database, deciders: Deciders, tenant_id: TenantId, one: Ready, *, epoch: int, now: datetime
+    database: Database, deciders: Deciders, one: Ready, *, epochs: Epochs, now: datetime
 ) -> list[Story]:
     queued, delivery, _ = one
     try:
-        return await _decide_and_write(database, deciders, tenant_id, [one], epoch=epoch, now=now)
+        return await _decide_and_write(database, deciders, [one], epochs=epochs, now=now)
     except (*UNREACHABLE, LeaseLost):
         raise
     except Exception as broken:  # noqa: BLE001  the delivery fails visibly, with the place; a person replays it after the fix
@@ -174,6 +228,6 @@ async def _decide_alone(
             deciders.doors, delivery, queued, state="failed", reason=reason, sentence=place_of(broken, reason)
         )
         async with database.begin() as tx:
-            if await queue.finish(tx, tenant_id, [delivery.id], epoch=epoch):
+            if await queue.finish(tx, [(delivery.tenant_id, delivery.id)], epochs=epochs):
                 await write(tx, [story], config_version=deciders.config_version, now=now)
         return [story]

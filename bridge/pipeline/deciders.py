@@ -30,6 +30,8 @@ from bridge.planning.rules import RuleBook
 from bridge.settings import Settings
 
 _LISTS_KEPT = timedelta(minutes=1)
+_NO_LISTS_KEPT = timedelta(milliseconds=500)
+"""A tenant that was never synced is looked at again as soon as that: its first lists shall count."""
 
 
 class ConfiguredDeciders:
@@ -191,10 +193,9 @@ class ConfiguredDeciders:
     async def _lists(self, tx: Tx, tenant_id: TenantId, *, now: datetime) -> ReferenceLists:
         """Return the tenant's short lists, read again once a minute, where nothing else is said."""
         known = self._reference.get(tenant_id)
-        if known is None or now - known[0] > self._lists_kept:
-            known = (now, await records.lists(tx, tenant_id))
-            if known[1].is_loaded:
-                self._reference[tenant_id] = known
+        kept = self._lists_kept if known is not None and known[1].is_loaded else _NO_LISTS_KEPT
+        if known is None or now - known[0] > kept:
+            known = self._reference[tenant_id] = (now, await records.lists(tx, tenant_id))
         return known[1]
 
     async def apply(self, tx: Tx, tenant_id: TenantId, change: ServiceTitanChange, *, now: datetime) -> None:

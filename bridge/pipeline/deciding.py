@@ -1,10 +1,13 @@
 """Deciding about a batch of deliveries: what they ask for, what should happen, and what is written down of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
+from psycopg.errors import PipelineAborted
 
 from bridge.connectors.base import PayloadMalformed
 from bridge.db.database import Database, Tx
@@ -117,6 +120,7 @@ def read_of(doors: Mapping[SourceId, Door], one: Ready) -> Read:
 
 
 Asked = tuple[Ready, "Read", list[Match]]
+_Row = TypeVar("_Row", bound=tuple[Any, ...])
 
 
 def stretches(batch: Sequence[Asked]) -> Iterator[list[Asked]]:
@@ -138,28 +142,60 @@ def stretches(batch: Sequence[Asked]) -> Iterator[list[Asked]]:
         yield stretch
 
 
-async def decide_stretch(
-    tx: Tx, deciders: Deciders, tenant_id: TenantId, stretch: Sequence[Asked], *, now: datetime
-) -> list[Story]:
+async def match_of(tx: Tx, deciders: Deciders, batch: Sequence[tuple[Ready, "Read"]]) -> list[Asked]:
+    """Return the deliveries with a match for each of their inquiries, tenant by tenant, each tenant's in its order."""
+
+    async def of_tenant(tenant_id: TenantId, own: Sequence[tuple[Ready, "Read"]]) -> list[Asked]:
+        asked = [(one.delivery.source_id, inquiry) for one, read in own for inquiry in read.inquiries]
+        matches = iter(await deciders.match(tx, tenant_id, asked) if asked else [])
+        return [(one, read, list(islice(matches, len(read.inquiries)))) for one, read in own]
+
+    return [one for own in await together(*(of_tenant(*tenant) for tenant in _tenants(batch))) for one in own]
+
+
+async def together(*reads: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Run what reads on one connection side by side: in a pipeline all ask before the first waits for its answer."""
+    if len(reads) == 1:
+        return [await reads[0]]
+    answers = await asyncio.gather(*reads, return_exceptions=True)  # to the end of each: none is left on the connection
+    broken = [answer for answer in answers if isinstance(answer, BaseException)]
+    if broken:  # what came after the statement that failed in a pipeline says only that it did
+        raise next((one for one in broken if not isinstance(one, PipelineAborted)), broken[0])
+    return answers
+
+
+def _tenants(batch: Sequence[_Row]) -> Iterator[tuple[TenantId, list[_Row]]]:
+    """Return rows that begin with a delivery by its tenant."""
+    groups: dict[TenantId, list[_Row]] = {}
+    for row in batch:
+        groups.setdefault(row[0].delivery.tenant_id, []).append(row)
+    yield from groups.items()
+
+
+async def decide_stretch(tx: Tx, deciders: Deciders, stretch: Sequence[Asked], *, now: datetime) -> list[Story]:
     """Decide about deliveries in their order, with what is known read once, and write it all."""
-    asked = [pair for _, read, matches in stretch for pair in zip(read.inquiries, matches, strict=True)]
-    for inquiry, _ in asked:
-        if isinstance(inquiry, ServiceTitanChange):
-            await deciders.apply(tx, tenant_id, inquiry, now=now)
-    known = await deciders.gather(tx, tenant_id, asked, now=now) if asked else []
-    if known and any(ready.queued.by for ready, _, _ in stretch):  # replays, which were decided before
-        of = [(ready.delivery, inquiry) for ready, read, _ in stretch for inquiry in read.inquiries]
-        known = await deciders.as_recorded(tx, tenant_id, of, known)
-    left = iter(known)
-    pending: dict[EffectKey, Effect] = {}
-    stories = [
-        await _decide(
-            tx, deciders, one, read, list(zip(read.inquiries, matches, left, strict=False)), pending=pending, now=now
-        )
-        for one, read, matches in stretch
-    ]
-    async with tx.pipeline():  # nothing waits for an answer that nobody reads
-        await write(tx, stories, config_version=deciders.config_version, now=now)
+
+    async def of_tenant(tenant_id: TenantId, own: Sequence[Asked]) -> tuple[TenantId, list[Known], list[Story]]:
+        asked = [pair for _, read, matches in own for pair in zip(read.inquiries, matches, strict=True)]
+        for inquiry, _ in asked:
+            if isinstance(inquiry, ServiceTitanChange):
+                await deciders.apply(tx, tenant_id, inquiry, now=now)
+        known = await deciders.gather(tx, tenant_id, asked, now=now) if asked else []
+        if known and any(ready.queued.by for ready, _, _ in own):  # replays, which were decided before
+            of = [(ready.delivery, inquiry) for ready, read, _ in own for inquiry in read.inquiries]
+            known = await deciders.as_recorded(tx, tenant_id, of, known)
+        left = iter(known)
+        pending: dict[EffectKey, Effect] = {}
+        stories: list[Story] = []
+        for one, read, matches in own:
+            pairs = list(zip(read.inquiries, matches, left, strict=False))
+            stories.append(await _decide(tx, deciders, one, read, pairs, pending=pending, now=now))
+        return tenant_id, known, stories
+
+    decided = await together(*(of_tenant(*tenant) for tenant in _tenants(stretch)))
+    stories = [story for _, _, own in decided for story in own]
+    await write(tx, stories, config_version=deciders.config_version, now=now)
+    for tenant_id, known, _ in decided:
         await deciders.keep(tx, tenant_id, known)
     return stories
 
@@ -228,7 +264,16 @@ async def _decide(
 
 async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: datetime) -> None:
     """Write decisions, holds and states, and put the effects into the outbox."""
-    ids = await ledger.write(tx, stories, config_version=config_version, now=now)
+    effects = [
+        (story.tenant_id, effect)
+        for story in stories
+        for decided in story.decided
+        if decided.plan is not None
+        for effect in decided.plan.effects
+    ]
+    ids, named = await together(
+        ledger.write(tx, stories, config_version=config_version, now=now), outbox.name_many(tx, effects)
+    )
     wanted = [
         Wanted(story.tenant_id, story.source_id, story.delivery_id, decision_id, decided.plan.effects)
         for story, decision_ids in zip(stories, ids, strict=True)
@@ -236,7 +281,7 @@ async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: d
         if decided.plan is not None and decided.plan.effects
     ]
     if wanted:
-        await outbox.put_many(tx, wanted, now=now)
+        await outbox.put_many(tx, wanted, now=now, named=named)
 
 
 def story_of(

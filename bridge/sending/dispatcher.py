@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -122,6 +122,7 @@ class Dispatcher:
         self._rotation = 0
         self._patience = timedelta(seconds=self.settings.http_timeout)
         self._is_stale = True
+        self._fresh: set[TenantId] = set()
         self._has_more = False
         self._read_again_at = clock()
         self._awake = asyncio.Event()
@@ -132,15 +133,27 @@ class Dispatcher:
         self._is_stale = True
         self._awake.set()
 
+    def wake_for(self, tenants: Iterable[TenantId]) -> None:
+        """Say for which tenants this very process has just committed something: only theirs is read at once."""
+        self._fresh.update(tenants)
+        if self._fresh:
+            self._awake.set()
+
     async def step(self) -> bool:
         """Read if there may be something to read, commit intents, and tell whether to go on at once."""
         now = self._clock()
         self._awake.clear()
+        if not self._fresh <= self.tenants.keys():
+            self._is_stale = True
         if self._is_stale or now >= self._read_again_at or self._runs_low():
             self._is_stale = False
+            self._fresh.clear()
             rows = await self.claim()
             self._read_again_at = now + timedelta(seconds=self.settings.poll)
             self._has_more = rows >= self.settings.read
+        elif self._fresh:
+            fresh, self._fresh = self._fresh, set()
+            self._has_more |= await self.claim_for(fresh) >= self.settings.read
         return bool(await self.commit_intents())
 
     async def rest(self) -> None:
@@ -167,18 +180,26 @@ class Dispatcher:
             low = self._horizon.advance(snapshot)
             for tenant in self.tenants.values():
                 tenant.backlog.reach_back(low)
-            reading = [tenant for tenant in self.tenants.values() if tenant.may_read()]
+            return await self._read(connection, self.tenants.values(), now=now)
+
+    async def claim_for(self, tenants: Iterable[TenantId]) -> int:
+        """Read what waits of some tenants beyond what was read; what commits late, or anybody changed, is left to `claim`."""
+        now = self._clock()
+        known = [self.tenants[tenant_id] for tenant_id in tenants if tenant_id in self.tenants]
+        async with self._database.connection() as connection:
+            return await self._read(connection, known, now=now)
+
+    async def _read(self, connection: psycopg.AsyncConnection, tenants: Iterable[Tenant], *, now: datetime) -> int:
+        reading = [tenant for tenant in tenants if tenant.may_read()]
+        for tenant in reading:
+            tenant.backlog.begin_read()
+        try:
+            messages = await store.claim(connection, [(t.id, t.backlog.position, self.settings.read) for t in reading])
+            self._take_in(messages, now=now)
+            await self._resolve(connection, now=now)
+        finally:
             for tenant in reading:
-                tenant.backlog.begin_read()
-            try:
-                messages = await store.claim(
-                    connection, [(t.id, t.backlog.position, self.settings.read) for t in reading]
-                )
-                self._take_in(messages, now=now)
-                await self._resolve(connection, now=now)
-            finally:
-                for tenant in reading:
-                    tenant.backlog.end_read()
+                tenant.backlog.end_read()
         return len(messages)
 
     async def commit_intents(self) -> int:

@@ -88,24 +88,46 @@ async def put(
     return await put_many(tx, [Wanted(tenant_id, source_id, delivery_id, decision_id, effects)], now=now)
 
 
-async def put_many(tx: Tx, wanted: Sequence[Wanted], *, now: datetime) -> PutResult:
-    """Put the effects of many decisions into the outbox with one set of statements, in the order given."""
-    items = {(w.tenant_id, effect.key): (w, effect) for w in reversed(wanted) for effect in reversed(w.effects)}
-    if not items:
-        return PutResult({}, {}, ())
+class Named(NamedTuple):
+    """Effects under their keys, each once, with their commands as stored; `ids` are of those that are new."""
+
+    commands: dict[tuple[TenantId, EffectKey], bytes]
+    ids: dict[tuple[int, str], EffectId]
+
+
+async def name_many(tx: Tx, effects: Iterable[tuple[TenantId, Effect]]) -> Named:
+    """Enter the keys of effects, in the order given: the first half of `put_many`, which needs no decision yet."""
+    commands: dict[tuple[TenantId, EffectKey], bytes] = {}
+    for tenant_id, effect in effects:
+        if (tenant_id, effect.key) not in commands:
+            commands[tenant_id, effect.key] = _encode(effect.command)
+    if not commands:
+        return Named({}, {})
     # The order of the ids is the order of the lanes.
-    ordered = [(w, effect, _encode(effect.command)) for w in wanted for effect in w.effects]
-    ordered = [row for row in ordered if items[row[0].tenant_id, row[1].key][1] is row[1]]
     rows = await tx.execute(
         _KEYS,
         [
-            numbers(w.tenant_id for w, _, _ in ordered),
-            texts(effect.key for _, effect, _ in ordered),
-            numbers(fingerprint(command) for _, _, command in ordered),
+            numbers(tenant for tenant, _ in commands),
+            texts(key for _, key in commands),
+            numbers(map(fingerprint, commands.values())),
         ],
         prepare=True,
     )
-    ids = {(t, k.replace("-", "")): EffectId(i) for t, k, i in await rows.fetchall()}
+    return Named(commands, {(t, k.replace("-", "")): EffectId(i) for t, k, i in await rows.fetchall()})
+
+
+async def put_many(tx: Tx, wanted: Sequence[Wanted], *, now: datetime, named: Named | None = None) -> PutResult:
+    """Put the effects of many decisions into the outbox with one set of statements, in the order given.
+
+    `named` is what `name_many` returned for the very same effects.
+    """
+    if named is None:
+        named = await name_many(tx, ((w.tenant_id, effect) for w in wanted for effect in w.effects))
+    commands, ids = named
+    if not commands:
+        return PutResult({}, {}, ())
+    first = {(w.tenant_id, effect.key): (w, effect) for w in reversed(wanted) for effect in reversed(w.effects)}
+    ordered = [(*first[name], command) for name, command in commands.items()]
     fresh = [row for row in ordered if (row[0].tenant_id, row[1].key) in ids]
     known: dict[EffectKey, EffectId] = {}
     conflicts: list[EffectKey] = []

@@ -127,7 +127,8 @@ class Bridge:
         """Process what is due; then let the fetches that are under way end."""
         async with self.database.connection() as connection:
             due = await queue.claim(connection, [TENANT], now=self.now, share=100)
-        done = await pipeline.process(self.database, self.deciders, TENANT, due, epoch=self.epoch, now=self.now)
+        epochs = {shard_of(TENANT): self.epoch}
+        done = await pipeline.process(self.database, self.deciders, due, epochs=epochs, now=self.now)
         if settle:
             await self.completer.settled()
         return done

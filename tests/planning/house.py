@@ -125,7 +125,7 @@ class House:
         """Decide about everything that waits, whenever it is due."""
         async with self.database.connection() as connection:
             waiting = await queue.claim(connection, [TENANT], now=datetime.max.replace(tzinfo=NOW.tzinfo), share=64)
-        await pipeline.process(self.database, self.deciders, TENANT, waiting, epoch=self._epoch, now=at)
+        await pipeline.process(self.database, self.deciders, waiting, epochs={shard_of(TENANT): self._epoch}, now=at)
 
     async def again(self, delivery: DeliveryId) -> None:
         """Replay a delivery and decide."""

@@ -430,19 +430,17 @@ class Scene:
         assert isinstance(told, tuple), told
 
     async def process(self, worker: Worker, *, share: int) -> int:
-        """Let a worker process what waits of the tenants it owns; stale workers try too, and are fenced."""
-        done = 0
-        for tenant in self.tenants:
-            epoch = worker.lease.owned.get(shard_of(tenant))
-            if epoch is None:
-                continue
-            async with self.database.connection() as connection:
-                queued = await queue.claim(connection, [tenant], now=datetime.now(UTC), share=share)
-            if queued:
-                await pipeline.process(self.database, self.deciders, tenant, queued, epoch=epoch, now=worker.clock())
-                done += len(queued)
-                worker.dispatcher.wake()
-        return done
+        """Let a worker process what waits of the tenants it owns, together; stale workers try too, and are fenced."""
+        epochs = worker.lease.owned
+        tenants = [tenant for tenant in self.tenants if shard_of(tenant) in epochs]
+        if not tenants:
+            return 0
+        async with self.database.connection() as connection:
+            queued = await queue.claim(connection, tenants, now=datetime.now(UTC), share=share)
+        if queued:
+            await pipeline.process(self.database, self.deciders, queued, epochs=epochs, now=worker.clock())
+            worker.dispatcher.wake()
+        return len(queued)
 
     async def expire(self, worker_id: int) -> None:
         async with self.database.begin() as tx:

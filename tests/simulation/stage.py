@@ -138,7 +138,7 @@ class Stage(Database):
         return cut
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Tx]:
+    async def begin(self, *, piped: bool = False) -> AsyncIterator[Tx]:
         async with self.connection() as connection:
             _command(connection, b"BEGIN")
             try:

@@ -78,7 +78,7 @@ async def stored_delivery(desk: Desk, number: int) -> "Delivery":
     from bridge.reports.reading import reading
 
     async with reading(desk.database) as tx:
-        found = (await queue.load(tx, desk.tenant_id, [DeliveryId(number)])).get(DeliveryId(number))
+        found = (await queue.load(tx, [(desk.tenant_id, DeliveryId(number))])).get(DeliveryId(number))
     if found is None:
         raise Stop(Exit.PROBLEMS, f"there is no delivery {number}")
     return found
