@@ -3,13 +3,16 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import cast
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from bridge.db.piped import Piped
 
 log = logging.getLogger(__name__)
 
@@ -21,20 +24,28 @@ UNREACHABLE = (psycopg.OperationalError, PoolTimeout)
 
 _ANCHOR_SECONDS = 30.0
 _CONNECT_SECONDS = 3
+_PIPED_AT_ONCE = 8
+"""Connections beside the pool's, each opened when it is first needed."""
 # A pool doubles the pause between its tries; past this it gives up, and the next request for a connection tries at once.
 # With the library's 300 s a database that was away for two minutes stayed unused for up to two more.
 _RECONNECT_SECONDS = 3.0
 
 
+# Queue tables go from nothing to millions of rows between two ANALYZEs; with these off a plan made for an empty
+# table still walks the index (a bad plan cost 158 of 206 us per event).
+_SET_UP = (
+    "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
+    " set_config('enable_mergejoin', 'off', false), set_config('TimeZone', 'UTC', false),"
+    " set_config('idle_in_transaction_session_timeout', '60s', false), set_config('jit', 'off', false)"
+)
+# Arrays of one element look cheaper than arrays of unknown length, so PostgreSQL planned anew for each lone event: 2.7 ms of
+# its CPU for the ten statements of one, 2.1 ms with plans that are made once.
+_SET_UP_PIPED = f"{_SET_UP}, set_config('plan_cache_mode', 'force_generic_plan', false)"
+
+
 async def _configure(connection: AsyncConnection) -> None:
-    # Queue tables go from nothing to millions of rows between two ANALYZEs; with these off a plan made for an empty
-    # table still walks the index (a bad plan cost 158 of 206 us per event).
     await connection.set_autocommit(True)
-    await connection.execute(
-        "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
-        " set_config('enable_mergejoin', 'off', false), set_config('TimeZone', 'UTC', false),"
-        " set_config('idle_in_transaction_session_timeout', '60s', false), set_config('jit', 'off', false)"
-    )
+    await connection.execute(_SET_UP)
 
 
 class Database:
@@ -52,6 +63,8 @@ class Database:
             configure=_configure,
         )
         self._anchor: tuple[float, datetime] | None = None
+        self._piped: list[Piped] = []
+        self._piped_at_once = asyncio.Semaphore(_PIPED_AT_ONCE)
 
     async def open(self, *, wait: bool = True) -> None:
         """Open the pool; raises OperationalError with the server's own words where `wait` and it does not answer."""
@@ -79,6 +92,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
+        await self._hang_up()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -90,15 +104,30 @@ class Database:
     async def begin(self, *, piped: bool = False) -> AsyncIterator[Tx]:
         """Lend a connection inside one transaction: committed at the end, rolled back when anything is raised.
 
-        `piped` sends statements without waiting for answers that nobody reads, BEGIN and COMMIT among them: a round trip
-        costs as much as a statement. No savepoint and no COPY may come in between.
+        `piped` lends one that sends its statements without waiting for answers that nobody reads (`bridge/db/piped.py`): a
+        round trip costs as much as a statement. It has no savepoints, no cursors and no COPY.
         """
-        async with (
-            self._pool.connection() as connection,
-            connection.pipeline() if piped else nullcontext(),
-            connection.transaction(),
-        ):
-            yield connection
+        if not piped:
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+            return
+        async with self._piped_at_once:
+            tx = self._piped.pop() if self._piped else await Piped.open(self.dsn, set_up=_SET_UP_PIPED)
+            try:
+                tx.begin()
+                yield cast(Tx, tx)
+                await tx.commit()
+            except BaseException as error:
+                await tx.abandon()
+                if isinstance(error, psycopg.OperationalError):
+                    await self._hang_up()  # those that rest are of the same server
+                raise
+            self._piped.append(tx)
+
+    async def _hang_up(self) -> None:
+        resting, self._piped = self._piped, []
+        for tx in resting:
+            await tx.close()
 
     async def now(self) -> datetime:
         """Return the database's time, so that replicas agree; asked every 30 s and carried on by the local clock."""

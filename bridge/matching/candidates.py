@@ -8,6 +8,7 @@ from psycopg import AsyncRawCursor
 
 from bridge.db.database import Tx
 from bridge.db.match_keys import listed
+from bridge.db.piped import Piped
 from bridge.domain.ids import CustomerId, LocationId, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.keys import key64
@@ -112,8 +113,12 @@ async def find_many(
 ) -> list[Lookup]:
     """Return what the mirror knows around each inquiry, in their order: one statement and one round trip however many they are."""
     parties = [party_keys(inquiry.person, region=settings.region) for inquiry in inquiries]
+    arguments = _arguments(tenant_id, source_id, parties, inquiries)
+    lent: object = tx
+    if isinstance(lent, Piped):
+        return _gather(await (await lent.execute(_FIND, arguments)).fetchall(), parties, settings)
     cursor = AsyncRawCursor(tx)  # one that does not look for %s in 4 KB of text each time
-    await cursor.execute(_FIND, _arguments(tenant_id, source_id, parties, inquiries), prepare=True)
+    await cursor.execute(_FIND, arguments, prepare=True)
     return _gather(await cursor.fetchall(), parties, settings)
 
 

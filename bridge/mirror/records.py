@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 import msgspec
-from psycopg.rows import DictRow, dict_row
 
 from bridge.db.arrays import integers, texts
 from bridge.db.database import Tx
@@ -40,21 +39,25 @@ async def survivors(tx: Tx, tenant_id: TenantId, kind: str, ids: Collection[int]
     return dict(await cursor.fetchall())
 
 
-_CUSTOMERS = """
-SELECT id, merged_to_id, name, street, unit, city, state, zip, country, custom_fields, tag_type_ids, do_not_service, do_not_mail,
-  active
-FROM mirrored_customers WHERE tenant_id = %s AND id = ANY(%s::bigint[])
-"""
-_LOCATIONS = """
-SELECT id, merged_to_id, name, street, unit, city, state, zip, country, custom_fields, tag_type_ids, customer_id
-FROM mirrored_locations WHERE tenant_id = %s AND id = ANY(%s::bigint[])
-"""
+_ADDRESS = ("street", "unit", "city", "state", "zip", "country")
+_BOTH = ("id", "merged_to_id", "name", *_ADDRESS, "custom_fields", "tag_type_ids")
+_COLUMNS = {
+    "customer": (*_BOTH, "do_not_service", "do_not_mail", "active"),
+    "location": (*_BOTH, "customer_id"),
+}
+_RECORDS = {
+    kind: f"SELECT {', '.join(columns)} FROM mirrored_{kind}s WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
+    for kind, columns in _COLUMNS.items()
+}
 _CONTACTS = """
 SELECT k.id, k.type, k.value, k.memo, k.party, k.owner_id, k.do_not_text
 FROM unnest(%(parties)s::text[], %(owners)s::bigint[]) AS o (party, id) CROSS JOIN LATERAL (
   SELECT * FROM mirrored_contacts WHERE tenant_id = %(tenant)s AND party = o.party AND owner_id = o.id AND active OFFSET 0
 ) AS k ORDER BY k.party, k.id
 """
+
+Columns = dict[str, Any]
+"""A row by the names of its columns."""
 
 Place = tuple[CustomerId, LocationId | None]
 """A customer, and the location of it that is meant."""
@@ -87,7 +90,7 @@ async def parties(tx: Tx, tenant_id: TenantId, places: Collection[Place]) -> dic
         return {}
     customers = await _following(tx, tenant_id, "customer", {customer for customer, _ in places})
     locations = await _following(tx, tenant_id, "location", {place for _, place in places if place is not None})
-    met: dict[Place, tuple[DictRow, DictRow | None]] = {}
+    met: dict[Place, tuple[Columns, Columns | None]] = {}
     for place in places:
         customer, location = customers.get(place[0]), locations.get(place[1] or 0)
         if customer is not None:
@@ -99,31 +102,26 @@ async def parties(tx: Tx, tenant_id: TenantId, places: Collection[Place]) -> dic
     return {place: _party(customer, location, contacts) for place, (customer, location) in met.items()}
 
 
-async def _following(tx: Tx, tenant_id: TenantId, kind: str, ids: set[int]) -> dict[int, DictRow]:
+async def _following(tx: Tx, tenant_id: TenantId, kind: str, ids: set[int]) -> dict[int, Columns]:
     """Return the record of each id, or of the one that it was merged into."""
     if not ids:
         return {}
-    query = _CUSTOMERS if kind == "customer" else _LOCATIONS
-    found = await _by_id(tx, query, tenant_id, ids)
+    found = await _by_id(tx, kind, tenant_id, ids)
     merged = {id_ for id_, row in found.items() if row["merged_to_id"] is not None}
     if not merged:
         return found
     became = await survivors(tx, tenant_id, kind, merged)
-    ends = await _by_id(tx, query, tenant_id, set(became.values()))
+    ends = await _by_id(tx, kind, tenant_id, set(became.values()))
     return found | {id_: ends[end] for id_, end in became.items()}
 
 
-async def _by_id(tx: Tx, query: LiteralString, tenant_id: TenantId, ids: set[int]) -> dict[int, DictRow]:
-    cursor = tx.cursor(row_factory=dict_row)
-    await cursor.execute(query, [tenant_id, integers(sorted(ids))], prepare=True)
-    return {row["id"]: row for row in await cursor.fetchall()}
-
-
-_ADDRESS = ("street", "unit", "city", "state", "zip", "country")
+async def _by_id(tx: Tx, kind: str, tenant_id: TenantId, ids: set[int]) -> dict[int, Columns]:
+    cursor = await tx.execute(_RECORDS[kind], [tenant_id, integers(sorted(ids))], prepare=True)
+    return {row[0]: dict(zip(_COLUMNS[kind], row, strict=True)) for row in await cursor.fetchall()}
 
 
 def _party(
-    customer: DictRow, location: DictRow | None, contacts: dict[tuple[str, int], list[KnownContact]]
+    customer: Columns, location: Columns | None, contacts: dict[tuple[str, int], list[KnownContact]]
 ) -> PartyRecord:
     at = location or customer
     own = contacts.get(("customer", customer["id"]), [])

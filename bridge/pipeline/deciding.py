@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
-from psycopg.errors import PipelineAborted
 
 from bridge.connectors.base import PayloadMalformed
 from bridge.db.database import Database, Tx
@@ -154,13 +153,13 @@ async def match_of(tx: Tx, deciders: Deciders, batch: Sequence[tuple[Ready, "Rea
 
 
 async def together(*reads: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Run what reads on one connection side by side: in a pipeline all ask before the first waits for its answer."""
+    """Run what reads on one connection side by side: piped, all ask before the first waits for its answer."""
     if len(reads) == 1:
         return [await reads[0]]
     answers = await asyncio.gather(*reads, return_exceptions=True)  # to the end of each: none is left on the connection
-    broken = [answer for answer in answers if isinstance(answer, BaseException)]
-    if broken:  # what came after the statement that failed in a pipeline says only that it did
-        raise next((one for one in broken if not isinstance(one, PipelineAborted)), broken[0])
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
     return answers
 
 

@@ -1,0 +1,219 @@
+"""A transaction whose statements go out together: one wait for each answer that somebody reads, and one for the commit.
+
+psycopg's pipeline asks the socket and the event loop anew around every statement: 37 waits and 2 ms of CPU for a transaction
+of ten. Here a statement is put into libpq's buffer, and one reader settles answers as they come.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+import psycopg
+from psycopg import AsyncConnection, pq
+from psycopg._queries import PostgresQuery, PostgresRawQuery
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+
+_GOOD: Final = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
+_Result = pq.abc.PGresult
+_Name = tuple[bytes, tuple[int, ...]]
+
+
+class Answer:
+    """What a statement will answer: its rows are waited for when they are asked for."""
+
+    __slots__ = ("_future", "_piped", "_rows")
+
+    def __init__(self, piped: "Piped", future: "asyncio.Future[_Result]") -> None:
+        self._piped = piped
+        self._future = future
+        self._rows: list[tuple[Any, ...]] | None = None
+
+    async def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return the rows that are left."""
+        rows = await self._read()
+        left, rows[:] = rows[:], []
+        return left
+
+    async def fetchone(self) -> tuple[Any, ...] | None:
+        """Return the next row."""
+        rows = await self._read()
+        return rows.pop(0) if rows else None
+
+    async def _read(self) -> list[tuple[Any, ...]]:
+        if self._rows is None:
+            if not self._future.done():
+                self._piped.ask()
+            self._rows = self._piped.rows_of(await self._future)
+        return self._rows
+
+
+class Piped:
+    """A connection for one transaction after another: `begin`, `execute`, then `commit` or `abandon`.
+
+    It stands in for a psycopg connection where statements are executed and their rows read; there are no savepoints, no
+    cursors and no COPY. An error is raised where the rows are read, or else by `commit`.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._transformer = Transformer(connection)
+        self._names: dict[_Name, bytes] = {}
+        self._expected: deque[tuple[asyncio.Future[_Result], _Name | None]] = deque()
+        self._result: _Result | None = None
+        self._error: Exception | None = None
+        self._is_asking = False
+        self._is_writing = False
+        self._loop = asyncio.get_running_loop()
+
+    @classmethod
+    async def open(cls, dsn: str, *, set_up: str) -> Self:
+        """Connect and run `set_up`; raises OperationalError."""
+        connection = await AsyncConnection.connect(dsn, autocommit=True, connect_timeout=3)
+        try:
+            await connection.execute(set_up)
+        except BaseException:
+            await connection.close()
+            raise
+        return cls(connection)
+
+    def begin(self) -> None:
+        """Begin a transaction; raises OperationalError where the connection is gone."""
+        self._error = None
+        self._loop.add_reader(self._pgconn.socket, self._readable)
+        self._pgconn.enter_pipeline_mode()
+        self._send(b"BEGIN")
+
+    async def execute(
+        self,
+        query: Any,
+        params: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        prepare: bool | None = None,  # noqa: ARG002  everything is prepared
+        binary: bool = False,
+    ) -> Answer:
+        """Put a statement in line, one in bytes with its parameters as $1, $2, …; `binary` asks for values in binary format."""
+        asked = (PostgresRawQuery if isinstance(query, bytes) else PostgresQuery)(self._transformer)
+        asked.convert(query, params)
+        name = (asked.query, asked.types)
+        known = self._names.get(name)
+        if known is None:
+            known = self._names[name] = b"p%d" % len(self._names)
+            self._pgconn.send_prepare(known, asked.query, asked.types)
+            self._expect(name)
+        self._pgconn.send_query_prepared(known, asked.params, asked.formats, int(binary))
+        return Answer(self, self._expect())
+
+    async def commit(self) -> None:
+        """Commit, and raise what any of the statements broke on: then nothing of it was done."""
+        self._send(b"COMMIT")
+        self._is_asking = False
+        self._pgconn.pipeline_sync()
+        synced = self._expect()
+        self._flush()
+        await synced
+        if self._error is not None:
+            raise self._error
+        self._pgconn.exit_pipeline_mode()
+        self._loop.remove_reader(self._pgconn.socket)
+
+    async def abandon(self) -> None:
+        """End connection and transaction: the server rolls back what was not committed, and stops what still runs."""
+        if not self._connection.closed:
+            with contextlib.suppress(psycopg.Error, TimeoutError):
+                if self._expected:
+                    await self._connection.cancel_safe(timeout=1)
+            self._fail(psycopg.OperationalError("the transaction was given up"))
+        await self._connection.close()
+
+    async def close(self) -> None:
+        """Hang up between two transactions."""
+        await self._connection.close()
+
+    def ask(self) -> None:
+        """Let the server answer what is in line once everybody who is ready to run has put his statements there."""
+        if not self._is_asking:
+            self._is_asking = True
+            self._loop.call_soon(self._push)
+
+    def _push(self) -> None:
+        if self._is_asking:
+            self._is_asking = False
+            self._pgconn.send_flush_request()
+            self._flush()
+
+    def rows_of(self, result: _Result) -> list[tuple[Any, ...]]:
+        """Return the rows of a result as Python values."""
+        self._transformer.set_pgresult(result)
+        return self._transformer.load_rows(0, result.ntuples, tuple)
+
+    def _send(self, command: bytes) -> None:
+        self._pgconn.send_query_params(command, None)
+        self._expect()
+
+    def _expect(self, name: _Name | None = None) -> "asyncio.Future[_Result]":
+        future: asyncio.Future[_Result] = self._loop.create_future()
+        self._expected.append((future, name))
+        return future
+
+    def _flush(self) -> None:
+        try:
+            is_left = bool(self._pgconn.flush())
+        except psycopg.Error as error:
+            self._fail(error)
+            return
+        if is_left and not self._is_writing:
+            self._loop.add_writer(self._pgconn.socket, self._flush)
+        elif not is_left and self._is_writing:
+            self._loop.remove_writer(self._pgconn.socket)
+        self._is_writing = is_left
+
+    def _readable(self) -> None:
+        connection = self._pgconn
+        try:
+            connection.consume_input()
+            while self._expected and not connection.is_busy():
+                result = connection.get_result()
+                if result is None:  # the end of what one statement answers
+                    self._settle(self._result)
+                elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+                    self._settle(result)
+                else:
+                    self._result = result
+            while connection.notifies():
+                pass
+        except psycopg.Error as error:
+            self._fail(error)
+
+    def _settle(self, result: _Result | None) -> None:
+        if result is None:  # a pipeline's end of results may be told twice
+            return
+        self._result = None
+        future, name = self._expected.popleft()
+        if result.status in _GOOD or result.status == pq.ExecStatus.PIPELINE_SYNC:
+            if not future.done():
+                future.set_result(result)
+            return
+        if name is not None:
+            del self._names[name]
+        # What came after the statement that broke was not done: it is told with what that one broke on.
+        self._refuse(future, self._error or error_from_result(result))
+
+    def _refuse(self, future: "asyncio.Future[_Result]", error: Exception) -> None:
+        self._error = self._error or error
+        if not future.done():
+            future.set_exception(error)
+            future.exception()  # seen, even where nobody reads the rows: `commit` tells
+
+    def _fail(self, error: Exception) -> None:
+        self._loop.remove_reader(self._pgconn.socket)
+        self._is_asking = False
+        if self._is_writing:
+            self._is_writing = False
+            self._loop.remove_writer(self._pgconn.socket)
+        self._pgconn.finish()
+        while self._expected:
+            self._refuse(self._expected.popleft()[0], error)
