@@ -152,8 +152,8 @@ class ConfiguredDeciders:
         """
         then = await joined(tx, tenant_id, {delivery.id for delivery, _ in asked})
         return [
-            one._replace(recorded=Recorded(*then.get((delivery.id, inquiry.key), ())))
-            for one, (delivery, inquiry) in zip(known, asked, strict=True)
+            one._replace(recorded=Recorded(*then[name], is_decided=True) if name in then else Recorded())
+            for one, name in zip(known, ((delivery.id, inquiry.key) for delivery, inquiry in asked), strict=True)
         ]
 
     async def plan(
@@ -212,7 +212,9 @@ class ConfiguredDeciders:
         joined_at = recorded.opened_at if recorded is not None else None
         if recorded is not None and joined_at is not None and joined_at > delivery.received_at - window:
             return recorded.booking
-        ask = known.facts.asks.find(known.asker, window=window, now=now, is_past=recorded is not None)
+        # What was decided is decided as of then: an ask that was opened since, by a later inquiry, is no earlier one.
+        at = delivery.received_at if recorded is not None and recorded.is_decided else now
+        ask = known.facts.asks.find(known.asker, window=window, now=at, is_past=recorded is not None)
         if ask is None or (ask.inquiry_key, ask.source_id) == (inquiry.key, delivery.source_id):
             return None
         made = known.facts.bookings.get(ask.effect_key)

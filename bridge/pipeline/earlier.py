@@ -45,8 +45,8 @@ SELECT d.delivery_id, d.inquiry_key, replace(k.key::text, '-', ''), e.created_at
   WHERE tenant_id = %(tenant)s AND delivery_id = ANY(%(ids)s::bigint[]) AND state <> 'failed' AND plan IS NOT NULL
   ORDER BY delivery_id, inquiry_key, id
 ) AS d
-JOIN effect_keys k ON k.tenant_id = %(tenant)s AND k.key = d.joins::uuid
-JOIN effects e ON e.tenant_id = k.tenant_id AND e.id = k.effect_id
+LEFT JOIN effect_keys k ON k.tenant_id = %(tenant)s AND k.key = d.joins::uuid
+LEFT JOIN effects e ON e.tenant_id = k.tenant_id AND e.id = k.effect_id
 """
 
 # What a person said to holds of this inquiry, and the nos to the same question about the same record, or about somebody of
@@ -102,18 +102,19 @@ async def of_record(tx: Tx, tenant_id: TenantId, source_id: SourceId, record_id:
 
 async def joined(
     tx: Tx, tenant_id: TenantId, deliveries: Collection[DeliveryId]
-) -> dict[tuple[DeliveryId, str], tuple[OpenBooking, datetime]]:
-    """Return for each inquiry that joined a booking, by delivery and key, that booking and when it was asked for.
+) -> dict[tuple[DeliveryId, str], tuple[OpenBooking | None, datetime | None]]:
+    """Return for each inquiry that was decided, by delivery and key, the booking it joined and when that was asked for.
 
     It is as it was then: what was open when the inquiry came may be a job or dismissed by now.
     """
     values = {"tenant": tenant_id, "ids": integers(sorted(deliveries))}
     rows = await (await tx.execute(_JOINED, values, prepare=True)).fetchall()
-    made = await made_by(tx, tenant_id, {EffectKey(key) for _, _, key, _ in rows})
+    made = await made_by(tx, tenant_id, {EffectKey(key) for _, _, key, _ in rows if key})
     return {
         (DeliveryId(delivery), inquiry): (_as_it_was(EffectKey(key), made[EffectKey(key)]), opened_at)
-        for delivery, inquiry, key, opened_at in rows
         if key in made
+        else (None, None)
+        for delivery, inquiry, key, opened_at in rows
     }
 
 

@@ -25,6 +25,7 @@ class Recorded(NamedTuple):
 
     booking: OpenBooking | None = None
     opened_at: datetime | None = None
+    is_decided: bool = False
 
 
 class Known(NamedTuple):

@@ -251,3 +251,15 @@ async def test_a_replay_after_the_window_joins_what_it_joined(database: Database
     assert first.joins is not None
     assert again.joins == first.joins
     assert await house.effects() == made
+
+
+async def test_a_replay_does_not_join_what_was_asked_for_later(database: Database) -> None:
+    house = await House(database, settings_of()).open()
+    for hours in (0, 100):
+        await house.arrive("web", lead("no heat", "(512) 555-0100"), at=NOW + timedelta(hours=hours))
+        await house.decide(at=NOW + timedelta(hours=hours))
+    made = await house.effects()
+    await replay(database, ACT, tenant_id=TENANT, delivery_id=DeliveryId(1))
+    await house.decide(at=NOW + timedelta(hours=101))
+    assert [plan.joins for plan in await house.plans(DeliveryId(1))] == [None, None]
+    assert await house.effects() == made
