@@ -60,6 +60,7 @@ class Piped:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
+        self._socket = connection.pgconn.socket  # libpq forgets it as soon as the server is gone
         self._transformer = Transformer(connection)
         self._names: dict[_Name, bytes] = {}
         self._expected: deque[tuple[asyncio.Future[_Result], _Name | None]] = deque()
@@ -67,6 +68,7 @@ class Piped:
         self._error: Exception | None = None
         self._is_asking = False
         self._is_writing = False
+        self._is_reading = False
         self._loop = asyncio.get_running_loop()
 
     @classmethod
@@ -83,7 +85,8 @@ class Piped:
     def begin(self) -> None:
         """Begin a transaction; raises OperationalError where the connection is gone."""
         self._error = None
-        self._loop.add_reader(self._pgconn.socket, self._readable)
+        self._loop.add_reader(self._socket, self._readable)
+        self._is_reading = True
         self._pgconn.enter_pipeline_mode()
         self._send(b"BEGIN")
 
@@ -118,15 +121,15 @@ class Piped:
         if self._error is not None:
             raise self._error
         self._pgconn.exit_pipeline_mode()
-        self._loop.remove_reader(self._pgconn.socket)
+        self._loop.remove_reader(self._socket)
+        self._is_reading = False
 
     async def abandon(self) -> None:
         """End connection and transaction: the server rolls back what was not committed, and stops what still runs."""
-        if not self._connection.closed:
+        if self._expected and not self._connection.closed:
             with contextlib.suppress(psycopg.Error, TimeoutError):
-                if self._expected:
-                    await self._connection.cancel_safe(timeout=1)
-            self._fail(psycopg.OperationalError("the transaction was given up"))
+                await self._connection.cancel_safe(timeout=1)
+        self._fail(psycopg.OperationalError("the transaction was given up"))
         await self._connection.close()
 
     async def close(self) -> None:
@@ -166,9 +169,9 @@ class Piped:
             self._fail(error)
             return
         if is_left and not self._is_writing:
-            self._loop.add_writer(self._pgconn.socket, self._flush)
+            self._loop.add_writer(self._socket, self._flush)
         elif not is_left and self._is_writing:
-            self._loop.remove_writer(self._pgconn.socket)
+            self._loop.remove_writer(self._socket)
         self._is_writing = is_left
 
     def _readable(self) -> None:
@@ -209,11 +212,13 @@ class Piped:
             future.exception()  # seen, even where nobody reads the rows: `commit` tells
 
     def _fail(self, error: Exception) -> None:
-        self._loop.remove_reader(self._pgconn.socket)
+        if self._is_reading:  # once: another connection may have this number by now
+            self._is_reading = False
+            self._loop.remove_reader(self._socket)
         self._is_asking = False
         if self._is_writing:
             self._is_writing = False
-            self._loop.remove_writer(self._pgconn.socket)
+            self._loop.remove_writer(self._socket)
         self._pgconn.finish()
         while self._expected:
             self._refuse(self._expected.popleft()[0], error)

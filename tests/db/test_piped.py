@@ -1,12 +1,15 @@
 """Statements that go out together are one transaction, whatever breaks and whenever it is noticed."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
 
 from bridge.db.database import Database
+from bridge.db.piped import Piped
 
 
 @pytest.fixture
@@ -108,3 +111,36 @@ async def test_a_megabyte_in_a_statement_does_not_stall_it(database: Database, t
         assert second is not None
         assert (len(first[0]), second[0][0]) == (3_000_000, "y")
     assert await numbers(database) == [1, 2]
+
+
+@pytest.mark.parametrize("how", ["said", "unsaid"])
+async def test_a_connection_that_is_cut_while_somebody_waits_tells_him(
+    database: Database, table: str, how: str
+) -> None:
+    async def cut(pid: int, number: int) -> None:
+        await asyncio.sleep(0.2)
+        if how == "unsaid":  # as when the server's machine is gone: no word, only the end
+            with socket.socket(fileno=os.dup(number)) as line:
+                line.shutdown(socket.SHUT_RDWR)
+            return
+        async with database.connection() as connection:
+            await connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    async def wait() -> None:
+        async with database.begin(piped=True) as tx:
+            row = await (await tx.execute("SELECT pg_backend_pid()")).fetchone()
+            assert row is not None
+            lent: object = tx
+            assert isinstance(lent, Piped)
+            cutting = asyncio.create_task(cut(row[0], lent._pgconn.socket))
+            try:
+                await (await tx.execute("SELECT pg_sleep(60)")).fetchall()
+            finally:
+                await cutting
+
+    with pytest.raises(psycopg.OperationalError):
+        async with asyncio.timeout(30):
+            await wait()
+    async with database.begin(piped=True) as tx:
+        await tx.execute("INSERT INTO numbers VALUES (3)")
+    assert await numbers(database) == [3]
