@@ -504,6 +504,11 @@ class Reason(StrEnum):
         "A tenant cannot be given this many requests per second.",
         "Give more than none and at most the program's own share; none at all is a pause.",
     )
+    BREAKER_UNKNOWN = (
+        "breaker_unknown",
+        "There is no breaker of this name, or none that can be held this way.",
+        "Choose a family of operations, a class of errors and a hold from those that the answer lists.",
+    )
     CURSOR_INVALID = (
         "cursor_invalid",
         "The cursor was not made by this program.",
