@@ -180,20 +180,18 @@ class Piped:
             connection.consume_input()
             while self._expected and not connection.is_busy():
                 result = connection.get_result()
-                if result is None:  # the end of what one statement answers
-                    self._settle(self._result)
-                elif result.status == pq.ExecStatus.PIPELINE_SYNC:
-                    self._settle(result)
-                else:
+                if result is not None and result.status != pq.ExecStatus.PIPELINE_SYNC:
                     self._result = result
-            while connection.notifies():
-                pass
+                elif result is not None:
+                    self._settle(result)
+                elif self._result is not None:  # the end of what one statement answers
+                    self._settle(self._result)
+                else:  # libpq forgot what it was asked, and would say so for ever: the session is over
+                    self._fail(psycopg.OperationalError("the server ended the session amid a transaction"))
         except psycopg.Error as error:
             self._fail(error)
 
-    def _settle(self, result: _Result | None) -> None:
-        if result is None:  # a pipeline's end of results may be told twice
-            return
+    def _settle(self, result: _Result) -> None:
         self._result = None
         future, name = self._expected.popleft()
         if result.status in _GOOD or result.status == pq.ExecStatus.PIPELINE_SYNC:
