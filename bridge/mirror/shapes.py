@@ -56,7 +56,7 @@ class Head(Answer, frozen=True, kw_only=True, gc=False):
     location_id: int | None = None
 
 
-_read_head = msgspec.json.Decoder(Head).decode
+read_head = msgspec.json.Decoder(Head).decode
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,7 +120,7 @@ class Shape:
     def head(self, record: msgspec.Raw) -> Row:
         """Return the first columns of a record and the record: a fraction of the work of reading it all."""
         try:
-            head = _read_head(record)
+            head = read_head(record)
         except msgspec.ValidationError:
             return (*self.read(record)[:4], record)
         owner = head.customer_id if self.answer is not ExportLocationContactResponse else head.location_id

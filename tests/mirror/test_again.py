@@ -10,11 +10,12 @@ import msgspec
 import pytest
 
 from bridge.db.database import Tx
-from bridge.domain.outcome import Outcome
+from bridge.domain.outcome import Deferred, Outcome
+from bridge.domain.reasons import Reason
 from bridge.mirror import cursors, feeds, held, rows, writing
 from bridge.mirror.feeds import Syncing
 from bridge.mirror.held import Held
-from bridge.mirror.shapes import CUSTOMER_CONTACTS, CUSTOMERS, FEEDS, Row, Shape
+from bridge.mirror.shapes import CUSTOMER_CONTACTS, CUSTOMERS, FEEDS, UNDATED, Row, Shape
 from tests.mirror.kills import edit
 from tests.mirror.mirrored_town import NOW, TENANT, Opened, Town, assert_equal, catch_up, load, mirrored
 
@@ -77,6 +78,30 @@ async def test_a_feed_as_it_was_asks_of_no_more_than_the_pages_that_told_so(open
     await assert_equal(sync.session, town)
 
 
+async def test_pages_that_are_one_transaction_stop_before_the_one_that_fails(opened: Opened) -> None:
+    town = unlimited(customers=400)
+    sync = await opened(town, now=NOW + timedelta(days=1))
+    await load(sync)
+    source, asked_for = sync.source, list[str]()
+
+    async def failing(feed: str, place: str, recent: bool) -> Outcome:
+        asked_for.append(place)
+        if len(set(asked_for)) >= 6:
+            return Deferred(reason=Reason.SERVER_ERROR)
+        return await source(feed, place, recent)
+
+    await cursors.restart(sync.session, TENANT, "customers")
+    outcome = await feeds.read_feed(replace(sync, source=failing), "customers")
+    assert isinstance(outcome, Deferred)
+    cursor = (await cursors.read(sync.session, TENANT))["customers"]
+    assert (cursor.row_count, cursor.page_count, cursor.failures, cursor.reason) == (200, 5, 1, "server_error")
+    assert cursor.place == asked_for[-1] == asked_for[-2], "asked again once what came before it is kept"
+    await feeds.read_feed(sync, "customers")
+    cursor = (await cursors.read(sync.session, TENANT))["customers"]
+    assert (cursor.row_count, cursor.page_count, cursor.failures) == (400, 10, 0)
+    await assert_equal(sync.session, town)
+
+
 async def test_what_we_write_while_a_feed_is_read_again_is_not_undone(opened: Opened) -> None:
     town = unlimited(customers=200)
     sync = await opened(town, now=NOW + timedelta(days=1))
@@ -116,12 +141,13 @@ def customer(number: int, **fields: Any) -> Row:
 async def known(tx: Tx, some: list[Row]) -> Callable[[Row], bool]:
     """Keep rows and return what tells whether another needs a look."""
     await rows.apply(tx, TENANT, CUSTOMERS, some, asked_at=NOW)
-    given: list[Row] = []
-    news = (await Held.of(tx, TENANT, CUSTOMERS)).reader(lambda _record: given.pop(), asked_at=NOW)
+    news = (await Held.of(tx, TENANT, CUSTOMERS)).reader(CUSTOMERS, asked_at=NOW)
 
     def is_news(row: Row) -> bool:
-        given.append(row)
-        return news(msgspec.Raw(b"")) is not None
+        number, active, at = row[:3]
+        told = None if at == UNDATED else at
+        record = msgspec.json.encode({"id": number, "name": "Pat", "active": active, "modifiedOn": told})
+        return news(msgspec.Raw(record)) is not None
 
     return is_news
 
