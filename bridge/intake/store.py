@@ -86,9 +86,9 @@ _Batch = Sequence[_Waiting]
 class DeliveryStore:
     """Stores arrivals in the order they came; run `run()` as a task for as long as requests come in.
 
-    All but the opening of a connection happens in callbacks: what came in one turn of the loop leaves together at its end,
-    much of it sooner, and when a batch is committed the next one leaves before the senders are told. So neither side waits for the other, and
-    PostgreSQL has the next batch at hand when it is done with one.
+    All but the opening of a connection happens in callbacks: what came in one turn of the loop leaves by its end, and when a
+    batch is committed the next one leaves before the senders are told. So neither side waits for the other, and PostgreSQL
+    has the next batch at hand when it is done with one.
     """
 
     def __init__(self, dsn: str, *, max_waiting: int = 4096, max_batch: int = 256) -> None:

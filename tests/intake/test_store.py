@@ -149,7 +149,7 @@ async def test_bad_rows_and_known_ones_among_batches_in_flight_are_told_apart(da
     assert sum(not one.is_redelivery for _, one in good) == len({key for key, _ in good})
 
 
-async def test_a_connection_that_ends_amid_two_batches_fails_both_and_the_rest_is_stored(
+async def test_a_connection_that_ends_amid_batches_fails_those_and_the_rest_is_stored(
     database_dsn: str, postgres_dsn: str, database: Database, clock: Clock
 ) -> None:
     store = DeliveryStore(database_dsn, max_batch=4)
@@ -159,7 +159,7 @@ async def test_a_connection_that_ends_amid_two_batches_fails_both_and_the_rest_i
     assert writer is not None
     async with await psycopg.AsyncConnection.connect(database_dsn) as blocking:
         await blocking.execute("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE")
-        senders = [asyncio.create_task(outcome_of(store, arrival(f"key-{number}", clock))) for number in range(12)]
+        senders = [asyncio.create_task(outcome_of(store, arrival(f"key-{number}", clock))) for number in range(16)]
         async with await psycopg.AsyncConnection.connect(postgres_dsn, autocommit=True) as admin:
             ended = 0
             while not ended:
@@ -168,8 +168,8 @@ async def test_a_connection_that_ends_amid_two_batches_fails_both_and_the_rest_i
                     [writer.pid],
                 )
                 ended = (await cursor.fetchone() or (0,))[0]
-        assert await asyncio.gather(*senders[:8]) == [UNREACHED] * 8
-    told = await asyncio.gather(*senders[8:])
+        assert await asyncio.gather(*senders[:12]) == [UNREACHED] * 12
+    told = await asyncio.gather(*senders[12:])
     store.close()
     await running
     assert all(isinstance(one, Stored) for one in told)
