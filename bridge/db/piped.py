@@ -7,7 +7,7 @@ of ten. Here a statement is put into libpq's buffer, and one reader settles answ
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
 import psycopg
@@ -17,6 +17,7 @@ from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 
 _GOOD: Final = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
+_LOOK_SECONDS = 1.0
 _Result = pq.abc.PGresult
 _Name = tuple[bytes, tuple[int, ...]]
 
@@ -69,6 +70,7 @@ class Piped:
         self._is_asking = False
         self._is_writing = False
         self._is_reading = False
+        self._look_again: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     @classmethod
@@ -87,6 +89,7 @@ class Piped:
         self._error = None
         self._loop.add_reader(self._socket, self._readable)
         self._is_reading = True
+        self._look_again = self._loop.call_later(_LOOK_SECONDS, self._look)
         self._pgconn.enter_pipeline_mode()
         self._send(b"BEGIN")
 
@@ -103,11 +106,12 @@ class Piped:
         asked.convert(query, params)
         name = (asked.query, asked.types)
         known = self._names.get(name)
-        if known is None:
-            known = self._names[name] = b"p%d" % len(self._names)
-            self._pgconn.send_prepare(known, asked.query, asked.types)
-            self._expect(name)
-        self._pgconn.send_query_prepared(known, asked.params, asked.formats, int(binary))
+        with self._failing():
+            if known is None:
+                known = self._names[name] = b"p%d" % len(self._names)
+                self._pgconn.send_prepare(known, asked.query, asked.types)
+                self._expect(name)
+            self._pgconn.send_query_prepared(known, asked.params, asked.formats, int(binary))
         return Answer(self, self._expect())
 
     async def commit(self) -> None:
@@ -121,8 +125,7 @@ class Piped:
         if self._error is not None:
             raise self._error
         self._pgconn.exit_pipeline_mode()
-        self._loop.remove_reader(self._socket)
-        self._is_reading = False
+        self._stop_reading()
 
     async def abandon(self) -> None:
         """End connection and transaction: the server rolls back what was not committed, and stops what still runs."""
@@ -143,10 +146,28 @@ class Piped:
             self._loop.call_soon(self._push)
 
     def _push(self) -> None:
-        if self._is_asking:
-            self._is_asking = False
+        if not self._is_asking:
+            return
+        self._is_asking = False
+        try:
             self._pgconn.send_flush_request()
+        except psycopg.Error as error:  # nobody else hears of it in a callback: who waits would wait for ever
+            self._fail(error)
+        else:
             self._flush()
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Let go of the socket in the moment in which libpq closes it.
+
+        Whoever connects next has its number: who stopped reading it only when the transaction is given up, some turns later,
+        was seen to stop the other's reading, and a worker's tenant waited for ever.
+        """
+        try:
+            yield
+        except psycopg.Error as error:
+            self._fail(error)
+            raise
 
     def rows_of(self, result: _Result) -> list[tuple[Any, ...]]:
         """Return the rows of a result as Python values."""
@@ -154,7 +175,8 @@ class Piped:
         return self._transformer.load_rows(0, result.ntuples, tuple)
 
     def _send(self, command: bytes) -> None:
-        self._pgconn.send_query_params(command, None)
+        with self._failing():
+            self._pgconn.send_query_params(command, None)
         self._expect()
 
     def _expect(self, name: _Name | None = None) -> "asyncio.Future[_Result]":
@@ -167,6 +189,9 @@ class Piped:
             is_left = bool(self._pgconn.flush())
         except psycopg.Error as error:
             self._fail(error)
+            return
+        if self._pgconn.status == pq.ConnStatus.BAD:
+            self._fail(psycopg.OperationalError("the server ended the session amid a transaction"))
             return
         if is_left and not self._is_writing:
             self._loop.add_writer(self._socket, self._flush)
@@ -188,6 +213,10 @@ class Piped:
                     self._settle(self._result)
                 else:  # libpq forgot what it was asked, and would say so for ever: the session is over
                     self._fail(psycopg.OperationalError("the server ended the session amid a transaction"))
+            if (
+                self._expected and connection.status == pq.ConnStatus.BAD
+            ):  # its socket is closed: no reading comes any more
+                self._fail(psycopg.OperationalError("the server ended the session amid a transaction"))
         except psycopg.Error as error:
             self._fail(error)
 
@@ -209,10 +238,21 @@ class Piped:
             future.set_exception(error)
             future.exception()  # seen, even where nobody reads the rows: `commit` tells
 
-    def _fail(self, error: Exception) -> None:
+    def _look(self) -> None:
+        """Read without being called: after a crash of the server the loop was seen not to say that its end had come."""
+        self._look_again = self._loop.call_later(_LOOK_SECONDS, self._look)
+        self._readable()
+
+    def _stop_reading(self) -> None:
         if self._is_reading:  # once: another connection may have this number by now
             self._is_reading = False
             self._loop.remove_reader(self._socket)
+        if self._look_again is not None:
+            self._look_again.cancel()
+            self._look_again = None
+
+    def _fail(self, error: Exception) -> None:
+        self._stop_reading()
         self._is_asking = False
         if self._is_writing:
             self._is_writing = False
