@@ -7,18 +7,19 @@ socket: the next statement leaves before anything else of the loop's turn. State
 """
 
 import asyncio
+import contextlib
 import struct
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Self
 
 import psycopg
 from psycopg import AsyncConnection, pq
 from psycopg.errors import error_from_result
 
+from bridge.db.socket import GOOD, SYNC, Socket, connect
+
 _BINARY: Final = 1
-_GOOD: Final = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
-_SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
 _ARRAY = struct.Struct(">5i").pack  # dimensions, has null, element type, length, lower bound
 
 Answer = pq.abc.PGresult | psycopg.Error
@@ -38,25 +39,17 @@ class DirectConnection:
         self._connection = connection
         self._pgconn = connection.pgconn
         self._pgconn.enter_pipeline_mode()
-        self._loop = asyncio.get_running_loop()
-        self._socket = self._pgconn.socket
+        self._socket = Socket(self._pgconn, readable=self._readable, broken=self._fail)
         self._in_flight: deque[Then] = deque()
         self._result: pq.abc.PGresult | None = None
         self._formats: dict[str, tuple[bytes, list[int]]] = {}
-        self._is_writing = False
         self._is_ended = False
-        self._loop.add_reader(self._socket, self._readable)
+        self._socket.watch()
 
     @classmethod
     async def open(cls, dsn: str, *, set_up: str, statements: Mapping[str, str]) -> Self:
         """Connect, run `set_up`, and prepare the statements; raises OperationalError."""
-        connection = await AsyncConnection.connect(dsn, autocommit=True, connect_timeout=3)
-        try:
-            await connection.execute(set_up)
-        except BaseException:
-            await connection.close()
-            raise
-        opened = cls(connection)
+        opened = cls(await connect(dsn, set_up=set_up))
         try:
             for name, sql in statements.items():
                 await opened.prepare(name, sql)
@@ -80,7 +73,9 @@ class DirectConnection:
         formats = [_BINARY] * sum(f"${place}::" in sql for place in range(1, 100))
         self._formats[name] = name.encode(), formats
         answer, then = self._future()
-        self._pgconn.send_prepare(name.encode(), sql.encode())
+        with self._ending():
+            self._pgconn.send_prepare(name.encode(), sql.encode())
+            self._pgconn.pipeline_sync()
         self._sent(then)
         await answer
 
@@ -90,7 +85,9 @@ class DirectConnection:
         Raises OperationalError where the connection is gone; `then` is not called after that.
         """
         known, formats = self._formats[name]
-        self._pgconn.send_query_prepared(known, parameters, formats, _BINARY)
+        with self._ending():
+            self._pgconn.send_query_prepared(known, parameters, formats, _BINARY)
+            self._pgconn.pipeline_sync()
         self._sent(then)
 
     def run(self, name: str, parameters: Sequence[bytes]) -> asyncio.Future[pq.abc.PGresult]:
@@ -100,7 +97,7 @@ class DirectConnection:
         return answer
 
     def _future(self) -> tuple[asyncio.Future[pq.abc.PGresult], Then]:
-        future: asyncio.Future[pq.abc.PGresult] = self._loop.create_future()
+        future: asyncio.Future[pq.abc.PGresult] = asyncio.get_running_loop().create_future()
 
         def settle(answer: Answer) -> None:
             if future.done():
@@ -113,21 +110,16 @@ class DirectConnection:
         return future, settle
 
     def _sent(self, then: Then) -> None:
-        self._pgconn.pipeline_sync()
         self._in_flight.append(then)
-        if self._pgconn.flush() and not self._is_writing:
-            self._is_writing = True
-            self._loop.add_writer(self._socket, self._writable)
+        self._socket.flush()
 
-    def _writable(self) -> None:
+    @contextlib.contextmanager
+    def _ending(self) -> Iterator[None]:
         try:
-            is_left = self._pgconn.flush()
+            yield
         except psycopg.Error as error:
             self._fail(error)
-            return
-        if not is_left:
-            self._is_writing = False
-            self._loop.remove_writer(self._socket)
+            raise
 
     def _readable(self) -> None:
         connection, in_flight = self._pgconn, self._in_flight
@@ -137,12 +129,14 @@ class DirectConnection:
             while in_flight and not connection.is_busy():
                 result = connection.get_result()
                 if result is None:
-                    if is_between:  # nothing comes any more: the server has hung up, which the next reading tells
+                    if (
+                        is_between
+                    ):  # nothing comes any more: the server has hung up, which this or the next reading tells
                         break
                     is_between = True
                     continue
                 is_between = False
-                if result.status != _SYNC:
+                if result.status != SYNC:
                     self._result = result
                     continue
                 # Only now is it committed: rows and the word that they are complete may come before.
@@ -150,21 +144,21 @@ class DirectConnection:
                 in_flight.popleft()(_answer(said))
             while connection.notifies():
                 pass
+            if connection.status == pq.ConnStatus.BAD:  # libpq has closed the socket, whether or not anybody waits
+                self._fail(psycopg.OperationalError("the server ended the session"))
         except psycopg.Error as error:
             self._fail(error)
 
     def _fail(self, error: psycopg.Error) -> None:
         said, self._result = self._result, None
-        if said is not None and said.status not in _GOOD:
+        if said is not None and said.status not in GOOD:
             error = error_from_result(said)
         self._end(error)
 
     def _end(self, error: psycopg.Error) -> None:
         if not self._is_ended:
             self._is_ended = True
-            self._loop.remove_reader(self._socket)
-            if self._is_writing:
-                self._loop.remove_writer(self._socket)
+            self._socket.release()
             self._pgconn.finish()
         while self._in_flight:
             self._in_flight.popleft()(error)
@@ -177,4 +171,4 @@ class DirectConnection:
 def _answer(said: pq.abc.PGresult | None) -> Answer:
     if said is None:
         return psycopg.OperationalError("the server gave no result")
-    return said if said.status in _GOOD else error_from_result(said)
+    return said if said.status in GOOD else error_from_result(said)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection, pq
@@ -16,8 +16,8 @@ from psycopg._queries import PostgresQuery, PostgresRawQuery
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 
-_GOOD: Final = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
-_LOOK_SECONDS = 1.0
+from bridge.db.socket import GOOD, SYNC, Socket, connect
+
 _Result = pq.abc.PGresult
 _Name = tuple[bytes, tuple[int, ...]]
 
@@ -61,35 +61,24 @@ class Piped:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
-        self._socket = connection.pgconn.socket  # libpq forgets it as soon as the server is gone
+        self._socket = Socket(connection.pgconn, readable=self._readable, broken=self._fail)
         self._transformer = Transformer(connection)
         self._names: dict[_Name, bytes] = {}
         self._expected: deque[tuple[asyncio.Future[_Result], _Name | None]] = deque()
         self._result: _Result | None = None
         self._error: Exception | None = None
         self._is_asking = False
-        self._is_writing = False
-        self._is_reading = False
-        self._look_again: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     @classmethod
     async def open(cls, dsn: str, *, set_up: str) -> Self:
         """Connect and run `set_up`; raises OperationalError."""
-        connection = await AsyncConnection.connect(dsn, autocommit=True, connect_timeout=3)
-        try:
-            await connection.execute(set_up)
-        except BaseException:
-            await connection.close()
-            raise
-        return cls(connection)
+        return cls(await connect(dsn, set_up=set_up))
 
     def begin(self) -> None:
         """Begin a transaction; raises OperationalError where the connection is gone."""
         self._error = None
-        self._loop.add_reader(self._socket, self._readable)
-        self._is_reading = True
-        self._look_again = self._loop.call_later(_LOOK_SECONDS, self._look)
+        self._socket.watch()
         self._pgconn.enter_pipeline_mode()
         self._send(b"BEGIN")
 
@@ -120,12 +109,12 @@ class Piped:
         self._is_asking = False
         self._pgconn.pipeline_sync()
         synced = self._expect()
-        self._flush()
+        self._socket.flush()
         await synced
         if self._error is not None:
             raise self._error
         self._pgconn.exit_pipeline_mode()
-        self._stop_reading()
+        self._socket.release()
 
     async def abandon(self) -> None:
         """End connection and transaction: the server rolls back what was not committed, and stops what still runs."""
@@ -154,7 +143,7 @@ class Piped:
         except psycopg.Error as error:  # nobody else hears of it in a callback: who waits would wait for ever
             self._fail(error)
         else:
-            self._flush()
+            self._socket.flush()
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
@@ -184,28 +173,13 @@ class Piped:
         self._expected.append((future, name))
         return future
 
-    def _flush(self) -> None:
-        try:
-            is_left = bool(self._pgconn.flush())
-        except psycopg.Error as error:
-            self._fail(error)
-            return
-        if self._pgconn.status == pq.ConnStatus.BAD:
-            self._fail(psycopg.OperationalError("the server ended the session amid a transaction"))
-            return
-        if is_left and not self._is_writing:
-            self._loop.add_writer(self._socket, self._flush)
-        elif not is_left and self._is_writing:
-            self._loop.remove_writer(self._socket)
-        self._is_writing = is_left
-
     def _readable(self) -> None:
         connection = self._pgconn
         try:
             connection.consume_input()
             while self._expected and not connection.is_busy():
                 result = connection.get_result()
-                if result is not None and result.status != pq.ExecStatus.PIPELINE_SYNC:
+                if result is not None and result.status != SYNC:
                     self._result = result
                 elif result is not None:
                     self._settle(result)
@@ -223,7 +197,7 @@ class Piped:
     def _settle(self, result: _Result) -> None:
         self._result = None
         future, name = self._expected.popleft()
-        if result.status in _GOOD or result.status == pq.ExecStatus.PIPELINE_SYNC:
+        if result.status in GOOD or result.status == SYNC:
             if not future.done():
                 future.set_result(result)
             return
@@ -238,25 +212,9 @@ class Piped:
             future.set_exception(error)
             future.exception()  # seen, even where nobody reads the rows: `commit` tells
 
-    def _look(self) -> None:
-        """Read without being called: after a crash of the server the loop was seen not to say that its end had come."""
-        self._look_again = self._loop.call_later(_LOOK_SECONDS, self._look)
-        self._readable()
-
-    def _stop_reading(self) -> None:
-        if self._is_reading:  # once: another connection may have this number by now
-            self._is_reading = False
-            self._loop.remove_reader(self._socket)
-        if self._look_again is not None:
-            self._look_again.cancel()
-            self._look_again = None
-
     def _fail(self, error: Exception) -> None:
-        self._stop_reading()
+        self._socket.release()
         self._is_asking = False
-        if self._is_writing:
-            self._is_writing = False
-            self._loop.remove_writer(self._socket)
         self._pgconn.finish()
         while self._expected:
             self._refuse(self._expected.popleft()[0], error)
