@@ -1,9 +1,6 @@
 """Sends alerts to the addresses of the config: the one far side of the outbox that is not ServiceTitan."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +8,11 @@ from datetime import datetime, timedelta
 import httpx
 import msgspec
 
+from bridge.connectors.base import Secret
+from bridge.connectors.schemes import STANDARD_WEBHOOKS
+from bridge.connectors.signing import signed_request
 from bridge.domain.command import SendAlert
+from bridge.domain.delivery import HookRequest
 from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
@@ -22,6 +23,7 @@ from bridge.servicetitan.classify import was_never_sent
 SECONDS = 10.0
 """The most that telling one address takes; below the lease, as every request of the outbox."""
 _TOO_MANY = 429
+_SIGNED = STANDARD_WEBHOOKS[0]
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,10 +113,7 @@ def render(address: Address, command: SendAlert, key: EffectKey, *, now: datetim
     body = json.dumps(
         {"type": data["type"], "timestamp": data["timestamp"], "data": data}, separators=(",", ":")
     ).encode()
-    webhook_id, stamp = f"alert_{key}", str(int(now.timestamp()))
-    secret = address.secret
-    signs = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
-    digest = hmac.new(signs, f"{webhook_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
-    signature = f"v1,{base64.b64encode(digest).decode()}"
-    headers = {"webhook-id": webhook_id, "webhook-timestamp": stamp, "webhook-signature": signature}
-    return body, {"content-type": "application/json", **headers}
+    row = msgspec.structs.replace(_SIGNED, key="whsec" if address.secret.startswith("whsec_") else "text")
+    bare = HookRequest(method="POST", url=address.url, headers=((row.id_header, f"alert_{key}"),), body=body)
+    signed = signed_request(bare, row, secret=Secret(address.name, address.secret), now=now)
+    return body, {"content-type": "application/json", **dict(signed.headers)}

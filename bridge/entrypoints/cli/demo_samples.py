@@ -1,12 +1,14 @@
 """The webhooks the demo sends: what three senders would send, signed as they sign, and what each must come to."""
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
+
+from bridge.connectors import get_connector
+from bridge.connectors.base import Secret, SourceOptions
+from bridge.domain.delivery import HookRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +91,18 @@ def from_known(secret: str, known: Known, *, run: str, now: int) -> Sample:
 def signed_website(secret: str, ident: str, now: int, payload: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
     """Return headers and body of a Standard Webhooks request."""
     body = json.dumps(payload).encode()
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    mac = hmac.new(key, f"{ident}.{now}.".encode() + body, hashlib.sha256).digest()
-    headers = {
-        "content-type": "application/json",
-        "webhook-id": ident,
-        "webhook-timestamp": str(now),
-        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
-    }
-    return headers, body
+    return _signed("standard-webhooks", secret, body, now=now, ident={"webhook-id": ident}), body
+
+
+def _signed(
+    connector: str, secret: str, body: bytes, *, now: int = 0, ident: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    headers = (("content-type", "application/json"), *(ident or {}).items())
+    request = HookRequest(method="POST", url="", headers=headers, body=body)
+    proved = get_connector(connector).prove(
+        request, secret=Secret("current", secret), options=SourceOptions(), now=datetime.fromtimestamp(now, UTC)
+    )
+    return dict(proved.headers)
 
 
 def _typeform(secret: str, ident: str, name: str, phone: str, email: str, expect: str) -> Sample:
@@ -130,8 +135,7 @@ def _typeform(secret: str, ident: str, name: str, phone: str, email: str, expect
             },
         }
     ).encode()
-    mac = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
-    headers = {"content-type": "application/json", "typeform-signature": f"sha256={mac}"}
+    headers = _signed("typeform", secret, body)
     return Sample(title=f"Typeform, {name}", source="typeform", headers=headers, body=body, expect=expect)
 
 
@@ -151,8 +155,7 @@ def _callrail(secret: str, ident: str) -> Sample:
             "submitted_at": "2026-07-08T14:10:00Z",
         }
     ).encode()
-    mac = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha1).digest()).decode()
-    headers = {"content-type": "application/json", "signature": mac}
+    headers = _signed("callrail", secret, body)
     return Sample(
         title="CallRail form", source="callrail", path="/form-submission", headers=headers, body=body, expect="booking"
     )
