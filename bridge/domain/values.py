@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -153,11 +153,6 @@ def _aware(found: datetime, time_zone: str) -> datetime:
 def is_date_only(text: str) -> bool:
     """Tell whether a text names a day and no time of day."""
     return ":" not in text and not re.search(r"\d\s*[ap]\.?m", text, re.IGNORECASE)
-
-
-def start_of(day: date, *, time_zone: str) -> datetime:
-    """Return midnight of a day in a zone."""
-    return _aware(datetime.combine(day, time()), time_zone)
 
 
 def title_case(text: str) -> str:

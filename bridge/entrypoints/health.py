@@ -5,9 +5,6 @@ from collections.abc import Awaitable, Callable
 
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
-from bridge.entrypoints import metrics
 
 Readiness = Callable[[], Awaitable[dict[str, str]]]
 """Returns what is not ready, by name; empty means ready. ServiceTitan is never asked: webhooks must be taken in without it."""
@@ -28,8 +25,3 @@ def handlers(*, readiness: Readiness, draining: asyncio.Event) -> list[HTTPRoute
         return Response({"ready": not faults, **faults}, status_code=503 if faults else 200)
 
     return [livez, readyz]
-
-
-def exposition() -> tuple[bytes, str]:
-    """Return all metrics in Prometheus' text format with its content type."""
-    return generate_latest(metrics.registry), CONTENT_TYPE_LATEST

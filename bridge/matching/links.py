@@ -71,17 +71,3 @@ async def never(
             "DELETE FROM links WHERE tenant_id = %s AND source_id = %s AND record_id = %s AND customer_id = %s",
             [tenant_id, source_id, inquiry.record_id[:500], customer_id],
         )
-
-
-async def link_effect(
-    tx: Tx,
-    tenant_id: TenantId,
-    source_id: SourceId,
-    record_id: str,
-    *,
-    customer_id: CustomerId,
-    location_id: LocationId | None = None,
-    now: datetime,
-) -> None:
-    """Keep that a sender's record is the customer that an effect of ours created or wrote to."""
-    await tx.execute(_LINK, [tenant_id, source_id, record_id[:500], customer_id, location_id, "effect", now])

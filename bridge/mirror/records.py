@@ -17,11 +17,6 @@ MERGES_FOLLOWED = 16
 """Steps of a chain of merges; more than that is a circle."""
 
 
-async def survivor(tx: Tx, tenant_id: TenantId, kind: str, record_id: int) -> int:
-    """Return the customer or location (`kind`) that a record was merged into in the end, itself where it was not."""
-    return (await survivors(tx, tenant_id, kind, [record_id])).get(record_id, record_id)
-
-
 async def survivors(tx: Tx, tenant_id: TenantId, kind: str, ids: Collection[int]) -> dict[int, int]:
     """Return for each customer or location (`kind`) that is mirrored the one it was merged into in the end, or itself."""
     table = {"customer": "mirrored_customers", "location": "mirrored_locations"}[kind]

@@ -223,7 +223,7 @@ class ConfiguredDeciders:
             made = Made(command) if isinstance(command, CreateBooking) else None
         if made is None:
             return None
-        return open_booking(ask.effect_key, made, inquiry_key=ask.inquiry_key, source_id=ask.source_id)
+        return open_booking(ask.effect_key, made)
 
     def remember(self, known: Known, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
         """Open what later inquiries of the same party may join; `keep` writes it down."""

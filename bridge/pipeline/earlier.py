@@ -32,7 +32,7 @@ WHERE k.tenant_id = %s AND k.key = ANY(%s::uuid[])
 
 # The newest decisions about a sender's record; `record_ids` is indexed, and few deliveries share one record.
 _DECISIONS = """
-SELECT d.inquiry_key, d.plan FROM delivery_states s
+SELECT d.plan FROM delivery_states s
 JOIN decisions d ON d.tenant_id = s.tenant_id AND d.delivery_id = s.delivery_id
 WHERE s.record_ids @> ARRAY[%s] AND s.tenant_id = %s AND s.source_id = %s AND d.plan IS NOT NULL
 ORDER BY d.id DESC LIMIT 50
@@ -87,7 +87,7 @@ async def of_record(tx: Tx, tenant_id: TenantId, source_id: SourceId, record_id:
     rows = await (await tx.execute(_DECISIONS, [record_id, tenant_id, source_id])).fetchall()
     booking: OpenBooking | None = None
     lead: EffectKey | None = None
-    for inquiry_key, stored in rows:
+    for (stored,) in rows:
         plan = msgspec.convert(stored, Plan)
         for effect in plan.effects:
             if isinstance(effect.command, CreateLead | SubmitLeadForm):
@@ -96,7 +96,7 @@ async def of_record(tx: Tx, tenant_id: TenantId, source_id: SourceId, record_id:
         if booking is None and made is not None:
             known = await made_by(tx, tenant_id, [made])
             if made in known:
-                booking = open_booking(made, known[made], inquiry_key=inquiry_key, source_id=source_id)
+                booking = open_booking(made, known[made])
     return Earlier(booking=booking, lead=lead)
 
 
@@ -119,7 +119,7 @@ async def joined(
 
 
 def _as_it_was(key: EffectKey, made: Made) -> OpenBooking:
-    return open_booking(key, made._replace(mirrored=None), inquiry_key="", source_id=SourceId(""))
+    return open_booking(key, made._replace(mirrored=None))
 
 
 async def answers_of(tx: Tx, delivery: Delivery, inquiry: Inquiry, *, region: str) -> tuple[Answer, ...]:
@@ -157,12 +157,10 @@ async def made_by(tx: Tx, tenant_id: TenantId, keys: Collection[EffectKey]) -> d
     return {key: Made(command, id_, mirrored.get(id_ or 0)) for key, (command, id_) in commands.items()}
 
 
-def open_booking(key: EffectKey, made: Made, *, inquiry_key: str, source_id: SourceId) -> OpenBooking:
+def open_booking(key: EffectKey, made: Made) -> OpenBooking:
     """Return the booking of an earlier inquiry as planning wants it."""
     return OpenBooking(
         effect_key=key,
-        inquiry_key=inquiry_key,
-        source_id=source_id,
         booking=made.mirrored or KnownBooking(id=made.id, external_id=key),
         known_contacts=tuple(contact.value for contact in made.command.contacts),
         summary=made.command.summary,

@@ -16,8 +16,6 @@ class OpenBooking(msgspec.Struct, frozen=True, kw_only=True):
     """The booking that an earlier inquiry of the same party wants or made; `booking` is what the mirror knows of it."""
 
     effect_key: EffectKey
-    inquiry_key: str
-    source_id: SourceId
     booking: KnownBooking = KnownBooking()
     known_contacts: tuple[str, ...] = ()
     summary: str = ""

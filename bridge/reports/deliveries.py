@@ -89,13 +89,6 @@ async def matching_ids(
     return [row["id"] for row in found]
 
 
-async def count_matching(
-    database: Database, tenant_id: TenantId, query: Query, *, bound: int = 10_000, sources: Sequence[str] = ()
-) -> int:
-    """Return how many deliveries match, at most `bound`."""
-    return len(await matching_ids(database, tenant_id, query, limit=bound, sources=sources))
-
-
 async def newer_than(
     database: Database, tenant_id: TenantId, query: Query, *, after_id: int, limit: int = 50
 ) -> list[DeliveryRow]:

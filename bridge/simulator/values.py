@@ -57,11 +57,6 @@ def read_time(text: str) -> str:
         raise ValueError(text) from error
 
 
-def parse_stamp(text: str) -> datetime:
-    """Read the stored form back into a time."""
-    return datetime.fromisoformat(text)
-
-
 def _int(limit: int) -> Callable[[Any, str, Errors, Nulls], Any]:
     def read(value: Any, path: str, errors: Errors, nulls: Nulls) -> Any:
         del nulls

@@ -65,9 +65,8 @@ async def test_chains_of_merges_are_followed_and_circles_end(opened: Opened) -> 
     town.edit("customers", first, active=False, mergedToId=second)
     town.edit("customers", second, active=False, mergedToId=third)
     await catch_up(sync)
-    assert [await records.survivor(sync.session, TENANT, "customer", each) for each in (first, second, third)] == [
-        third
-    ] * 3
+    ids = (first, second, third)
+    assert await records.survivors(sync.session, TENANT, "customer", ids) == dict.fromkeys(ids, third)
     party = await records.party(sync.session, TENANT, CustomerId(first))
     assert party is not None
     assert party.customer_id == third

@@ -125,8 +125,6 @@ def open_booking(**parts: Any) -> OpenBooking:
     """A booking that an earlier inquiry made."""
     given: dict[str, Any] = {
         "effect_key": EffectKey("0" * 32),
-        "inquiry_key": "k0",
-        "source_id": SourceId("calls"),
         "booking": KnownBooking(id=900, status="New"),
         "known_contacts": ("+1 512-555-0142",),
         "summary": "The AC is out.",

@@ -120,7 +120,7 @@ class Bench:
     def _decided(self, case: Case, delivery: Delivery, inquiry: Inquiry) -> Outcome:
         lists = _Named(is_loaded=True, says=self._says)
         tenant = self.settings.tenants[delivery.tenant_id]
-        known, earlier = case.given.get("known", "nobody"), _earlier(case, delivery)
+        known, earlier = case.given.get("known", "nobody"), _earlier(case)
         facts: dict[str, Any] = known if isinstance(known, dict) else {}
         context = PlanContext(
             tenant_id=delivery.tenant_id,
@@ -161,13 +161,13 @@ def _fetched(case: Case) -> Iterator[Fetched]:
         yield Fetched(name=str(one.get("name", "")), status=int(one.get("status", 200)), body=raw, fetched_at=case.now)
 
 
-def _earlier(case: Case, delivery: Delivery) -> OpenBooking | None:
+def _earlier(case: Case) -> OpenBooking | None:
     facts = case.given.get("earlier")
     if facts is None:
         return None
     booking = KnownBooking(id=facts.get("id"), status=str(facts.get("status", "New")))
     return OpenBooking(
-        effect_key=_EARLIER, inquiry_key="earlier", source_id=delivery.source_id, booking=booking,
+        effect_key=_EARLIER, booking=booking,
         known_contacts=tuple(map(str, facts.get("contacts") or ())), summary=str(facts.get("summary", "")),
     )  # fmt: skip
 
