@@ -39,7 +39,7 @@ from bridge.sending.landing import (
 from bridge.sending.outbox import HELD, IN_DOUBT, READY, references
 from bridge.sending.records import DEAD, DONE, Record
 from bridge.sending.settings import SendingSettings
-from bridge.sending.standing import BreakerRow
+from bridge.sending.standing import BreakerRow, Doubted
 from bridge.sending.store import Loaded
 from bridge.sending.tenant import Tenant
 from bridge.servicetitan.client import ServiceTitan
@@ -325,9 +325,9 @@ class Dispatcher:
             async with self._database.connection() as connection:
                 loaded = await holds.overruled(connection, messages, await store.load(connection, messages))
                 refs = await self._refs(connection, messages, loaded)
-                evidence = await standing.late_evidence(connection, messages)
+                doubted = await standing.doubted(connection, messages)
             findings = await asyncio.gather(
-                *(self._find(message, loaded.get(message.id), refs, evidence) for message in messages)
+                *(self._find(message, loaded.get(message.id), refs, doubted[message.id]) for message in messages)
             )
             for (tenant, doubt), finding in zip(due, findings, strict=True):
                 await self._settle(tenant, doubt.message, finding, looks=doubt.looks, asked_at=now)
@@ -547,16 +547,16 @@ class Dispatcher:
 
     # What is in doubt.
 
-    async def _find(
-        self, message: Message, loaded: Loaded | None, refs: Refs, evidence: Mapping[EffectId, dict[str, int]]
-    ) -> Finding:
-        if message.id in evidence:
-            return Found(ids=evidence[message.id])
+    async def _find(self, message: Message, loaded: Loaded | None, refs: Refs, doubted: Doubted) -> Finding:
+        if doubted.late is not None:
+            return Found(ids=doubted.late)
         if loaded is None or loaded.command is None:
             return Unknowable(detail="the command cannot be read")
         if self._bell is not None and is_of_alerts(message.tenant_id):
             return self._bell.look_up(loaded)
-        sent_at = message.sent_at or message.due_at
+        # The message's own time is of when its last byte may have left, minutes later where the process stood still: a look
+        # for what was created since then would miss what the first byte created.
+        sent_at = doubted.begun_at or message.sent_at or message.due_at
         try:
             return await self._look_up(self._clients(message.tenant_id), loaded, refs, sent_at=sent_at)
         except Exception as error:

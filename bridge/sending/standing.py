@@ -25,12 +25,20 @@ SELECT w.id, (SELECT 1 FROM outbox WHERE tenant_id = w.tenant AND id = w.id) IS 
 FROM unnest(%s::bigint[], %s::bigint[]) AS w (tenant, id)
 """
 
-_EVIDENCE = """
-SELECT w.id, a.created::text
-FROM unnest(%s::bigint[], %s::bigint[]) AS w (tenant, id) CROSS JOIN LATERAL
-  (SELECT created FROM attempts WHERE tenant_id = w.tenant AND effect_id = w.id AND is_late AND outcome = 'succeeded'
-   LIMIT 1) AS a
+# The times of looks are no sends: only what began and has no outcome counts, and of that the last.
+_DOUBTED = """
+SELECT w.id, a.begun_at, a.late FROM unnest(%s::bigint[], %s::bigint[]) AS w (tenant, id) CROSS JOIN LATERAL
+  (SELECT (array_agg(sent_at ORDER BY number DESC) FILTER (WHERE outcome IN ('in_doubt', 'crashed')))[1] AS begun_at,
+     (array_agg(coalesce(created::text, '{}')) FILTER (WHERE is_late AND outcome = 'succeeded'))[1] AS late
+   FROM attempts WHERE tenant_id = w.tenant AND effect_id = w.id OFFSET 0) AS a
 """
+
+
+class Doubted(NamedTuple):
+    """What is known of a send in doubt: when its intent was committed, and what a late outcome says it created, by part."""
+
+    begun_at: datetime | None
+    late: dict[str, int] | None
 
 
 async def created_by(
@@ -49,10 +57,12 @@ async def standing(tx: Tx, effects: Sequence[tuple[TenantId, int]]) -> dict[int,
     return {e: None if waits else done for e, waits, done in await rows.fetchall()}
 
 
-async def late_evidence(tx: Tx, messages: Sequence[Message]) -> dict[EffectId, dict[str, int]]:
-    """Return the ids created according to outcomes that came late, for messages in doubt."""
-    rows = await tx.execute(_EVIDENCE, [[m.tenant_id for m in messages], [m.id for m in messages]])
-    return {EffectId(i): _decode_ids(created) if created else {} for i, created in await rows.fetchall()}
+async def doubted(tx: Tx, messages: Sequence[Message]) -> dict[EffectId, Doubted]:
+    """Return what history tells of messages in doubt."""
+    rows = await tx.execute(_DOUBTED, [[m.tenant_id for m in messages], [m.id for m in messages]])
+    return {
+        EffectId(i): Doubted(begun, _decode_ids(late) if late else None) for i, begun, late in await rows.fetchall()
+    }
 
 
 async def paused(tx: Tx, tenants: Sequence[TenantId]) -> Mapping[TenantId, dict[str, set[str]]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.command import AddNote, ChangeTags, CreatedBy, PartyKind
+from bridge.domain.command import AddNote, ChangeTags, CreatedBy, CreateLead, PartyKind
 from bridge.domain.outcome import Outcome, Succeeded
 from bridge.sending.execute import Performer
 from bridge.sending.landing import Finding
@@ -96,6 +96,24 @@ async def test_absence_counts_from_when_the_last_byte_may_have_left(world: World
     await worker.drain()
     assert world.simulator.count("booking.created", external_id=wanted.key) == 1
     assert await world.history(wanted.key) == ["crashed" if crashes else "in_doubt", "found"]
+
+
+async def test_a_look_finds_what_was_created_before_the_process_stood_still(world: World) -> None:
+    """The answer is lost six minutes after the lead was created: to ask for leads of the last five would find none."""
+    real = Performer().execute
+
+    async def standing_still(*arguments: Any, **parts: Any) -> Outcome:
+        outcome = await real(*arguments, **parts)
+        world.advance(360)
+        return outcome
+
+    world.fault("drop_after", method="POST", path="/leads")
+    wanted = effect(CreateLead(campaign_id=601, summary="Asks for a visit", call_reason_id=901), "lead")
+    await world.put(wanted)
+    worker = await world.worker(execute=standing_still).own(TENANT)
+    await worker.drain()
+    assert world.simulator.count("lead.created") == 1
+    assert await world.history(wanted.key) == ["in_doubt", "found"]
 
 
 async def test_absence_is_as_old_as_the_question(world: World) -> None:

@@ -61,7 +61,7 @@ outbox = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),  # the effect's
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("due_at", DateTime(timezone=True), nullable=False),
-    Column("sent_at", DateTime(timezone=True)),  # of the last send that is in doubt
+    Column("sent_at", DateTime(timezone=True)),  # when the last byte of the send in doubt may have left
     Column("state", SmallInteger, nullable=False, server_default="0"),  # 0 ready, 1 in doubt, 2 held for a person
     Column("priority", SmallInteger, nullable=False),
     Column(
