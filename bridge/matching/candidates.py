@@ -12,6 +12,7 @@ from bridge.db.piped import Piped
 from bridge.domain.ids import CustomerId, LocationId, SourceId, TenantId
 from bridge.domain.inquiry import Inquiry
 from bridge.domain.keys import key64
+from bridge.domain.keys.record import full_name_texts
 from bridge.domain.match import MatchSettings
 from bridge.matching.keys import CAPS, KeyKind, PartyKeys, decision_keys, party_keys, wanted_keys
 from bridge.matching.lookup import Family, Lookup, MirroredContact, MirroredCustomer, MirroredLocation, Said
@@ -78,7 +79,7 @@ places AS MATERIALIZED (
     LIMIT {MAX_LOCATIONS}
   ) l
 )
-SELECT 0, q, customer_id, key, NULL, NULL, NULL, NULL, NULL, NULL, false, false FROM hits WHERE kind <= 2
+SELECT 0, q, customer_id, key, NULL, NULL, NULL, NULL, NULL, NULL, false, false FROM hits WHERE kind IN (1, 2, 6)
 UNION ALL
 SELECT 1, q, found_id, id, place::text, array_to_string(places, ','), NULL, NULL, NULL, NULL, false, false FROM chosen
 UNION ALL
@@ -248,9 +249,11 @@ def _family(
 
 
 def _holders(party: PartyKeys, counted: dict[int, set[int]]) -> dict[str, int]:
-    """Return per contact of the party how many customers have it."""
-    values = [(f"p{phone.e164}", phone.e164) for phone in party.phones] + [
-        (f"m{mail.mailbox}", mail.mailbox) for mail in party.emails
+    """Return per contact and full name of the party how many customers have it, as far as they were read."""
+    values = [(f"p{phone.e164}", phone.e164) for phone in party.phones]
+    values += [(f"m{mail.mailbox}", mail.mailbox) for mail in party.emails]
+    values += [
+        (text, f"{person.given} {person.surname}") for person in party.people for text in full_name_texts(person)
     ]
     return {value: len(counted.get(key64(text), ())) for text, value in values}
 

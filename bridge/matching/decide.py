@@ -151,10 +151,11 @@ def _weigh(
             ),
             default=None,
         )
+        identity = best.identity if best is not None and best.identity is not None else scored.identities[0]
         views.append(
             _View(
                 family=scored.family,
-                identity=best.identity if best is not None and best.identity is not None else scored.identities[0],
+                identity=identity.bearing(told.shared_name),
                 places=tuple(scored.places),
                 here=here,
                 probability=min(is_it[index], 1.0),

@@ -140,7 +140,7 @@ class Said(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """Everything that is known around one inquiry; `holders` counts, per contact, the customers that have it.
+    """Everything that is known around one inquiry; `holders` counts, per contact and full name, the customers that have it.
 
     `party` is the inquiry's party as it was looked up, so that it is read once.
     """

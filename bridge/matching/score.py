@@ -36,7 +36,7 @@ class Part(NamedTuple):
     share: float = 0.0
     """Of an agreeing name: how many people of one are called so."""
     holders: int = 1
-    """Of an agreeing contact: the customers that have it."""
+    """Of an agreeing contact or full name: the customers that have it."""
 
     def told(self) -> Comparison:
         """Return the comparison as evidence; most are never told, so the words are found only here."""
@@ -50,6 +50,8 @@ class Part(NamedTuple):
         )
 
     def _note(self) -> str:
+        if self.level == "shared":
+            return f"{self.holders} customers or more are called so"
         if self.share:
             return f"1 in {round(1 / self.share):,} is called so"
         if self.level == "generic":
@@ -75,6 +77,13 @@ class Identity(NamedTuple):
     has_name: bool
     """Something of the name or company was comparable, and agrees."""
     name_differs: bool
+
+    def bearing(self, shared: Part | None) -> "Identity":
+        """Return it with what a shared full name says less, if the full name is what agrees: as evidence."""
+        levels = [part.level for part in self.parts if part.field in ("given", "surname")]
+        if shared is None or levels != ["exact", "exact"]:
+            return self
+        return self._replace(parts=(*self.parts, shared), same=self.same + shared.same)
 
 
 class Place(NamedTuple):
@@ -111,6 +120,27 @@ def _name_part(weights: Weights, field: str, level: str, ours: str, theirs: str)
     same = min(log2(table[0] / share), most)
     household = log2(max(table[1], share) / share) if field == "given" else min(log2(table[1] / share), most)
     return Part(field, level, ours, theirs, same, min(household, same), share)
+
+
+def shared_name(weights: Weights, party: PartyKeys, holders: Mapping[str, int]) -> Part | None:
+    """Return what the party's full name says less than its two parts because so many customers bear it, None where it does not.
+
+    A stranger is called so as often as the customers are, but for the one that it would be; who bears a name alone is as rare as
+    the parts say. What the given name says is the most that is taken back: one that agrees never speaks against anybody.
+    """
+    found: Part | None = None
+    for person in party.people:
+        bearers = holders.get(f"{person.given} {person.surname}", 0)
+        if bearers < 2:
+            continue
+        given = _name_part(weights, "given", "exact", person.given, person.given)
+        surname = _name_part(weights, "surname", "exact", person.surname, person.surname)
+        share = (bearers - 1) / weights.population
+        said = log2(weights.fields["given"]["exact"][0] * weights.fields["surname"]["exact"][0] / share)
+        excess = min(given.same + surname.same - said, given.same)
+        if excess > (-found.same if found is not None else 0.0):
+            found = Part("full_name", "shared", person.given, person.surname, -excess, -excess, share, bearers)
+    return found
 
 
 _SWAPPED = Part("order", "swapped", "", "", -3.0, -3.0)

@@ -9,7 +9,7 @@ from bridge.domain.keys import AddressStatus
 from bridge.domain.match import MatchSettings
 from bridge.matching.keys import PartyKeys
 from bridge.matching.lookup import Family, Lookup
-from bridge.matching.score import Identity, NamesRead, Place, identities, place
+from bridge.matching.score import Identity, NamesRead, Part, Place, identities, place, shared_name
 from bridge.matching.weights import Weights
 
 _LN2 = log(2.0)
@@ -66,6 +66,8 @@ class Told(NamedTuple):
     stories: list[Story]
     chances: list[float]
     scored: list[Scored]
+    shared_name: Part | None
+    """What the party's full name says less because several customers bear it."""
 
 
 def tell(
@@ -74,7 +76,9 @@ def tell(
     """Return all stories about a party and these families, competing with one another."""
     priors, prior = weights.priors, _priors(party, weights)
     known = priors.same_place + priors.elsewhere + priors.household + priors.newcomer + priors.borrowed
-    stories = [Story(StoryKind.NOBODY, -1, None, None, log(max(0.05, 1.0 - known)))]
+    shared = shared_name(weights, party, lookup.holders)
+    strange = -shared.same * _LN2 if shared is not None else 0.0
+    stories = [Story(StoryKind.NOBODY, -1, None, None, log(max(0.05, 1.0 - known)) + strange)]
     scored = []
     read: NamesRead = {}
     for index, family in enumerate(families):
@@ -82,11 +86,11 @@ def tell(
         best = sorted(found, key=lambda who: -who.same)[:_IDENTITIES]
         one = Scored(family, best, [place(weights, party, location) for location in family.locations])
         scored.append(one)
-        stories += _of_family(party, index, one, prior)
+        stories += _of_family(party, index, one, prior, strange)
     top = max(story.weight for story in stories)
     odds = [exp(story.weight - top) for story in stories]
     total = fsum(odds)  # exact, so that the order of candidates changes not even the last digit
-    return Told(stories, [share / total for share in odds], scored)
+    return Told(stories, [share / total for share in odds], scored, shared)
 
 
 class _Priors(NamedTuple):
@@ -118,8 +122,8 @@ def _priors(party: PartyKeys, weights: Weights) -> _Priors:
     )
 
 
-def _of_family(party: PartyKeys, index: int, scored: Scored, prior: _Priors) -> list[Story]:
-    """Return the stories in which a family has a part."""
+def _of_family(party: PartyKeys, index: int, scored: Scored, prior: _Priors, strange: float) -> list[Story]:
+    """Return the stories in which a family has a part; a stranger's are likelier by what a shared name says less."""
     out: list[Story] = []
     is_nobody = scored.family.is_placeholder
     named = party.address.status in (AddressStatus.PARSED, AddressStatus.PARTIAL)
@@ -142,7 +146,9 @@ def _of_family(party: PartyKeys, index: int, scored: Scored, prior: _Priors) -> 
         elif bound == 0:
             out.append(Story(StoryKind.ELSEWHERE, index, None, identity, prior.elsewhere + same * _LN2))
         if identity.has_contact:
-            out.append(Story(StoryKind.BORROWED, index, None, identity, prior.borrowed + identity.borrowed * _LN2))
+            weight = prior.borrowed + strange + identity.borrowed * _LN2
+            out.append(Story(StoryKind.BORROWED, index, None, identity, weight))
             out.append(Story(StoryKind.RELATIVE, index, None, identity, prior.relative + household * _LN2))
-    out += [Story(StoryKind.NEWCOMER, index, where, None, prior.newcomer + where.bits * _LN2) for where in fitting]
+    newcomer = prior.newcomer + strange
+    out += [Story(StoryKind.NEWCOMER, index, where, None, newcomer + where.bits * _LN2) for where in fitting]
     return out

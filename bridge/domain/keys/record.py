@@ -117,11 +117,16 @@ def named_place_texts(address: AddressKey, person: PersonKey) -> Iterator[str]:
             yield f"g{'|'.join(sorted((filed_under(person.given), person.surname)))}|{address.city[:5]}"
 
 
+def full_name_texts(person: PersonKey) -> Iterator[str]:
+    """Yield the key text of a person's full name, whichever of its two parts stands first."""
+    if person.given and person.surname:
+        yield f"h{'|'.join(sorted((filed_under(person.given), person.surname)))}"
+
+
 def name_texts(name: NameKey) -> Iterator[str]:
     """Yield the key texts of a name alone: full names of people, pairs of a company's words."""
     for person in name.people:
-        if person.given and person.surname:
-            yield f"h{'|'.join(sorted((filed_under(person.given), person.surname)))}"
+        yield from full_name_texts(person)
     if name.company:
         telling = name.company
         yield f"k{''.join(telling)}"
