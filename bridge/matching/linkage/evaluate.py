@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from bridge.matching.bounds import upper_bound
+from bridge.matching.linkage.completing import completed
 from bridge.matching.linkage.files import Record
 from bridge.matching.linkage.model import DOUBTED, Model, Posterior, doubted, fit, posterior
 from bridge.matching.linkage.vectors import FIELDS, LEVELS, Codes, Index, Pairs, Rarity, codes_of, compare_all
@@ -114,6 +115,7 @@ def evaluate(
 ) -> Evaluation:
     """Return how well two files are linked without labels."""
     started = perf_counter()
+    right = completed(right)
     model, pairs, index, rarity = learn(left, right, seed=seed)
     fitted = perf_counter() - started
     best, chance = best_links(pairs, posterior(pairs, model, len(left)), len(left))

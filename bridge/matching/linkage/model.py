@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 STORIES = ("same_place", "elsewhere", "household", "newcomer")
 _START = (0.62, 0.06, 0.05, 0.03)
+_START_JOINING = 0.2
 _SHARES: dict[str, tuple[float, ...]] = {
     "given": (0, 0.82, 0.04, 0.08, 0.01, 0.01, 0.01, 0.03),
     "middle": (0, 0.94, 0.06),
@@ -55,6 +56,8 @@ class Model(NamedTuple):
     """One row for ordinary addresses, one for crowds."""
     size: int
     """Right records a left one could be."""
+    joining: float = _START_JOINING
+    """Of those who moved, how many now live with somebody whom the right file knows, not anywhere."""
 
 
 def _normal(counts: Floats) -> Floats:
@@ -123,6 +126,8 @@ class Posterior(NamedTuple):
     moved: Floats
     household: Floats
     newcomer: Floats
+    joined: Floats
+    """Of `moved`, what moved in with somebody known."""
 
 
 def crowded(pairs: Pairs, lefts: int) -> npt.NDArray[np.int8]:
@@ -136,7 +141,11 @@ def posterior(pairs: Pairs, model: Model, lefts: int) -> Posterior:
     same, household, place = _bits(pairs, model)
     kinds = crowded(pairs, lefts)
     prior = (np.log2(np.maximum(model.priors, 1e-9)) - np.log2(max(model.size, 1)))[kinds[pairs.left]].T
-    logs = np.stack([prior[0] + same + place, prior[1] + same, prior[2] + household + place, prior[3] + place])
+    # Who moved in with somebody known is somebody else at a known place as well; without this the place spoke against them.
+    joining = model.joining * _known_place(pairs, place, model, lefts)
+    either = 1.0 - model.joining + joining
+    moved = prior[1] + same + np.log2(either)[pairs.left]
+    logs = np.stack([prior[0] + same + place, moved, prior[2] + household + place, prior[3] + place])
     nobody = np.log2(np.maximum(1.0 - model.priors.sum(axis=1), 1e-3))[kinds]
     top = nobody.copy()
     np.maximum.at(top, pairs.left, logs.max(axis=0))
@@ -144,7 +153,15 @@ def posterior(pairs: Pairs, model: Model, lefts: int) -> Posterior:
     total = np.exp2(nobody - top)
     np.add.at(total, pairs.left, powers.sum(axis=0))
     shares = powers / total[pairs.left]
-    return Posterior(shares[0], shares[1], shares[2], shares[3])
+    joined = shares[1] * (joining / either)[pairs.left]
+    return Posterior(shares[0], shares[1], shares[2], shares[3], joined)
+
+
+def _known_place(pairs: Pairs, place: Floats, model: Model, lefts: int) -> Floats:
+    """Return per left record how much likelier its address is as one of the right file's than as any."""
+    likelier = np.zeros(lefts)
+    np.add.at(likelier, pairs.left, np.exp2(np.minimum(place, 200.0)) / max(model.size, 1))
+    return likelier
 
 
 def doubted(pairs: Pairs) -> npt.NDArray[np.bool_]:
@@ -177,10 +194,11 @@ def fit(pairs: Pairs, random: Codes, house: Codes, *, lefts: int, rights: int) -
             shares_of(pairs.codes, field, prior[field], _PRIOR_PAIRS, where if name in PLACE else who)
             for field, name in enumerate(FIELDS)
         )
-        counts = np.stack([np.bincount(kinds[pairs.left], weights=part, minlength=2) for part in found], axis=1)
+        counts = np.stack([np.bincount(kinds[pairs.left], weights=part, minlength=2) for part in found[:4]], axis=1)
         priors = (counts + np.array(_START) * _PRIOR_PAIRS) / (of_kind[:, None] + _PRIOR_PAIRS)
         settled = bool(np.abs(priors - model.priors).max() < 1e-5)
-        model = model._replace(same=same, priors=priors)
+        joining = float((found.joined.sum() + _START_JOINING * _PRIOR_PAIRS) / (found.moved.sum() + _PRIOR_PAIRS))
+        model = model._replace(same=same, priors=priors, joining=joining)
         if settled:
             break
     return model
