@@ -112,7 +112,7 @@ class Processor:
         free.sort(key=lambda tenant: self._turns.get(tenant, 0))
         most = self.settings.worker.batch
         now = await self._database.now()
-        async with self._database.connection() as connection:
+        async with self._database.in_order() as connection:
             batch = await queue.claim(connection, free, now=now, share=most, most=most)
         is_full = len(batch) >= most
         self._has_more = is_full or bool(self._busy)

@@ -17,15 +17,21 @@ d.id, d.source_id, d.dedup_key, d.event_type, d.received_at, d.method, d.url, d.
 EXISTS (SELECT FROM fetched AS f WHERE f.tenant_id = d.tenant_id AND f.delivery_id = d.id)
 """
 
+# Where statistics were taken when the queue was empty PostgreSQL walks all of it for a join: OFFSET 0 keeps look-ups by key what
+# they are. On a connection of `Database.in_order`, an ORDER BY says which key: the one of arrival looked as good for an id.
+
 # Each tenant gives at most its share, so one with a hundred thousand waiting delays another by one batch.
 _CLAIM = f"""
 SELECT {_DELIVERY}, d.tenant_id, q.attempts, q.nonce, q.by
 FROM (
     SELECT t.tenant_id, t.turn FROM unnest(%(tenants)s::int8[]) WITH ORDINALITY AS t (tenant_id, turn)
-    WHERE EXISTS (SELECT FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s) ORDER BY turn LIMIT %(most)s
+    WHERE EXISTS (SELECT FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s ORDER BY id OFFSET 0)
+    ORDER BY turn LIMIT %(most)s
 ) AS t CROSS JOIN LATERAL (
     SELECT * FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s ORDER BY id LIMIT %(share)s
-) AS q CROSS JOIN LATERAL (SELECT * FROM deliveries WHERE tenant_id = q.tenant_id AND id = q.id OFFSET 0) AS d
+) AS q CROSS JOIN LATERAL (
+    SELECT * FROM deliveries WHERE tenant_id = q.tenant_id AND id >= q.id AND id <= q.id ORDER BY id LIMIT 1
+) AS d
 ORDER BY t.turn, q.id LIMIT %(most)s
 """
 
@@ -42,8 +48,11 @@ FROM unnest(%s::int8[], %s::int8[]) AS w (tenant, number) JOIN fetched ON tenant
 
 _FINISH = f"""
 WITH held AS MATERIALIZED ({HELD}), gone AS (
-    DELETE FROM delivery_queue AS q USING unnest(%(tenants)s::int8[], %(ids)s::int8[]) AS w (tenant, number)
-    WHERE (SELECT count(*) FROM held) = %(fenced)s AND q.tenant_id = w.tenant AND q.id = w.number RETURNING q.id
+    DELETE FROM delivery_queue WHERE ctid = ANY(ARRAY(
+        SELECT q.ctid FROM unnest(%(tenants)s::int8[], %(ids)s::int8[]) AS w (tenant, number) CROSS JOIN LATERAL
+          (SELECT ctid FROM delivery_queue WHERE tenant_id = w.tenant AND id = w.number OFFSET 0) AS q
+        WHERE (SELECT count(*) FROM held) = %(fenced)s))
+    RETURNING id
 )
 SELECT count(*), NULL FROM held UNION ALL SELECT NULL, id FROM gone
 """

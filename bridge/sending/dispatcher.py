@@ -174,7 +174,7 @@ class Dispatcher:
         await self._follow_ownership(now=now)
         if not self._epochs:
             return 0
-        async with self._database.connection() as connection:
+        async with self._database.in_order() as connection:
             snapshot = await store.look(connection)
             await self._follow_tenants(connection, await store.tenants_of(connection, self._epochs), now=now)
             low = self._horizon.advance(snapshot)
@@ -186,7 +186,7 @@ class Dispatcher:
         """Read what waits of some tenants beyond what was read; what commits late, or anybody changed, is left to `claim`."""
         now = self._clock()
         known = [self.tenants[tenant_id] for tenant_id in tenants if tenant_id in self.tenants]
-        async with self._database.connection() as connection:
+        async with self._database.in_order() as connection:
             return await self._read(connection, known, now=now)
 
     async def _read(self, connection: psycopg.AsyncConnection, tenants: Iterable[Tenant], *, now: datetime) -> int:

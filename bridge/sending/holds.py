@@ -29,7 +29,7 @@ WITH opened AS (
   SELECT e.tenant_id, e.delivery_id, e.decision_id, coalesce(d.inquiry_key, ''), e.source_id, %(now)s, o.reason, w.detail,
     jsonb_build_array(e.command::jsonb), jsonb_build_object('effect_id', e.id)
   FROM unnest(%(tenants)s::bigint[], %(ids)s::bigint[], %(details)s::text[]) AS w (tenant, id, detail)
-  JOIN outbox o ON o.tenant_id = w.tenant AND o.id = w.id AND o.state = %(held)s
+  CROSS JOIN LATERAL (SELECT * FROM outbox WHERE tenant_id = w.tenant AND id = w.id AND state = %(held)s OFFSET 0) AS o
   JOIN effects e ON e.tenant_id = o.tenant_id AND e.id = o.id AND e.created_at = o.created_at
   LEFT JOIN decisions d ON d.tenant_id = e.tenant_id AND d.id = e.decision_id
   WHERE NOT EXISTS (SELECT 1 FROM holds h WHERE h.tenant_id = e.tenant_id AND h.delivery_id = e.delivery_id

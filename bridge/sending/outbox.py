@@ -50,7 +50,7 @@ ON CONFLICT DO NOTHING RETURNING tenant_id, key::text, effect_id
 _KNOWN = """
 SELECT k.tenant_id, k.key::text, k.effect_id, k.fingerprint
 FROM unnest(%s::bigint[], %s::uuid[]) AS w (t, k) CROSS JOIN LATERAL
-  (SELECT * FROM effect_keys WHERE tenant_id = w.t AND key = w.k) AS k
+  (SELECT * FROM effect_keys WHERE tenant_id = w.t AND key = w.k OFFSET 0) AS k
 """
 
 _ROWS = """

@@ -1,6 +1,7 @@
 """The statements of the outbox's owner before it sends: look, claim, intend, load, recover. None commits.
 
-All hot statements walk `(tenant_id, id)`, once a tenant, for arrays of keys: their plans do not depend on statistics.
+All hot statements walk `(tenant_id, id)`, once a tenant, for arrays of keys: their plans do not depend on statistics, that of the
+claim on a connection of `Database.in_order`.
 """
 
 from collections.abc import Iterable, Sequence

@@ -16,6 +16,7 @@ from bridge.sending import control
 from tests.sending.world import TENANT, World, booking, effect
 
 BIG = ("outbox", "effects", "effect_keys", "attempts", "dead_messages")
+EMPTIED = ("outbox", "dead_messages")
 PAGES = 1_000  # a walk over all that waits touches more than that
 
 FILL = """
@@ -91,15 +92,23 @@ async def act(world: World, action: Any, effect_id: EffectId, *, now: datetime) 
         await action(tx, tenant_id=TENANT, effect_id=effect_id, by="kim", now=now + timedelta(seconds=1))
 
 
+@pytest.mark.parametrize("statistics", ["empty", "emptied"])
 @pytest.mark.timeout(180)
-async def test_no_statement_of_a_whole_life_walks_a_table(told: tuple[Database, list[str]]) -> None:
+async def test_no_statement_of_a_whole_life_walks_a_table(told: tuple[Database, list[str]], statistics: str) -> None:
+    """`emptied` tables have pages and no rows when statistics are taken. Seen to fail where completion joins the outbox."""
     database, plans = told
     async with database.connection() as connection:
         for table in ("outbox", "effects_p2_rest", "effect_keys", "attempts_p2_rest", "dead_messages"):
             await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
-        # Statistics as of empty tables. Pages that an earlier test left behind would make them those of emptied ones.
         await connection.execute(f"TRUNCATE {', '.join(BIG)}")
+        if statistics == "emptied":
+            await connection.execute(FILL.format(tenant=TENANT))
+            for table in EMPTIED:
+                await connection.execute(f"DELETE FROM {table}")
+                await connection.execute(f"VACUUM (TRUNCATE OFF) {table}")
+            await connection.execute("TRUNCATE effects, effect_keys, attempts")
         await connection.execute("ANALYZE")
+    plans.clear()
     world = World(database)
     try:
         await live(world)
