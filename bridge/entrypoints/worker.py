@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import httpx
@@ -56,13 +56,13 @@ class Processor:
         deciders: ConfiguredDeciders,
         ownership: Ownership,
         settings: Settings,
-        on_effects: Callable[[Iterable[TenantId]], None],
+        sender: Dispatcher,
     ) -> None:
         self.deciders = deciders
         self.settings = settings
         self._database = database
         self._ownership = ownership
-        self._on_effects = on_effects
+        self._sender = sender
         self._batches: set[asyncio.Task[None]] = set()
         self._busy: set[TenantId] = set()
         self._has_more = False
@@ -138,20 +138,13 @@ class Processor:
         deciders = self.deciders  # a config that comes meanwhile decides the next batch
         try:
             now = await self._database.now()
-            done = await pipeline.process(self._database, deciders, batch, epochs=epochs, now=now)
+            done = await pipeline.process(self._database, deciders, batch, epochs=epochs, now=now, sender=self._sender)
         except UNREACHABLE:
             _log.warning("database.away", role="processor")
             await asyncio.sleep(_AWAY_SECONDS)
             return
         for tenant_id in done.lost:
             _log.info("shard.lost", tenant=tenant_id)
-        self._on_effects(
-            {
-                story.tenant_id
-                for story in done.stories
-                if any(decided.plan is not None and decided.plan.effects for decided in story.decided)
-            }
-        )  # the owner decides and sends in one process: no notification has to travel
         for story in done.stories:
             metrics.deliveries.labels(story.source_id, story.state, story.reason).inc()
             _log.info(
@@ -218,9 +211,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         ),
         on_record=_note_attempt,
     )
-    processor = Processor(
-        database, deciders=deciders, ownership=ownership, settings=settings, on_effects=dispatcher.wake_for
-    )
+    processor = Processor(database, deciders=deciders, ownership=ownership, settings=settings, sender=dispatcher)
 
     async def use(fresh: Settings) -> None:
         """Decide by another version of the config from the next batch on; what is being decided ends by the old one."""

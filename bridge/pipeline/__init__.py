@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import msgspec
 
@@ -33,6 +34,8 @@ from bridge.pipeline.deciding import (
     together,
     write,
 )
+from bridge.sending.handing import HandOver
+from bridge.sending.outbox import Fresh
 
 _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
@@ -118,14 +121,27 @@ class Processed(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[TenantId, ...] = ()
 
 
+class Sender(Protocol):
+    """Who sends what is decided here, in the same process; `sending.dispatcher` is one."""
+
+    def handing_over(self, epochs: Epochs) -> AbstractAsyncContextManager[HandOver]:
+        """Take over what a transaction puts into the outbox: around it, so that what goes at once goes with its commit."""
+
+
 async def process(
-    database: Database, deciders: Deciders, claimed: Sequence[Claimed], *, epochs: Epochs, now: datetime
+    database: Database,
+    deciders: Deciders,
+    claimed: Sequence[Claimed],
+    *,
+    epochs: Epochs,
+    now: datetime,
+    sender: Sender | None = None,
 ) -> Processed:
     """Turn deliveries into decisions and outbox messages: those of all tenants in one transaction, or none of it.
 
     A commit costs as much as two deliveries do, so tenants that have one each share it. Where a batch cannot be written
     whole, each tenant is tried by itself, and then each delivery: one which breaks fails alone and visibly. `epochs` has at
-    least the shards of the tenants.
+    least the shards of the tenants. What the deliveries want is handed over to the `sender`; without one, somebody will read it.
     """
     ready: list[Ready] = []
     waiting: list[DeliveryId] = []
@@ -146,7 +162,7 @@ async def process(
                     ready.append(Ready(one, found))
                 case _:
                     assert_never(found)
-    stories, without = await _decide(database, deciders, ready, epochs=epochs, now=now)
+    stories, without = await _decide(database, deciders, ready, epochs=epochs, now=now, sender=sender)
     return Processed(stories=tuple(stories), waiting=tuple(waiting), lost=(*lost, *without))
 
 
@@ -158,13 +174,19 @@ def _by_tenant(claimed: Iterable[Claimed]) -> Iterator[tuple[TenantId, list[Clai
 
 
 async def _decide(
-    database: Database, deciders: Deciders, ready: Sequence[Ready], *, epochs: Epochs, now: datetime
+    database: Database,
+    deciders: Deciders,
+    ready: Sequence[Ready],
+    *,
+    epochs: Epochs,
+    now: datetime,
+    sender: Sender | None,
 ) -> tuple[list[Story], list[TenantId]]:
     """Decide about deliveries together; where that fails, tenant by tenant, then one by one. Return the tenants lost too."""
     tenants = dict.fromkeys(one.delivery.tenant_id for one in ready)
     try:
         async with asyncio.timeout(TOGETHER_SECONDS if len(tenants) > 1 else None):
-            return await _decide_and_write(database, deciders, ready, epochs=epochs, now=now), []
+            return await _decide_and_write(database, deciders, ready, epochs=epochs, now=now, sender=sender), []
     except UNREACHABLE:
         raise
     except LeaseLost:
@@ -172,53 +194,71 @@ async def _decide(
             return [], list(tenants)
     except Exception:  # noqa: BLE001  whatever our code or a stranger's payload did, only its own delivery may fail
         if len(tenants) == 1:
-            return await _decide_each(database, deciders, ready, epochs=epochs, now=now)
+            return await _decide_each(database, deciders, ready, epochs=epochs, now=now, sender=sender)
     stories: list[Story] = []
     lost: list[TenantId] = []
     for tenant_id in tenants:
         own = [one for one in ready if one.delivery.tenant_id == tenant_id]
-        written, without = await _decide(database, deciders, own, epochs=epochs, now=now)
+        written, without = await _decide(database, deciders, own, epochs=epochs, now=now, sender=sender)
         stories += written
         lost += without
     return stories, lost
 
 
 async def _decide_each(
-    database: Database, deciders: Deciders, ready: Sequence[Ready], *, epochs: Epochs, now: datetime
+    database: Database,
+    deciders: Deciders,
+    ready: Sequence[Ready],
+    *,
+    epochs: Epochs,
+    now: datetime,
+    sender: Sender | None,
 ) -> tuple[list[Story], list[TenantId]]:
     stories: list[Story] = []
     for one in ready:
         try:
-            stories += await _decide_alone(database, deciders, one, epochs=epochs, now=now)
+            stories += await _decide_alone(database, deciders, one, epochs=epochs, now=now, sender=sender)
         except LeaseLost:
             return stories, [one.delivery.tenant_id]
     return stories, []
 
 
 async def _decide_and_write(
-    database: Database, deciders: Deciders, ready: Sequence[Ready], *, epochs: Epochs, now: datetime
+    database: Database,
+    deciders: Deciders,
+    ready: Sequence[Ready],
+    *,
+    epochs: Epochs,
+    now: datetime,
+    sender: Sender | None,
 ) -> list[Story]:
     """Decide about the deliveries in the order they came and write everything in one fenced transaction."""
     if not ready:
         return []
     read = {one.delivery.id: read_of(deciders.doors, one) for one in ready}
     tells = any(isinstance(inquiry, ServiceTitanChange) for one in read.values() for inquiry in one.inquiries)
-    async with database.begin(piped=not tells) as tx:
+    handing = nullcontext() if sender is None else sender.handing_over(epochs)
+    async with handing as hand_over, database.begin(piped=not tells) as tx:
         finishing = queue.finish(tx, [(delivery.tenant_id, delivery.id) for _, delivery, _ in ready], epochs=epochs)
         matching = match_of(tx, deciders, [(one, read[one.delivery.id]) for one in ready])
         mine, matched = await together(finishing, matching)
         stories: list[Story] = []
+        fresh: list[Fresh] = []
         for stretch in stretches([one for one in matched if one[0].delivery.id in mine]):
-            stories += await decide_stretch(tx, deciders, stretch, now=now)
+            decided, put = await decide_stretch(tx, deciders, stretch, now=now)
+            stories += decided
+            fresh += put
+        if hand_over is not None:
+            await hand_over.intend(tx, fresh, born=now)
     return stories
 
 
 async def _decide_alone(
-    database: Database, deciders: Deciders, one: Ready, *, epochs: Epochs, now: datetime
+    database: Database, deciders: Deciders, one: Ready, *, epochs: Epochs, now: datetime, sender: Sender | None
 ) -> list[Story]:
     queued, delivery, _ = one
     try:
-        return await _decide_and_write(database, deciders, [one], epochs=epochs, now=now)
+        return await _decide_and_write(database, deciders, [one], epochs=epochs, now=now, sender=sender)
     except (*UNREACHABLE, LeaseLost):
         raise
     except Exception as broken:  # noqa: BLE001  the delivery fails visibly, with the place; a person replays it after the fix

@@ -25,7 +25,7 @@ from bridge.pipeline.known import Known
 from bridge.pipeline.sentences import sentence
 from bridge.planning.rules import RuleBroken
 from bridge.sending import outbox
-from bridge.sending.outbox import Wanted
+from bridge.sending.outbox import Fresh, Wanted
 
 _FAILURES = frozenset({Reason.EVENT_UNSUPPORTED, Reason.HYDRATION_MISSING})
 """Reasons to ask for nothing that a person must hear of: an unknown message, and a record nobody could fetch."""
@@ -171,8 +171,10 @@ def _tenants(batch: Sequence[_Row]) -> Iterator[tuple[TenantId, list[_Row]]]:
     yield from groups.items()
 
 
-async def decide_stretch(tx: Tx, deciders: Deciders, stretch: Sequence[Asked], *, now: datetime) -> list[Story]:
-    """Decide about deliveries in their order, with what is known read once, and write it all."""
+async def decide_stretch(
+    tx: Tx, deciders: Deciders, stretch: Sequence[Asked], *, now: datetime
+) -> tuple[list[Story], Sequence[Fresh]]:
+    """Decide about deliveries in their order, with what is known read once, and write it all; return what is in the outbox now too."""
 
     async def of_tenant(tenant_id: TenantId, own: Sequence[Asked]) -> tuple[TenantId, list[Known], list[Story]]:
         asked = [pair for _, read, matches in own for pair in zip(read.inquiries, matches, strict=True)]
@@ -193,10 +195,10 @@ async def decide_stretch(tx: Tx, deciders: Deciders, stretch: Sequence[Asked], *
 
     decided = await together(*(of_tenant(*tenant) for tenant in _tenants(stretch)))
     stories = [story for _, _, own in decided for story in own]
-    await write(tx, stories, config_version=deciders.config_version, now=now)
+    fresh = await write(tx, stories, config_version=deciders.config_version, now=now)
     for tenant_id, known, _ in decided:
         await deciders.keep(tx, tenant_id, known)
-    return stories
+    return stories, fresh
 
 
 async def _decide(
@@ -261,8 +263,8 @@ async def _decide(
     return story_of(deciders.doors, delivery, queued, state=state, reason=reason, sentence=said, decided=tuple(decided))
 
 
-async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: datetime) -> None:
-    """Write decisions, holds and states, and put the effects into the outbox."""
+async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: datetime) -> Sequence[Fresh]:
+    """Write decisions, holds and states, put the effects into the outbox, and return those that are new there."""
     effects = [
         (story.tenant_id, effect)
         for story in stories
@@ -279,8 +281,7 @@ async def write(tx: Tx, stories: Sequence[Story], *, config_version: str, now: d
         for decided, decision_id in zip(story.decided, decision_ids, strict=True)
         if decided.plan is not None and decided.plan.effects
     ]
-    if wanted:
-        await outbox.put_many(tx, wanted, now=now, named=named)
+    return (await outbox.put_many(tx, wanted, now=now, named=named)).fresh if wanted else ()
 
 
 def story_of(

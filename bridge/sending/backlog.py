@@ -136,6 +136,24 @@ class Backlog:
             self.in_flight[id_] = message
             yield message
 
+    def is_free_for(self, message: Message) -> bool:
+        """Tell whether a message that is new, and the newest of all, could go at once: nothing of its lane waits or flies."""
+        return (
+            message.lane not in self._lanes
+            and message.lane not in self.paused_lanes
+            and message.source_id not in self.paused_sources
+            and not message.waits_for
+        )
+
+    def begin(self, message: Message) -> None:
+        """Hand out a message that is free to go and was never taken in: it is in flight and has its lane."""
+        self._lanes[message.lane] = None
+        self.in_flight[message.id] = message
+
+    def known_beyond(self) -> list[int]:
+        """Return the ids beyond the place reached of what is held in memory all the same."""
+        return [id_ for ids in (self._held, self.in_flight, self.doubts) for id_ in ids if id_ > self.position]
+
     def give_back(self, message: Message, *, now: datetime) -> None:
         """Take back a message that was handed out and not sent."""
         if self.in_flight.pop(message.id, None) is not None:

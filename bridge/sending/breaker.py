@@ -119,9 +119,14 @@ class Breakers:
             self.all[key] = Breaker(threshold=1 if kind == "auth" else FAILURES)
         return self.all[key]
 
+    @property
+    def are_closed(self) -> bool:
+        """Tell whether nothing holds anything back."""
+        return all(breaker.state is State.CLOSED and not breaker.override for breaker in self.all.values())
+
     def allowance(self, families: list[str], *, now: datetime, limit: int) -> dict[str, int] | None:
         """Return how many of each family may go; None where every breaker is closed."""
-        if all(breaker.state is State.CLOSED and not breaker.override for breaker in self.all.values()):
+        if self.are_closed:
             return None
         general = min(
             (b.allows(now=now, limit=limit) for (family, _), b in self.all.items() if family == EVERYTHING),

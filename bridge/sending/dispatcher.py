@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from bridge.domain.reasons import Reason
 from bridge.sending import holds, records, standing, store
 from bridge.sending.backlog import Message
 from bridge.sending.bell import Bell
+from bridge.sending.handing import HandOver
 from bridge.sending.horizon import Horizon
 from bridge.sending.landing import (
     Finding,
@@ -127,6 +128,11 @@ class Dispatcher:
         self._read_again_at = clock()
         self._awake = asyncio.Event()
         self.has_landed = asyncio.Event()
+        self.has_outbound = asyncio.Event()
+        """Something became outbound by a hand-over, beside `step`."""
+        self._handing: set[HandOver] = set()
+        self._handed = asyncio.Event()
+        self._takes = True
 
     def wake(self) -> None:
         """Say that there may be something new: it is read at once."""
@@ -188,6 +194,45 @@ class Dispatcher:
         known = [self.tenants[tenant_id] for tenant_id in tenants if tenant_id in self.tenants]
         async with self._database.in_order() as connection:
             return await self._read(connection, known, now=now)
+
+    @contextlib.asynccontextmanager
+    async def handing_over(self, epochs: Mapping[int, int]) -> AsyncIterator[HandOver]:
+        """Take over what a transaction that is fenced by `epochs` puts into the outbox: enter before it begins, leave when it has ended.
+
+        What may go at once is outbound with its commit; the rest is read.
+        """
+
+        def tenant_of(tenant_id: TenantId) -> Tenant | None:
+            tenant = self.tenants.get(tenant_id)
+            if tenant is None or not self._takes or tenant.shard in self._ownership.leaving:
+                return None
+            epoch = self._epochs.get(tenant.shard)
+            return tenant if epoch is not None and epoch == epochs.get(tenant.shard) else None
+
+        handing = HandOver(tenant_of=tenant_of, next_intent=self._next_intent, clock=self._clock)
+        self._handing.add(handing)
+        try:
+            yield handing
+            self.outbound += await handing.committed(now=self._clock())
+        except BaseException:
+            # The commit may have happened, as in `commit_intents`.
+            self._stale += [(TenantId(intent.tenant_id), intent.id) for intent in handing.intents]
+            self._put_back(handing.going, now=self._clock())
+            handing.left.update(TenantId(intent.tenant_id) for intent in handing.intents)
+            raise
+        finally:
+            self._handing.discard(handing)
+            self._handed.set()
+            if self.outbound:
+                self.has_outbound.set()
+            self.wake_for(handing.left)
+
+    async def take_no_more(self) -> None:
+        """Refuse to be handed anything from here on, and wait for what is being handed over."""
+        self._takes = False
+        while self._handing:
+            self._handed.clear()
+            await self._handed.wait()
 
     async def _read(self, connection: psycopg.AsyncConnection, tenants: Iterable[Tenant], *, now: datetime) -> int:
         reading = [tenant for tenant in tenants if tenant.may_read()]

@@ -21,7 +21,8 @@ HOLDS = frozenset({Reason.FIELD_CONFLICT})
 _ASKED = HOLDS | {Reason.FIELD_NOT_KEPT}
 """What stands among the questions, and not only among the messages that wait."""
 
-_MERGED = frozenset({"set_custom_fields", "update_contact"})
+MERGED = frozenset({"set_custom_fields", "update_contact"})
+"""Kinds whose command depends on what people have answered."""
 
 _OPEN = """
 WITH opened AS (
@@ -95,7 +96,7 @@ async def overruled(tx: Tx, messages: Iterable[Message], loaded: Mapping[EffectI
 
     After a yes ours is written over theirs; after a no the same value is left out, whichever message brings it again.
     """
-    merged = [message for message in messages if message.kind in _MERGED and message.id in loaded]
+    merged = [message for message in messages if message.kind in MERGED and message.id in loaded]
     found = dict(loaded)
     if not merged:
         return found

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bridge.db.arrays import numbers, texts
+from bridge.db.arrays import integers, numbers, texts
 from bridge.db.database import Tx
 from bridge.db.ownership import shard_of
 from bridge.domain.command import Command, CreatedBy, kind_of
@@ -30,12 +30,33 @@ class Wanted(NamedTuple):
     effects: Sequence[Effect]
 
 
+class Fresh(NamedTuple):
+    """A message as it was just put, with its command as stored."""
+
+    tenant_id: TenantId
+    id: EffectId
+    key: EffectKey
+    command: bytes
+    kind: str
+    lane: str
+    source_id: SourceId
+    priority: int
+    waits_for: list[int] | None
+    reason: str
+
+    @property
+    def state(self) -> int:
+        """What it is put as: one whose effect needs another that nobody knows waits for a person."""
+        return HELD if self.reason else READY
+
+
 class PutResult(NamedTuple):
     """What became of effects: new ones with their ids, those known before, and those whose key named another command."""
 
     created: dict[EffectKey, EffectId]
     known: dict[EffectKey, EffectId]
     conflicts: tuple[EffectKey, ...]
+    fresh: Sequence[Fresh] = ()
 
 
 # CASE is evaluated in order: the transaction has its id before it draws an effect's. The late-commit watch of the claim
@@ -53,23 +74,26 @@ FROM unnest(%s::bigint[], %s::uuid[]) AS w (t, k) CROSS JOIN LATERAL
   (SELECT * FROM effect_keys WHERE tenant_id = w.t AND key = w.k OFFSET 0) AS k
 """
 
+# ON CONFLICT alone would wait for whoever is changing the tenant's settings right now.
 _ROWS = """
 WITH fresh AS MATERIALIZED (
   SELECT * FROM unnest(%(tenant)s::bigint[], %(id)s::bigint[], %(key)s::uuid[], %(kind)s::text[], %(lane)s::text[],
     %(source)s::text[], %(delivery)s::bigint[], %(decision)s::bigint[], %(rule)s::text[], %(priority)s::smallint[],
-    %(waits)s::text[], %(reason)s::text[], %(command)s::text[])
-  AS f (tenant, id, key, kind, lane, source, delivery, decision, rule, priority, waits, reason, command)
+    %(waits)s::text[], %(state)s::smallint[], %(reason)s::text[], %(command)s::text[])
+  AS f (tenant, id, key, kind, lane, source, delivery, decision, rule, priority, waits, state, reason, command)
 ), kept AS (
   INSERT INTO effects (tenant_id, id, created_at, key, kind, lane, source_id, delivery_id, decision_id, rule, priority,
     waits_for, command)
   SELECT tenant, id, %(now)s, key, kind, lane, source, delivery, decision, rule, priority, waits::bigint[], command::json
   FROM fresh
 ), seen AS (
-  INSERT INTO sending_tenants (tenant_id, shard) SELECT * FROM unnest(%(tenants)s::bigint[], %(shards)s::smallint[])
+  INSERT INTO sending_tenants (tenant_id, shard)
+  SELECT * FROM unnest(%(tenants)s::bigint[], %(shards)s::smallint[]) AS t (tenant, shard)
+  WHERE NOT EXISTS (SELECT FROM sending_tenants WHERE tenant_id = t.tenant)
   ON CONFLICT DO NOTHING
 )
 INSERT INTO outbox (tenant_id, id, created_at, due_at, state, priority, kind, lane, source_id, waits_for, reason)
-SELECT tenant, id, %(now)s, %(now)s, CASE reason WHEN '' THEN 0 ELSE 2 END, priority, kind, lane, source, waits::bigint[],
+SELECT tenant, id, %(now)s, %(now)s, state, priority, kind, lane, source, waits::bigint[],
   reason FROM fresh
 """
 
@@ -134,9 +158,8 @@ async def put_many(tx: Tx, wanted: Sequence[Wanted], *, now: datetime, named: Na
     if len(fresh) < len(ordered):
         old = [row for row in ordered if (row[0].tenant_id, row[1].key) not in ids]
         known, conflicts = await _settle_known(tx, old, now=now)
-    if fresh:
-        await _insert(tx, fresh, ids, now=now)
-    return PutResult({EffectKey(key): effect_id for (_, key), effect_id in ids.items()}, known, tuple(conflicts))
+    put = await _insert(tx, fresh, ids, now=now) if fresh else []
+    return PutResult({EffectKey(key): effect_id for (_, key), effect_id in ids.items()}, known, tuple(conflicts), put)
 
 
 async def enter(tx: Tx, tenants: Iterable[TenantId]) -> None:
@@ -192,7 +215,7 @@ async def _settle_known(
 
 async def _insert(
     tx: Tx, fresh: Sequence[tuple[Wanted, Effect, bytes]], ids: dict[tuple[int, str], EffectId], *, now: datetime
-) -> None:
+) -> list[Fresh]:
     needed = [tuple(dict.fromkeys((*effect.waits_for, *references(effect.command)))) for _, effect, _ in fresh]
     elsewhere = {
         (w.tenant_id, key)
@@ -201,32 +224,45 @@ async def _insert(
         if (w.tenant_id, key) not in ids
     }
     earlier = await look_up_keys(tx, elsewhere) if elsewhere else {}
-    waits: list[str | None] = []
-    reasons: list[str] = []
-    for (w, _, _), keys in zip(fresh, needed, strict=True):
+    put: list[Fresh] = []
+    for (w, effect, command), keys in zip(fresh, needed, strict=True):
         found = [ids.get((w.tenant_id, key)) or earlier.get((w.tenant_id, key), (None,))[0] for key in keys]
-        waits.append("{" + ",".join(str(i) for i in found if i is not None) + "}" if keys else None)
-        reasons.append(Reason.REFERENCE_UNKNOWN.value if None in found else "")
+        put.append(
+            Fresh(
+                w.tenant_id,
+                ids[w.tenant_id, effect.key],
+                effect.key,
+                command,
+                kind_of(effect.command),
+                effect.lane,
+                w.source_id,
+                effect.priority,
+                [i for i in found if i is not None] if keys else None,
+                Reason.REFERENCE_UNKNOWN.value if None in found else "",
+            )
+        )
     tenants = sorted({w.tenant_id for w, _, _ in fresh})
     await tx.execute(
         _ROWS,
         {
-            "tenant": numbers(w.tenant_id for w, _, _ in fresh),
-            "id": numbers(ids[w.tenant_id, effect.key] for w, effect, _ in fresh),
-            "key": texts(effect.key for _, effect, _ in fresh),
-            "kind": texts(kind_of(effect.command) for _, effect, _ in fresh),
-            "lane": texts(effect.lane for _, effect, _ in fresh),
-            "source": texts(w.source_id for w, _, _ in fresh),
+            "tenant": numbers(one.tenant_id for one in put),
+            "id": numbers(one.id for one in put),
+            "key": texts(one.key for one in put),
+            "kind": texts(one.kind for one in put),
+            "lane": texts(one.lane for one in put),
+            "source": texts(one.source_id for one in put),
             "delivery": numbers(w.delivery_id for w, _, _ in fresh),
             "decision": numbers(w.decision_id for w, _, _ in fresh),
             "rule": texts(effect.rule for _, effect, _ in fresh),
-            "priority": numbers(effect.priority for _, effect, _ in fresh),
-            "waits": texts(waits),
-            "reason": texts(reasons),
-            "command": texts(command.decode() for _, _, command in fresh),
+            "priority": numbers(one.priority for one in put),
+            "waits": texts(None if one.waits_for is None else integers(one.waits_for) for one in put),
+            "state": numbers(one.state for one in put),
+            "reason": texts(one.reason for one in put),
+            "command": texts(one.command.decode() for one in put),
             "tenants": numbers(tenants),
             "shards": numbers(shard_of(tenant) for tenant in tenants),
             "now": now,
         },
         prepare=True,
     )
+    return put

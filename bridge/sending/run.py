@@ -25,6 +25,7 @@ async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = 
     recording = asyncio.Lock()  # held while outcomes are written: an end waits for that
     loops = [
         asyncio.create_task(_pump(dispatcher, senders, stop), name="outbox.pump"),
+        asyncio.create_task(_launch(dispatcher, senders), name="outbox.launch"),
         asyncio.create_task(_record(dispatcher, recording), name="outbox.record"),
         asyncio.create_task(_reconcile(dispatcher), name="outbox.reconcile"),
     ]
@@ -38,7 +39,9 @@ async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = 
         for task in done - {stopping}:
             if task.get_name() != "outbox.pump" or not stop.is_set():
                 task.result()
+        await dispatcher.take_no_more()
         await loops[0]
+        senders.launch()
         await senders.finish(dispatcher.settings.http_timeout)
         await _record_once(dispatcher, recording)
         while dispatcher.landed:
@@ -111,6 +114,13 @@ async def _pump(dispatcher: Dispatcher, senders: Senders, stop: asyncio.Event) -
             await dispatcher.rest()
         else:
             await asyncio.sleep(0)
+
+
+async def _launch(dispatcher: Dispatcher, senders: Senders) -> None:
+    while True:
+        await dispatcher.has_outbound.wait()
+        dispatcher.has_outbound.clear()
+        senders.launch()
 
 
 async def _record(dispatcher: Dispatcher, recording: asyncio.Lock) -> None:

@@ -136,10 +136,11 @@ async def load(tx: Tx, messages: Sequence[Message]) -> dict[EffectId, Loaded]:
     born = [m.created_at for m in messages]
     parameters = [integers(m.tenant_id for m in messages), integers(m.id for m in messages), min(born), max(born)]
     rows = await tx.execute(_LOAD, parameters)
-    return {EffectId(i): Loaded(EffectKey(k.replace("-", "")), _read(c)) for i, k, c in await rows.fetchall()}
+    return {EffectId(i): Loaded(EffectKey(k.replace("-", "")), read(c)) for i, k, c in await rows.fetchall()}
 
 
-def _read(command: str) -> Command | None:
+def read(command: str | bytes) -> Command | None:
+    """Return a command as it is stored; None where this version cannot read it."""
     try:
         return _decoder.decode(command)
     except msgspec.ValidationError:
@@ -209,7 +210,7 @@ async def intend(tx: Tx, parts: Sequence[Part], *, now: datetime) -> Intended:
     loaded: dict[EffectId, Loaded] = {}
     for what, id_, key, command in await rows.fetchall():
         if what == 2:
-            loaded[id_] = Loaded(key.replace("-", ""), _read(command))
+            loaded[id_] = Loaded(key.replace("-", ""), read(command))
         elif what == 1:
             current.add(id_)
         else:

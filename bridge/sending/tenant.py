@@ -1,6 +1,6 @@
 """One tenant as its owner works it: backlog, budget, breakers and what operators set (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bridge.domain.budget import Budget
@@ -9,9 +9,13 @@ from bridge.domain.outcome import Deferred, Outcome, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.sending.backlog import Backlog, Message
 from bridge.sending.breaker import Breakers, error_class
+from bridge.sending.holds import MERGED
 from bridge.sending.settings import SendingSettings
 from bridge.sending.standing import BreakerRow
 from bridge.sending.store import TenantRow
+
+KNOWN_AT_MOST = 100
+"""Messages in memory up to which new ones may go at once: beyond that they wait anyhow, and what is known is named to the database."""
 
 
 class Tenant:
@@ -58,6 +62,32 @@ class Tenant:
                 self.breakers.sent(message.policy.family)
             chosen.append(message)
         return chosen
+
+    def begin(self, messages: Sequence[Message], *, now: datetime) -> list[Message]:
+        """Hand out of messages that are being put those that may go without waiting for anything; their requests are spent.
+
+        Nothing overtakes: not what is ready and waits for budget, not what is before it in its lane. What depends on people's
+        answers is left to those who look them up.
+        """
+        backlog = self.backlog
+        if len(backlog) > KNOWN_AT_MOST or not self.breakers.are_closed:
+            return []
+        backlog.wake(now=now)
+        if backlog.paused or backlog.is_runnable():
+            return []
+        begun: list[Message] = []
+        waiting: set[str] = set()  # lanes of what does not go
+        for message in messages:
+            if message.lane in waiting or not backlog.is_free_for(message) or message.kind in MERGED:
+                waiting.add(message.lane)
+                continue
+            if len(backlog.in_flight) >= self._settings.in_flight or not self.budget.take(
+                message.policy.requests, now=now
+            ):
+                break
+            backlog.begin(message)
+            begun.append(message)
+        return begun
 
     def unsend(self, message: Message) -> None:
         """Give back the requests of a message that did not go."""

@@ -112,6 +112,7 @@ def patch_worker(doom: Doom) -> None:
     from bridge import pipeline
     from bridge.sending import dispatcher as dispatching
     from bridge.sending.dispatcher import Dispatcher
+    from bridge.sending.handing import HandOver
     from bridge.servicetitan.transport import Transport
 
     decide = pipeline.decide_stretch
@@ -132,6 +133,21 @@ def patch_worker(doom: Doom) -> None:
 
     pipeline._decide_and_write = write_or_die
     doom.around(dispatching.store, "intend", "intent_commit")
+    intend, committed = HandOver.intend, HandOver.committed
+
+    async def intend_or_die(self: HandOver, *arguments: Any, **parts: Any) -> None:
+        await intend(self, *arguments, **parts)
+        if self.going:
+            doom.at("before_intent_commit")
+            doom.within_a_moment("during_intent_commit")
+
+    async def committed_or_die(self: HandOver, **parts: Any) -> Any:
+        if self.going:
+            doom.at("after_intent_commit")
+        return await committed(self, **parts)
+
+    HandOver.intend = intend_or_die  # type: ignore[method-assign]
+    HandOver.committed = committed_or_die  # type: ignore[method-assign]
     doom.around(Dispatcher, "_write", "outcome_commit")
     doom.around(Dispatcher, "_settle", "look_commit")
 

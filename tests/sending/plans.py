@@ -24,7 +24,7 @@ from bridge.db.embedded import EmbeddedPostgres
 from bridge.db.ownership import fences
 from bridge.intake import queue
 from bridge.intake import store as intake
-from bridge.sending import holds, outbox, records, standing, store
+from bridge.sending import handing, holds, outbox, records, standing, store
 
 MESSAGES = 100
 PAGES = 2_000
@@ -186,6 +186,8 @@ def statements(ids: list[int]) -> dict[str, tuple[str, Any, str]]:
     intend = {"tenants": "{1,2,3,4}", "versions": "{0,0,0,0}", "intents": "{1,2,3,4}", "shard_of": "{0,1,2,3}"}
     intend |= {"epoch_of": four, "of": "{1,2,3,4}", "sent": "{0,0,0,0}", "oldest": NOW, "youngest": NOW}
     intend |= {"from": quarters["lows"], "to": quarters["highs"]}
+    handed = {"going": integers(by_tenant), "known": integers(by_tenant), "positions": "{0,0,0,0}"}
+    handed |= {"shards": "{0,1,2,3}", "epochs": four, "to": quarters["highs"]}
     done = {"tenants": "{1,2,3,4}", "sends": "{0,0,0,0}", "sorted": integers(ids)}
     done |= dict.fromkeys(("by", "sent", "milliseconds", "made"), zeros)
     done |= {"over_tenants": integers(tenants), "over_ids": integers(i + 10 for i in ids)}
@@ -197,6 +199,7 @@ def statements(ids: list[int]) -> dict[str, tuple[str, Any, str]]:
     return {
         "claim": (store._CLAIM, ["{1,2,3,4}", "{0,0,0,0}", "{25,25,25,25}"], "pk_outbox"),
         "intend": (store._INTEND, {**fenced, **quarters, **intend}, "pk_outbox"),
+        "hand over": (handing._INTEND, {**intend, **quarters, **handed, "now": NOW}, "pk_outbox"),
         "load": (store._LOAD, [*pairs, NOW, NOW], "effects_p2_rest_pkey"),
         "done": (records._DONE, {**fenced, **quarters, **done}, "pk_outbox"),
         "end": (records._END, _ended(ids, settles=2), "pk_outbox"),

@@ -12,7 +12,7 @@ from bridge.db.database import Tx
 from bridge.domain.outcome import Deferred, InDoubt
 from bridge.intake import queue
 from bridge.pipeline.deciders import ConfiguredDeciders
-from bridge.sending import dispatcher, landing, records, retry, store
+from bridge.sending import dispatcher, handing, landing, records, retry, store
 from bridge.sending.backlog import Backlog, Message
 from bridge.sending.horizon import Horizon
 from tests.simulation.scene import Lease, Worker
@@ -89,7 +89,10 @@ class Bugs:
             case "no_settle_time":
                 return [(retry, "FAR_SIDE_TIMEOUT", timedelta(0)), (retry, "READ_LAG", timedelta(0))]
             case "pause_unseen":
-                return [(store, "_INTEND", _with(store._INTEND, "version = (", "version >= 0 * ("))]
+                return [
+                    (module, "_INTEND", _with(module._INTEND, "version = (", "version >= 0 * ("))
+                    for module in (store, handing)
+                ]
             case "partial_patch":
                 from bridge.sending import fields
 
@@ -106,7 +109,7 @@ class Bugs:
                 def beside(self: Backlog, message: Message, *, now: Any) -> None:
                     real_add(self, replace(message, lane=f"{message.lane} {message.id}"), now=now)
 
-                return [(Backlog, "add", beside)]
+                return [(Backlog, "add", beside), (Backlog, "is_free_for", lambda self, message: not message.waits_for)]
             case "no_join":
                 return [(ConfiguredDeciders, "_open_booking", _none_is_open)]
             case "replay_is_new":

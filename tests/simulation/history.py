@@ -252,7 +252,16 @@ class History:
     # What our processes do.
 
     async def do_process(self, step: Step) -> None:
-        await self.scene.process(self.worker(step.a), share=1 + step.b % 4)
+        await self._process(self.worker(step.a), share=1 + step.b % 4, number=step.b // 4)
+
+    async def _process(self, worker: Worker, *, share: int, number: int) -> None:
+        """Let a worker decide, and three times of four hand over what may go at once."""
+        if number % 4 and not worker.dispatcher.tenants and self.bugs.may_claim(worker):
+            await worker.dispatcher.claim()  # who is at work knows whose messages he sends
+            self.scene.advance(0.1)  # and their budgets are not empty
+        before = len(worker.dispatcher.outbound)
+        await self.scene.process(worker, share=share, hands_over=bool(number % 4))
+        self._note_intents(worker, before, "handed_over")
 
     async def do_claim(self, step: Step) -> None:
         worker = self.worker(step.a)
@@ -263,11 +272,15 @@ class History:
         worker = self.worker(step.a)
         before = len(worker.dispatcher.outbound)
         await worker.dispatcher.commit_intents()
+        self._note_intents(worker, before, "intents")
+
+    def _note_intents(self, worker: Worker, before: int, name: str) -> None:
+        """Count what became outbound since; nothing that is paused may be among it."""
         fresh = list(worker.dispatcher.outbound)[before:]
         for flight in fresh:
             if self._is_paused(flight.message):
                 self.story.violations.append(f"an intent was committed for {flight.message.id} while it was paused")
-        self.story.counts["intents"] += len(fresh)
+        self.story.counts[name] += len(fresh)
 
     async def do_work(self, step: Step) -> None:
         """Claim, commit and begin to send, as a busy worker does without a pause."""
@@ -275,7 +288,7 @@ class History:
         if worker.clock() > worker.lease.renewed + LEASE / 3:
             await worker.lease.tick(greedy=True)
         if step.b % 8:
-            await self.scene.process(worker, share=4)
+            await self._process(worker, share=4, number=step.b)
         await self.do_claim(step)
         self.scene.advance(0.1)
         await self.do_intend(step)
@@ -344,7 +357,7 @@ class History:
     async def do_zombie(self, step: Step) -> None:
         """Let a worker stand still until another has taken over, and then go on as if nothing had been."""
         still, other = self.worker(step.a), self.worker(step.a + 1)
-        await self.scene.process(still, share=4)
+        await self._process(still, share=4, number=step.b)
         await self.do_claim(Step("claim", step.a))
         self.scene.advance(32.0)
         await other.lease.tick(greedy=True)

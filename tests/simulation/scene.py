@@ -429,8 +429,11 @@ class Scene:
         told = await received(self.store, door, request, trace_id="", now=self.time)
         assert isinstance(told, tuple), told
 
-    async def process(self, worker: Worker, *, share: int) -> int:
-        """Let a worker process what waits of the tenants it owns, together; stale workers try too, and are fenced."""
+    async def process(self, worker: Worker, *, share: int, hands_over: bool) -> int:
+        """Let a worker process what waits of the tenants it owns, together; stale workers try too, and are fenced.
+
+        Where it does not hand over, what it decides is only read later, as what anybody else decided.
+        """
         epochs = worker.lease.owned
         tenants = [tenant for tenant in self.tenants if shard_of(tenant) in epochs]
         if not tenants:
@@ -438,7 +441,10 @@ class Scene:
         async with self.database.connection() as connection:
             queued = await queue.claim(connection, tenants, now=datetime.now(UTC), share=share)
         if queued:
-            await pipeline.process(self.database, self.deciders, queued, epochs=epochs, now=worker.clock())
+            sender = worker.dispatcher if hands_over else None
+            await pipeline.process(
+                self.database, self.deciders, queued, epochs=epochs, now=worker.clock(), sender=sender
+            )
             worker.dispatcher.wake()
         return len(queued)
 

@@ -45,7 +45,7 @@ async def settle(history: "History") -> None:
         elif scene.time - worker.lease.renewed > LEASE / 3 or len(worker.lease.owned) < len(scene.shards):
             await worker.lease.tick(greedy=True)
         # Nobody delivers any more: once nothing waits, nothing will. A poll finds nothing either but what late workers did.
-        busy = await scene.process(worker, share=8) if unprocessed or number <= 3 else 0
+        busy = await scene.process(worker, share=8, hands_over=bool(number % 2)) if unprocessed or number <= 3 else 0
         unprocessed = bool(busy) or len(worker.lease.owned) < len(scene.shards)  # a skewed lease ends later
         if (busy or number <= 4 or worker.dispatcher._is_stale or number % 6 == 0) and history.bugs.may_claim(worker):
             worker.dispatcher._is_stale = False

@@ -13,7 +13,7 @@ HISTORIES = 500
 PARTS = 10
 """So many tests share the histories, so that all test processes do."""
 FOUND_BY = {
-    "no_fence": 3,
+    "no_fence": 21,
     "retry_instead_of_doubt": 13,
     "crash_is_ready": 8,
     "entity_key": 1,
@@ -24,7 +24,7 @@ FOUND_BY = {
     "partial_patch": 6,
     "no_order": 22,
     "no_join": 16,
-    "replay_is_new": 33,
+    "replay_is_new": 3,
 }
 """The first seed that finds the bug."""
 
