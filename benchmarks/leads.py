@@ -5,7 +5,7 @@ beside every result.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
@@ -32,6 +32,8 @@ class Lead(NamedTuple):
     kind: str
     customer_id: int
     inquiry: BookingInquiry
+    location_id: int = 0
+    """The customer's location that it names."""
 
 
 class Known(NamedTuple):
@@ -45,6 +47,8 @@ class Known(NamedTuple):
     state: str
     zip: str
     phone: str
+    email: str = ""
+    location_id: int = 0
 
 
 def slip(text: str, chance: random.Random) -> str:
@@ -76,7 +80,7 @@ def _other_street(chance: random.Random) -> str:
 
 def lead_of(known: Known, kind: str, number: int, chance: random.Random) -> Lead:
     """Return one lead of a kind made of a mirrored customer."""
-    id_, name, street, unit, city, state, code, phone = known
+    id_, name, street, unit, city, state, code, phone, _, _ = known
     surname, comma, given = name.partition(", ")
     if not comma:
         given, _, surname = name.partition(" ")
@@ -113,12 +117,17 @@ def lead_of(known: Known, kind: str, number: int, chance: random.Random) -> Lead
         street, unit = f"{chance.randint(20_000, 99_000)} {street.partition(' ')[2]}", ""
     address = PostalAddress(street=street, unit=unit, city=city, state=state, zip=code)
     person = Person(name=name, phones=(phone,), address=address)
-    return Lead(kind, 0 if kind in NOT_THE_CUSTOMER else id_, BookingInquiry(key=str(number), person=person))
+    where = known.location_id if kind not in ("moved", "phone_and_name") else 0
+    inquiry = BookingInquiry(key=str(number), person=person)
+    return Lead(kind, 0, inquiry) if kind in NOT_THE_CUSTOMER else Lead(kind, id_, inquiry, where)
 
 
-def mixed(rows: Sequence[tuple[Any, ...]], mix: dict[str, int], *, seed: int) -> list[Lead]:
+Making = Callable[[Known, str, int, random.Random], Lead]
+
+
+def mixed(rows: Sequence[tuple[Any, ...]], mix: dict[str, int], *, seed: int, made_by: Making = lead_of) -> list[Lead]:
     """Return a lead for each person of some rows, in the shares of a mix."""
     people = [Known._make(row) for row in rows]
     chance = random.Random(seed)
     kinds = chance.choices(list(mix), weights=list(mix.values()), k=len(people))
-    return [lead_of(known, kind, at, chance) for at, (known, kind) in enumerate(zip(people, kinds, strict=True))]
+    return [made_by(known, kind, at, chance) for at, (known, kind) in enumerate(zip(people, kinds, strict=True))]

@@ -23,6 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import heard
 import leads
 import mirror
 import msgspec
@@ -48,7 +49,11 @@ from bridge.settings import Settings, load_texts
 
 LOCATIONS_PER_CUSTOMER = 1.45
 SETTINGS = MatchSettings(trusts_fictional=True)
-MIXES = {"ordinary": leads.ORDINARY, "noisy": leads.NOISY}
+MIXES = {
+    "ordinary": (leads.ORDINARY, leads.lead_of),
+    "noisy": (leads.NOISY, leads.lead_of),
+    "heard": (heard.HEARD, heard.heard),
+}
 MEMORY = "2GB"
 """Shared buffers: a twelfth of the memory of the machine that was measured on, and enough for the keys of 1 M locations."""
 
@@ -62,12 +67,14 @@ sources:
 """Nothing but defaults: what a person is asked when nobody wrote a rule."""
 
 _DRAWN = """
-SELECT c.id, c.name, l.street, coalesce(l.unit, ''), l.city, l.state, l.zip, k.value
+SELECT c.id, c.name, l.street, coalesce(l.unit, ''), l.city, l.state, l.zip, k.value, coalesce(m.value, ''), l.id
 FROM mirrored_customers c TABLESAMPLE SYSTEM (%s) REPEATABLE (%s)
 JOIN LATERAL (SELECT * FROM mirrored_locations l WHERE l.tenant_id = c.tenant_id AND l.customer_id = c.id
   AND l.merged_to_id IS NULL LIMIT 1) l ON true
 JOIN LATERAL (SELECT value FROM mirrored_contacts k WHERE k.tenant_id = c.tenant_id AND k.party = 'customer'
   AND k.owner_id = c.id AND k.active AND k.type <> 'Email' LIMIT 1) k ON true
+LEFT JOIN LATERAL (SELECT value FROM mirrored_contacts k WHERE k.tenant_id = c.tenant_id AND k.party = 'customer'
+  AND k.owner_id = c.id AND k.active AND k.type = 'Email' LIMIT 1) m ON true
 WHERE c.active AND c.merged_to_id IS NULL AND c.type = 'Residential' AND l.active
 AND NOT EXISTS (SELECT 1 FROM mirrored_customers o WHERE o.tenant_id = c.tenant_id AND o.id BETWEEN c.id - 20 AND c.id - 1
   AND o.name = c.name AND o.street = c.street AND o.active)
@@ -82,7 +89,8 @@ async def leads_of(
     """Return leads in the shares of a mix, of people drawn by a seed."""
     total = (await (await session.execute("SELECT count(*) FROM mirrored_customers")).fetchone() or (1,))[0]
     rows = await (await session.execute(_DRAWN, [min(100, 400 * number / total), seed, 2 * number])).fetchall()
-    found = leads.mixed(rows, MIXES[mix], seed=seed)
+    shares, made_by = MIXES[mix]
+    found = leads.mixed(rows, shares, seed=seed, made_by=made_by)
     random.Random(seed).shuffle(found)
     return found[:number]
 
@@ -96,7 +104,7 @@ async def look_up(session: psycopg.AsyncConnection, inquiry: BookingInquiry) -> 
 async def timed(session: psycopg.AsyncConnection, asked: list[leads.Lead]) -> tuple[list[float], list[Match]]:
     """Return the milliseconds of each look-up, and the verdicts."""
     took, verdicts = [], []
-    for _, _, inquiry in asked:
+    for _, _, inquiry, _ in asked:
         started = time.perf_counter()
         verdicts.append(await look_up(session, inquiry))
         took.append((time.perf_counter() - started) * 1000)
@@ -137,11 +145,13 @@ def quality(asked: list[leads.Lead], verdicts: list[Match]) -> dict[str, Any]:
     counted: Counter[str] = Counter()
     reviewed: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    for (kind, id_, _), verdict in zip(asked, verdicts, strict=True):
+    elsewhere: Counter[str] = Counter()
+    for (kind, id_, _, place), verdict in zip(asked, verdicts, strict=True):
         match verdict:
-            case Matched(customer_id=customer):
+            case Matched(customer_id=customer, location_id=location):
                 counted["matched"] += 1
                 wrong[kind] += customer != id_
+                elsewhere[kind] += bool(place) and location != place
             case Ambiguous(location_customer_differs=True):
                 counted["who_pays"] += 1
             case Ambiguous(evidence=evidence):
@@ -154,6 +164,7 @@ def quality(asked: list[leads.Lead], verdicts: list[Match]) -> dict[str, Any]:
         "matched": counted["matched"],
         "wrong": wrong.total(),
         "wrong_by_kind": dict(+wrong),
+        "not_that_place_by_kind": dict(+elsewhere),
         "wrong_per_1000_at_most": round(1000 * upper_bound(wrong.total(), counted["matched"]), 3),
         "review_share": round(counted["review"] / len(asked), 4),
         "review_by_kind": {kind: round(many / len(asked), 4) for kind, many in reviewed.most_common()},
@@ -178,7 +189,7 @@ def held(asked: list[leads.Lead], verdicts: list[Match]) -> dict[str, Any]:
     ((_, tenant),) = loaded.tenants.items()
     context = PlanContext(tenant_id=mirror.TENANT, tenant=tenant, source_id=SourceId(source_id), source=source)
     counted: dict[str, Counter[str]] = {"bookings": Counter(), "updates": Counter(), "updates_uncertified": Counter()}
-    for (kind, _, inquiry), verdict in zip(asked, verdicts, strict=True):
+    for (kind, _, inquiry, _), verdict in zip(asked, verdicts, strict=True):
         sure = verdict
         if isinstance(verdict, Matched) and verdict.probability >= CERTIFIED_AUTO:
             sure = msgspec.structs.replace(verdict, may_write=True)

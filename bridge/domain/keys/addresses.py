@@ -265,6 +265,11 @@ _TAIL = re.compile(
 _TOKEN = re.compile(r"#|[^\W_]+(?:['’][^\W_]+)*(?:[-/][^\W_]+)*")
 _UNIT_NUMBER = re.compile(r"^\s*(?:#\s*)?(\w{1,6})\s*[-–]\s*(\d{1,6}[a-z]?)\b(?=\s+\S)", re.IGNORECASE)
 _NUMBER = re.compile(r"^\d+(?:[a-z]|-\d+|-[a-z]|/\d)?$")
+_REMARK = re.compile(
+    r"\(([^()]*)\)|\b(?:gate|door|entry|access|lock ?box) ?(?:code|#)[\s:#]{0,3}(?:is )?\w{0,4}\d.*", re.IGNORECASE
+)
+_NUMBER_APART = re.compile(r"^\s*#?\s*(\d{1,6}[a-z]?)\s*,\s*(?=([^\W\d_]+))", re.IGNORECASE)
+_CITY_TAIL = re.compile(r"(?:,\s*([^\W\d_][^\d,]+?)|\s([A-Z]{2}))[\s.,]*$")
 _PLAIN = re.compile(r"(\d{1,6})((?: [a-z]{2,20}){1,6})", re.ASCII)
 """A house number and plain words, as most streets are written: nothing in it but a unit's word needs the long way."""
 _UNIT_OR_LETTER = re.compile(r"\d{1,5}[a-z]?|[a-z]\d{1,4}")
@@ -366,8 +371,33 @@ def _split_tail(street: str, city: str, state: str, zip_code: str) -> tuple[str,
         and not _looks_like_unit(parts[1])
     ):
         start = 1  # a name or `c/o` line before the street
+    elif (
+        len(parts) > 1
+        and _UNIT_OR_LETTER.fullmatch(parts[0])
+        and re.match(r"\d{1,6}[a-z]? +[a-z]", parts[1], re.IGNORECASE)
+    ):
+        return parts[1], parts[0], city, state, zip_code  # 401, 43 Hanna Ave
     unit = next((part for part in parts[start + 1 :] if _looks_like_unit(part)), "")
     return parts[start], unit, city, state, zip_code
+
+
+def _without_remark(text: str) -> str:
+    """Return a street without what is said to whoever drives there: a gate's code, words in brackets that are no unit."""
+    found = _REMARK.sub(lambda hit: f" {hit[1]} " if hit[1] and _looks_like_unit(hit[1]) else " ", text)
+    return found.rstrip(" -,;") or text
+
+
+def _split_city(city: str, state: str, zip_code: str) -> tuple[str, str, str]:
+    """Return a city's field with the state or ZIP that was written into it taken apart (`Tampa, FL 33602`)."""
+    code = _POSTCODE.search(city) or _ZIP.search(city)
+    rest = city[: code.start()].rstrip() if code else city
+    tail = _CITY_TAIL.search(rest)
+    said = state_key(tail[1] or tail[2]) if tail else ""
+    if tail and said in _CODES and rest[: tail.start()].strip():
+        rest, state = rest[: tail.start()], state or said
+    if code is None and rest == city:
+        return city, state, zip_code
+    return rest.strip(" ,."), state, zip_code or (code[0] if code else "")
 
 
 def _looks_like_unit(text: str) -> bool:
@@ -390,8 +420,10 @@ def _unit_of(tokens: list[str]) -> tuple[list[str], str]:
             return tokens[:index], unit.replace("-", "").replace("/", "")
     if len(tokens) > 3 and tokens[0] in _UNITS and any(c.isdigit() for c in tokens[1]):
         return tokens[2:], tokens[1].replace("-", "")
-    if tokens and tokens[0] == "#" and len(tokens) > 3:
-        return tokens[2:], tokens[1].replace("-", "")
+    if tokens and tokens[0] == "#" and len(tokens) > 2:
+        if tokens[2][0].isdigit() and len(tokens) > 3:
+            return tokens[2:], tokens[1].replace("-", "")
+        return _unit_of(tokens[1:])  # #2441 Lincoln Ave is a house
     if (
         len(tokens) > 3
         and _UNIT_OR_LETTER.fullmatch(tokens[-1])
@@ -432,9 +464,16 @@ def parse_address(
     route = _ROUTE.search(text)
     if route:
         text = f"rr {route[1]} box {route[2]}{text[route.end() :]}"
+    if "(" in text or "code" in text.lower() or "#" in text:
+        text = _without_remark(text)
     if "," in text or "\n" in text or ";" in text or "|" in text:
+        apart = _NUMBER_APART.match(text)
+        if apart and apart[2].lower() not in _UNITS:
+            text = f"{apart[1]} {text[apart.end() :]}"
         text, more, city, state, zip_code = _split_tail(text, city, state, zip_code)
         unit_text = unit or more
+    if city and (not state or "," in city or any(c.isdigit() for c in city)):
+        city, state, zip_code = _split_city(city[:80], state, zip_code)
     place = (city_key(city) if city else "", state_key(state) if state else "", zip_key(zip_code) if zip_code else "")
     folded = fold(text).replace(".", " ") if "." in text else fold(text)
     if not folded.strip() and not number.strip():

@@ -14,7 +14,7 @@ from bridge.domain.keys.names import NameKey, NameKind, PersonKey, read_name
 from bridge.domain.keys.nicknames import filed_under
 from bridge.domain.keys.phones import phone_keys
 
-KEYS_VERSION = 2
+KEYS_VERSION = 3
 """Raised whenever the same record would give other keys; stored keys of another version are computed anew."""
 
 
