@@ -3,8 +3,10 @@
     python benchmarks/ingest.py [--json] [--seconds 8] [--stored 0] [--rounds 3] [--folder PATH]
 
 pgbench inserts one 2 KB row a transaction (c=32 and c=1); then the bridge takes signed Standard Webhooks requests, each with an
-id of its own, from one thread of this process, which runs on the same cores as pgbench's does. CPU is what the kernel counted for
-the server and for PostgreSQL's processes, on pgbench's side for pgbench and PostgreSQL's; our load generator's is printed beside it.
+id of its own, from one thread of this process, which runs on the same cores as pgbench's does. Both clients have
+the scheduling policy SCHED_BATCH: woken by what they measure, they may not interrupt it, as a sender elsewhere would not.
+CPU is what the kernel counted for the server and for PostgreSQL's processes, on pgbench's side for pgbench and PostgreSQL's;
+our load generator's is printed beside it.
 Every answer must be 202, and as many rows must be stored as were answered.
 `--stored N` puts N deliveries with random keys there first; then the same N rows stand in pgbench's table.
 """
@@ -295,6 +297,16 @@ def _without_indexes(connection: psycopg.Connection, table: str) -> list[str]:
     return [*added, *(definition for _, definition in indexes)]
 
 
+def give_way() -> None:
+    """Let this process, and those it starts, interrupt no other: the kernel puts a client that is answered on the core of its server.
+
+    Three of four requests were seen to interrupt the server's next ones, 9 us of waiting for a core for each; pgbench's client
+    gains nothing by it. Only the loads are so: the server is started before, PostgreSQL too.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
@@ -329,6 +341,7 @@ def main() -> None:
         )
         try:
             _wait_until_ready()
+            give_way()
             rounds = [
                 _round(dsn, process.pid, postgres, secret, seconds=options.seconds) for _ in range(options.rounds)
             ]

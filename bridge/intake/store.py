@@ -57,8 +57,8 @@ SELECT set_config('synchronous_commit', 'on', false), set_config('enable_seqscan
        set_config('statement_timeout', '9s', false)
 """
 _FLUSH_SECONDS = 10.0
-_ENOUGH = 8  # rows that leave amid a turn: reading 32 requests takes 2 ms, in which PostgreSQL would have nothing to do
-_MOST_IN_FLIGHT = 3  # one at its senders, one on the disk, one that PostgreSQL works on
+_MOST_IN_FLIGHT = 2  # one that PostgreSQL works on while the other is at its senders
+_FEWEST = 12  # rows that leave amid a turn, or while others are under way: a batch costs PostgreSQL as much as eight rows of it
 # What says that one row cannot be kept, so that its neighbours can. All else may pass (a full disk, a standby that was asked).
 _FAULTS_OF_A_ROW = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
@@ -87,8 +87,9 @@ class DeliveryStore:
     """Stores arrivals in the order they came; run `run()` as a task for as long as requests come in.
 
     All but the opening of a connection happens in callbacks: what came in one turn of the loop leaves by its end, and when a
-    batch is committed the next one leaves before the senders are told. So neither side waits for the other, and PostgreSQL
-    has the next batch at hand when it is done with one.
+    batch is committed the next one leaves before the senders are told. Beside a batch that is under way another leaves once
+    it holds half of all that is here: the two take turns, one in PostgreSQL and one at its senders. Where each turn of the
+    loop sent what it had read, batches were half as large and PostgreSQL took a fifth more CPU a row.
     """
 
     def __init__(self, dsn: str, *, max_waiting: int = 4096, max_batch: int = 256) -> None:
@@ -98,6 +99,7 @@ class DeliveryStore:
         self._waiting: deque[_Waiting] = deque()
         self._again: deque[_Batch] = deque()  # parts of a batch that failed for a row in it
         self._sent_at: deque[float] = deque()  # of each batch in flight
+        self._under_way = 0  # rows in these batches
         self._is_due = False
         self._watch: asyncio.TimerHandle | None = None
         self._called = asyncio.Event()
@@ -120,7 +122,7 @@ class DeliveryStore:
             return
         self._waiting.append((row, tell))
         if len(self._sent_at) < _MOST_IN_FLIGHT:
-            if len(self._waiting) >= _ENOUGH:
+            if len(self._waiting) >= self._share():
                 self._send()
             elif not self._is_due:
                 self._is_due = True
@@ -162,22 +164,29 @@ class DeliveryStore:
         else:
             self._send()
 
+    def _share(self) -> int:
+        """Return how many rows are worth a batch beside another."""
+        return max(_FEWEST, -(-(len(self._waiting) + self._under_way) // _MOST_IN_FLIGHT))
+
     def _next(self) -> _Batch:
         if self._again:
             return self._again.popleft()
         waiting = self._waiting
-        return [waiting.popleft() for _ in range(min(len(waiting), self._max_batch))]
+        return [waiting.popleft() for _ in range(min(len(waiting), self._share(), self._max_batch))]
 
     def _send(self) -> None:
-        """Put what waits on its way."""
+        """Put what waits on its way; beside a batch that is under way only what is worth one, the rest when that is committed."""
         self._is_due = False
         while (self._waiting or self._again) and len(self._sent_at) < _MOST_IN_FLIGHT:
+            if self._sent_at and not self._again and len(self._waiting) < min(self._share(), self._max_batch):
+                return
             connection = self._connection
             if connection is None or connection.is_closed:
                 self._called.set()
                 return
             batch = self._next()
             self._sent_at.append(time.monotonic())
+            self._under_way += len(batch)
             try:
                 connection.send(
                     "insert", rows.columns_of([row for row, _ in batch]), partial(self._landed, connection, batch)
@@ -204,7 +213,7 @@ class DeliveryStore:
         self._doorbell.ring()
         ids = rows.ids_in(answer)
         if len(ids) == len(batch):  # each was new: they come back in order
-            self._over()
+            self._over(batch)
             for (_, tell), delivery_id in zip(batch, ids, strict=True):
                 tell(Stored(delivery_id, False))
             return
@@ -217,7 +226,7 @@ class DeliveryStore:
         if isinstance(answer, psycopg.Error):
             self._failed(batch, answer)
             return
-        self._over()
+        self._over(batch)
         ids = rows.ids_by_key(answer)
         for row, tell in batch:
             delivery_id = ids[row.key]
@@ -228,19 +237,20 @@ class DeliveryStore:
         """Take a batch apart where one of its rows is at fault; else every sender shall try again."""
         if not isinstance(error, _FAULTS_OF_A_ROW):
             self._disconnect()
-            self._over()
+            self._over(batch)
             _tell_all(batch, UNREACHED)
         elif len(batch) == 1:
-            self._over()
+            self._over(batch)
             _tell_all(batch, UNFIT)
         else:
             middle = len(batch) // 2
             self._again.extend((batch[:middle], batch[middle:]))
-            self._over()
+            self._over(batch)
 
-    def _over(self) -> None:
+    def _over(self, batch: _Batch) -> None:
         """Count a batch as ended and send the next."""
         self._sent_at.popleft()
+        self._under_way -= len(batch)
         self._send()
         if self._is_closing:
             self._called.set()

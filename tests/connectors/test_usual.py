@@ -38,6 +38,14 @@ def test_a_genuine_request_takes_the_shortcut_with_any_of_the_secrets(rows: tupl
     assert (found.scheme, found.secret_name) == (rows[0].name, "current")
 
 
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
+def test_a_secret_of_any_length_is_read_as_the_standard_says(length: int) -> None:
+    secret = Secret("long", "k" * length)
+    check = usual_check(schemes.GITHUB, secrets=(secret,), tolerance=300)
+    assert check is not None
+    assert check(signed_request(BARE, schemes.GITHUB[0], secret=secret, now=NOW), NOW) is not None
+
+
 @pytest.mark.parametrize("rows", USUAL, ids=name)
 def test_what_differs_in_anything_is_left_to_the_whole_engine(rows: tuple[Scheme, ...]) -> None:
     check = usual_check(rows, secrets=(KEY,), tolerance=300)

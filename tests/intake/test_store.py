@@ -73,6 +73,19 @@ async def test_two_servers_agree_on_who_was_first(
     assert await count(database, "deliveries") == 20
 
 
+async def test_requests_of_one_turn_leave_in_two_batches_and_the_rest_after_them(
+    store: DeliveryStore, database: Database, clock: Clock
+) -> None:
+    await stored(store, arrival("opens the connection", clock))
+    told = await asyncio.gather(*(stored(store, arrival(f"key-{number}", clock)) for number in range(32)))
+    assert [one.delivery_id for one in told] == sorted(one.delivery_id for one in told)
+    async with database.connection() as connection:
+        sizes = await connection.execute(
+            "SELECT count(*) FROM deliveries WHERE dedup_key LIKE 'key%' GROUP BY xmin::text ORDER BY min(id)"
+        )
+        assert [size for (size,) in await sizes.fetchall()] == [12, 12, 8]
+
+
 async def test_a_row_that_cannot_be_kept_does_not_fail_its_neighbours(store: DeliveryStore, clock: Clock) -> None:
     keys = ["good-1", "bad\0key", "good-2"]
     told = await asyncio.gather(*(outcome_of(store, arrival(key, clock)) for key in keys))
@@ -168,9 +181,9 @@ async def test_a_connection_that_ends_amid_batches_fails_those_and_the_rest_is_s
                     [writer.pid],
                 )
                 ended = (await cursor.fetchone() or (0,))[0]
-        assert await asyncio.gather(*senders[:12]) == [UNREACHED] * 12
-    told = await asyncio.gather(*senders[12:])
+        assert await asyncio.gather(*senders[:8]) == [UNREACHED] * 8
+    told = await asyncio.gather(*senders[8:])
     store.close()
     await running
     assert all(isinstance(one, Stored) for one in told)
-    assert await count(database, "deliveries") == await count(database, "delivery_queue") == 5
+    assert await count(database, "deliveries") == await count(database, "delivery_queue") == 9
