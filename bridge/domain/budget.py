@@ -86,8 +86,15 @@ class Budget:
 
     def set_rate(self, rate: float) -> None:
         """Use another full rate, as an operator says."""
+        is_lowered = self.rate < self.full_rate
         self.full_rate = rate
-        self.rate = min(self.rate, rate) if self.rate < self.full_rate else rate
+        self.rate = min(self.rate, rate) if is_lowered else rate
+
+    def restore(self, *, rate: float, blocked_until: datetime) -> None:
+        """Go on from what the last 429 left to an earlier owner: its wait, and the rate it lowered, which rises again from then on."""
+        self.rate = min(rate, self.full_rate)
+        self.blocked_until = self._quiet_since = blocked_until
+        self._at = max(self._at, blocked_until)
 
     def next_at(self, now: datetime) -> datetime:
         """Return when it is worth asking again."""

@@ -168,10 +168,10 @@ class Backlog:
             if message is not None:
                 heappush(self._ready.setdefault(message.policy.family, []), (message.priority, id_))
 
-    def next_due(self) -> datetime | None:
-        """Return when the next sleeping message or look falls due."""
+    def next_due(self, *, now: datetime) -> datetime | None:
+        """Return when the next sleeping message or look falls due; looks that are due are waited for by whoever looks."""
         times = [self._sleeping[0][0]] if self._sleeping else []
-        times += [doubt.due_at for doubt in self.doubts.values()]
+        times += [doubt.due_at for doubt in self.doubts.values() if doubt.due_at > now]
         return min(times, default=None)
 
     def is_runnable(self) -> bool:

@@ -128,10 +128,7 @@ class Breakers:
         """Return how many of each family may go; None where every breaker is closed."""
         if self.are_closed:
             return None
-        general = min(
-            (b.allows(now=now, limit=limit) for (family, _), b in self.all.items() if family == EVERYTHING),
-            default=limit,
-        )
+        general = self.looks(now=now, limit=limit)
         allowed = {
             family: min(
                 [general, *(b.allows(now=now, limit=limit) for (name, _), b in self.all.items() if name == family)]
@@ -142,6 +139,11 @@ class Breakers:
             chosen = next((family for family, count in allowed.items() if count), None)
             allowed = {family: int(family == chosen) for family in allowed}
         return allowed
+
+    def looks(self, *, now: datetime, limit: int) -> int:
+        """Return how many may go of what belongs to no family, as looks do: only refused credentials hold them."""
+        resting = (b.allows(now=now, limit=limit) for (family, _), b in self.all.items() if family == EVERYTHING)
+        return min(resting, default=limit)
 
     def sent(self, family: str) -> None:
         """Take note that a message of the family went out."""
@@ -171,6 +173,7 @@ class Breakers:
         key = (EVERYTHING if kind == "auth" else family, kind)
         return [key] if breaker.failed(now=now, wait=wait) else []
 
-    def next_probe(self) -> datetime | None:
-        """Return when the next probe may go out."""
-        return min((b.probe_at for b in self.all.values() if b.state is State.OPEN and b.probe_at), default=None)
+    def next_probe(self, *, now: datetime) -> datetime | None:
+        """Return when the next probe may go out; one that may already waits for something to send."""
+        times = (b.probe_at for b in self.all.values() if b.state is State.OPEN and b.probe_at)
+        return min((time for time in times if time > now), default=None)

@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Protocol
 
 import psycopg
@@ -356,11 +357,7 @@ class Dispatcher:
         """Look up what is in doubt and due, write down what was found, and return how many were looked at."""
         now = self._clock()
         due = [
-            (tenant, doubt)
-            for tenant in self.tenants.values()
-            if not tenant.backlog.paused
-            for doubt in tenant.backlog.due_doubts(now=now)
-            if doubt.message.id not in self._looking and tenant.budget.take(tenant.look_cost, now=now, reserved=True)
+            (tenant, doubt) for tenant in self.tenants.values() for doubt in tenant.choose_looks(self._looking, now=now)
         ]
         if not due:
             return 0
@@ -418,6 +415,7 @@ class Dispatcher:
             tenant = self.tenants.get(row.tenant_id)
             if tenant is None:
                 tenant = self.tenants[row.tenant_id] = Tenant(row.tenant_id, row.shard, self.settings, now=now)
+                tenant.take_over(row)
             if tenant.backlog.version != row.version:
                 changed.append(row)
         if not changed:
@@ -573,13 +571,24 @@ class Dispatcher:
             if self._on_record is not None:
                 self._on_record(record)
         self._awake.set()
-        if changed:
-            try:
-                async with self._database.begin() as tx:
-                    for row in changed:
-                        await standing.keep_breaker(tx, row)
-            except DATABASE_AWAY:
-                log.warning("breaker.unseen")  # it works from memory; the next change writes it down
+        await self._keep_limits(changed)
+
+    async def _keep_limits(self, changed: list[BreakerRow]) -> None:
+        """Write down the breakers that changed and what a 429 left, for whoever looks and whoever owns the shard next."""
+        refused = [tenant for tenant in self.tenants.values() if tenant.is_refused]
+        if not changed and not refused:
+            return
+        try:
+            async with self._database.begin() as tx:
+                for row in changed:
+                    await standing.keep_breaker(tx, row)
+                for tenant in sorted(refused, key=attrgetter("id")):  # in one order, against others who lock several
+                    await standing.keep_limit(tx, tenant.id, until=tenant.budget.blocked_until, rate=tenant.budget.rate)
+        except DATABASE_AWAY:
+            log.warning("limits.unseen")  # they work from memory; the next change writes them down
+        else:
+            for tenant in refused:
+                tenant.is_refused = False
 
     def _apply(self, tenant: Tenant, message: Message, record: Record, *, now: datetime) -> None:
         if record.settles in {DONE, DEAD} or record.state == HELD:
@@ -615,8 +624,9 @@ class Dispatcher:
         epoch = self._epochs.get(tenant.shard)
         if epoch is None or self.tenants.get(tenant.id) is not tenant:
             return
-        if isinstance(finding, LookFailed):
-            tenant.take_note_of_look(finding.outcome, now=now)
+        if not isinstance(finding, Unknowable):
+            failed = finding.outcome if isinstance(finding, LookFailed) else None
+            await self._keep_limits(tenant.take_note_of_look(failed, now=now))
         record = record_of_look(message, finding, looks=looks, epoch=epoch, asked_at=asked_at, now=now)
         if not isinstance(record, Record):
             if message.id in tenant.backlog.doubts:

@@ -97,6 +97,14 @@ async def breakers_of(tx: Tx, tenants: Sequence[TenantId]) -> list[BreakerRow]:
     return [BreakerRow(*row) for row in await rows.fetchall()]
 
 
+async def keep_limit(tx: Tx, tenant_id: TenantId, *, until: datetime, rate: float) -> None:
+    """Write down what a 429 left of a tenant's budget, for whoever owns its shard next; the longest wait stands."""
+    await tx.execute(
+        "UPDATE sending_tenants SET spent_until = greatest(spent_until, %s), lowered_to = %s WHERE tenant_id = %s",
+        [until, rate, tenant_id],
+    )
+
+
 async def keep_breaker(tx: Tx, row: BreakerRow) -> None:
     """Write down the state of a breaker; an operator's override is left alone."""
     await tx.execute(

@@ -28,6 +28,8 @@ class TenantRow(NamedTuple):
     shard: int
     version: int
     rate: float | None
+    spent_until: datetime | None = None
+    lowered_to: float | None = None
 
 
 class Loaded(msgspec.Struct, frozen=True, gc=False):
@@ -42,7 +44,7 @@ SELECT pg_current_snapshot()::text, (SELECT CASE WHEN is_called THEN last_value 
   age('3'::xid)::bigint + 3 -- the next xid, since 3 is the first
 """
 
-_TENANTS = "SELECT tenant_id, shard, version, rate FROM sending_tenants WHERE shard = ANY(%s)"
+_TENANTS = "SELECT tenant_id, shard, version, rate, spent_until, lowered_to FROM sending_tenants WHERE shard = ANY(%s)"
 
 _CLAIM = """
 SELECT o.tenant_id, o.id, o.created_at, o.due_at, o.sent_at, o.state, o.priority, o.sends, o.spent, o.kind, o.lane,

@@ -1,14 +1,14 @@
 """One tenant as its owner works it: backlog, budget, breakers and what operators set (pure)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 
 from bridge.domain.budget import Budget
 from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Deferred, Outcome, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.sending.backlog import Backlog, Message
-from bridge.sending.breaker import Breakers, error_class
+from bridge.sending.backlog import Backlog, Doubt, Message
+from bridge.sending.breaker import EVERYTHING, Breakers, error_class
 from bridge.sending.holds import MERGED
 from bridge.sending.settings import SendingSettings
 from bridge.sending.standing import BreakerRow
@@ -21,14 +21,13 @@ KNOWN_AT_MOST = 100
 class Tenant:
     """What decides whether and what a tenant sends next."""
 
-    look_cost = 1.0
-
     def __init__(self, tenant_id: TenantId, shard: int, settings: SendingSettings, *, now: datetime) -> None:
         self.id = tenant_id
         self.shard = shard
         self.backlog = Backlog(tenant_id, lane_depth=settings.lane_depth)
         self.budget = Budget(now=now, rate=settings.rate, burst=settings.burst)
         self.breakers = Breakers()
+        self.is_refused = False  # by a 429 that is not written down yet
         self._settings = settings
 
     def may_read(self) -> bool:
@@ -89,6 +88,23 @@ class Tenant:
             begun.append(message)
         return begun
 
+    def choose_looks(self, looking: Container[int], *, now: datetime) -> list[Doubt]:
+        """Hand out what is in doubt and due and not among those that are `looking`, within the budget that is kept for it.
+
+        With the credentials refused a look is a request like another: one probe goes, nothing else.
+        """
+        if self.backlog.paused:
+            return []
+        due = [doubt for doubt in self.backlog.due_doubts(now=now) if doubt.message.id not in looking]
+        chosen: list[Doubt] = []
+        for doubt in due[: self.breakers.looks(now=now, limit=len(due))]:
+            if not self.budget.take(1.0, now=now, reserved=True):
+                break
+            chosen.append(doubt)
+        if chosen:
+            self.breakers.sent(EVERYTHING)
+        return chosen
+
     def unsend(self, message: Message) -> None:
         """Give back the requests of a message that did not go."""
         self.budget.give_back(message.policy.requests)
@@ -98,17 +114,26 @@ class Tenant:
         """Let budget and breakers learn from an outcome; return the breakers that changed, to be written down."""
         if type(outcome) is Succeeded and not self.breakers.all:
             return []
-        if isinstance(outcome, Deferred) and outcome.reason == Reason.RATE_LIMITED:
-            self.budget.refused(now=now, retry_after=outcome.retry_after)
+        self._heed(outcome, now=now)
         family = message.policy.family
         if not self.breakers.all and error_class(outcome) is None:
             return []
         return [self._row(*key) for key in self.breakers.take_note(family, outcome, now=now)]
 
-    def take_note_of_look(self, outcome: Outcome, *, now: datetime) -> None:
-        """Let the budget learn from a look that was refused."""
+    def take_note_of_look(self, outcome: Outcome | None, *, now: datetime) -> list[BreakerRow]:
+        """Let budget and breakers learn from a look; None is one that was answered. Return the breakers that changed."""
+        if outcome is None:
+            return [self._row(*key) for key in self.breakers.take_note(EVERYTHING, Succeeded(status=200), now=now)]
+        self._heed(outcome, now=now)
+        if error_class(outcome) == "auth":
+            return [self._row(*key) for key in self.breakers.take_note(EVERYTHING, outcome, now=now)]
+        self.breakers.unsent(EVERYTHING)
+        return []
+
+    def _heed(self, outcome: Outcome, *, now: datetime) -> None:
         if isinstance(outcome, Deferred) and outcome.reason == Reason.RATE_LIMITED:
             self.budget.refused(now=now, retry_after=outcome.retry_after)
+            self.is_refused = True
 
     def change(self, row: TenantRow, pauses: Mapping[str, set[str]]) -> None:
         """Take over what operators set, and read everything anew."""
@@ -119,6 +144,11 @@ class Tenant:
         backlog.paused_lanes = frozenset(pauses.get("lane", ()))
         self.budget.set_rate(self._settings.rate if row.rate is None else row.rate)
         backlog.forget_waiting()
+
+    def take_over(self, row: TenantRow) -> None:
+        """Go on within the limits that ServiceTitan set to an earlier owner."""
+        if row.spent_until is not None and row.lowered_to is not None:
+            self.budget.restore(rate=row.lowered_to, blocked_until=row.spent_until)
 
     def restore(self, row: BreakerRow) -> None:
         """Take over a breaker as it was written down; what this owner saw since stands, an override always comes over."""
@@ -132,9 +162,14 @@ class Tenant:
         """Return when something of this tenant may be to do again."""
         if self.backlog.paused:
             return []
-        times = [time for time in (self.backlog.next_due(), self.breakers.next_probe()) if time is not None]
-        if self.backlog.is_runnable() and len(self.backlog.in_flight) < self._settings.in_flight:
-            times.append(self.budget.next_at(now))
+        times = [
+            time for time in (self.backlog.next_due(now=now), self.breakers.next_probe(now=now)) if time is not None
+        ]
+        families = self.backlog.runnable_families()
+        if families and len(self.backlog.in_flight) < self._settings.in_flight:
+            allowed = self.breakers.allowance(families, now=now, limit=1)
+            if allowed is None or any(allowed.values()):  # else it waits for a probe, its time or its answer
+                times.append(self.budget.next_at(now))
         return times
 
     def _row(self, family: str, kind: str) -> BreakerRow:

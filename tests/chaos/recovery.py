@@ -3,7 +3,8 @@
 Two servers, two workers, the simulator and a durable PostgreSQL, with the product's own times (what the kill left in doubt is sent again after 30 s instead of 280). Senders keep a steady pace; after some
 calm seconds one thing breaks. The rate of effects is read from the simulator's ledger: `before` in the calm seconds, then in windows
 of two seconds, each half a second after the last. `first` says when the first of them has 95 % of the rate before, `stays` from when on
-all of them have. At the end every acknowledged request must have its one effect.
+all of them have; both count from the moment that what broke is there again (PostgreSQL answers, no session is cut any more), `broken_for`
+after it broke. At the end every acknowledged request must have its one effect.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from tests.chaos.stage import Program, Stage, stage
 WINDOW, STEP = 2.0, 0.5  # seconds
 ENOUGH = 0.95
 TENANTS = 16
+HELD = "transaction_held"
 DURABLE = {"shared_buffers": "256MB", "synchronous_commit": "on", "fsync": "on"}
 
 
@@ -50,7 +52,7 @@ class Recovery:
             "postgres_restarted": lambda: self._harm(restart),
             "postgres_crashed": lambda: self._harm(crash),
             "connections_cut": lambda: self._harm(cut),
-            "transaction_held": self._hold,
+            HELD: self._hold,
         }
 
     async def run(self, names: list[str]) -> dict[str, Any]:
@@ -59,11 +61,12 @@ class Recovery:
         await self._until_up()
         sending = asyncio.create_task(self.senders.run())
         await asyncio.sleep(3)
-        broken: dict[str, tuple[float, float]] = {}
+        broken: dict[str, tuple[float, float, float]] = {}
         for name in names:
             await asyncio.sleep(self._calm)
-            load = os.getloadavg()[0]
-            broken[name] = (await self.breaks[name](), load)
+            load, began = os.getloadavg()[0], time.time()
+            whole = await self.breaks[name]()
+            broken[name] = (load, began if name != HELD else whole, whole)
             await asyncio.sleep(self._after)
             await self._replace()
         self.senders.stop()
@@ -74,7 +77,8 @@ class Recovery:
         acknowledged = self.senders.acknowledged
         return {
             "recovered": {
-                name: {"load": round(load, 1), **self._seen(times, at)} for name, (at, load) in broken.items()
+                name: {"load": round(load, 1), **self._seen(times, began, whole)}
+                for name, (load, began, whole) in broken.items()
             },
             "acknowledged": len(acknowledged),
             "lost": len(acknowledged - booked.keys()),
@@ -83,17 +87,18 @@ class Recovery:
             "is_settled": is_settled,
         }
 
-    def _seen(self, times: list[float], at: float) -> dict[str, Any]:
+    def _seen(self, times: list[float], began: float, at: float) -> dict[str, Any]:
         def rate(start: float, end: float) -> float:
             return (bisect_left(times, end) - bisect_left(times, start)) / (end - start)
 
-        before = rate(at - self._calm, at)
+        before = rate(began - self._calm, began)
         starts = [number * STEP for number in range(int((self._after - WINDOW) / STEP) + 1)]
         shares = [rate(at + start, at + start + WINDOW) / before for start in starts]
         good = [start for start, share in zip(starts, shares, strict=True) if share >= ENOUGH]
         bad = [start for start, share in zip(starts, shares, strict=True) if share < ENOUGH]
         return {
             "before_per_second": round(before, 1),
+            "broken_for": round(at - began, 1),
             "first": min(good, default=None),
             "stays": 0.0 if not bad else bad[-1] + STEP if bad[-1] < starts[-1] else None,
             "lowest_share": round(min(shares), 2),

@@ -35,6 +35,7 @@ FEW = {
     "shard_leases.shard",
     "sending_tenants.tenant_id",
     "attempts.effect_id",
+    "attempts.number DESC",
     "t.turn, delivery_queue.id",
 }
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -205,7 +206,7 @@ def statements(ids: list[int]) -> dict[str, tuple[str, Any, str]]:
         "end": (records._END, _ended(ids, settles=2), "pk_outbox"),
         "move": (records._MOVE, _ended(ids, settles=0), "pk_outbox"),
         "recover": (store._RECOVER, recover, "pk_outbox"),
-        "evidence": (standing._EVIDENCE, pairs, "attempts"),
+        "doubted": (standing._DOUBTED, pairs, "attempts"),
         "standing": (standing._STANDING, pairs, "pk_outbox"),
         "created": (standing._CREATED, [integers(tenants), keys], "pk_effect_keys"),
         "released": (holds._RELEASED, ["{1,2,3,4}", integers(ids)], "attempts"),

@@ -155,7 +155,9 @@ sending_tenants = Table(
     Column("shard", SmallInteger, nullable=False),
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("rate", Float),  # an operator's own requests per second; null is the configured one
-    Column("spent_until", DateTime(timezone=True)),  # until when an earlier owner may have used the budget
+    # What the last 429 left: until when nothing goes, and the rate from then on. A new owner goes on from it.
+    Column("spent_until", DateTime(timezone=True)),
+    Column("lowered_to", Float),
     Index("ix_sending_tenants_shard", "shard"),
 )
 
