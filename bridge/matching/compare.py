@@ -66,9 +66,11 @@ def given_level(left: str, right: str) -> str:
 
 @lru_cache(maxsize=4096)
 def surname_level(left: str, right: str) -> str:
-    """Return exact, close, part (one of a double name) or differ for two surnames."""
+    """Return exact, close, part (one of a double name), initial (`Ann S.`, as marketplaces name people) or differ."""
     if not left or not right:
         return MISSING
+    if left != right and (len(left) == 1 or len(right) == 1):
+        return "initial" if left[0] == right[0] else "differ"
     closed_left, closed_right = left.replace(" ", ""), right.replace(" ", "")
     level = word_level(closed_left, closed_right)
     if level == "differ" and (" " in left or " " in right):
@@ -213,8 +215,17 @@ def _both(left: str, right: str) -> str:
     return MISSING if not left or not right else "exact" if left == right else "differ"
 
 
+def _with_unit_apart(left: AddressKey, right: AddressKey) -> AddressKey:
+    """Return an address whose number ends in what the other calls the unit (14B, and 14 Unit B) written as the other's."""
+    if left.unit or not right.unit or left.number != right.number + right.unit or not right.unit.isalpha():
+        return left
+    return left._replace(number=right.number, unit=right.unit)
+
+
 def places(left: AddressKey, right: AddressKey) -> PlaceLevels:
     """Return how two addresses compare."""
+    if left.unit != right.unit and left.number != right.number:
+        left, right = _with_unit_apart(left, right), _with_unit_apart(right, left)
     number = number_level(left.number, right.number)
     street = street_level(left.street, right.street)
     if street == "differ" and bool(left.suffix) != bool(right.suffix):

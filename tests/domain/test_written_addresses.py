@@ -3,6 +3,7 @@
 import pytest
 
 from bridge.domain.keys import AddressStatus, parse_address
+from bridge.matching.compare import places
 
 HOUSE = parse_address("2441 Lincoln Ave", "", "Tampa", "FL", "33602")
 
@@ -41,3 +42,14 @@ def test_what_only_looks_like_it_stays() -> None:
 def test_long_nonsense_is_read_in_bounded_steps(nasty: str) -> None:
     for place in (parse_address(nasty), parse_address("5 Oak St", "", nasty), parse_address("5 Oak St", nasty)):
         assert isinstance(place.status, AddressStatus)
+
+
+def test_a_letter_of_the_number_and_the_same_letter_as_a_unit_are_one_place() -> None:
+    letter, unit = parse_address("14B Quince St", "", "Tampa"), parse_address("14 Quince St", "Unit B", "Tampa")
+    assert places(letter, unit).relation == places(unit, letter).relation == "same"
+    assert places(letter, parse_address("14 Quince St", "Unit C", "Tampa")).relation != "same"
+
+
+def test_a_spanish_avenue_is_one_shortened_or_not() -> None:
+    assert parse_address("12 Ave del Sol") == parse_address("12 Avenida del Sol")
+    assert parse_address("12 Ave Maria Blvd") != parse_address("12 Avenida Maria Blvd")

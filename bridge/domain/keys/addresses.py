@@ -265,6 +265,8 @@ _TAIL = re.compile(
 _TOKEN = re.compile(r"#|[^\W_]+(?:['’][^\W_]+)*(?:[-/][^\W_]+)*")
 _UNIT_NUMBER = re.compile(r"^\s*(?:#\s*)?(\w{1,6})\s*[-–]\s*(\d{1,6}[a-z]?)\b(?=\s+\S)", re.IGNORECASE)
 _NUMBER = re.compile(r"^\d+(?:[a-z]|-\d+|-[a-z]|/\d)?$")
+_SPANISH = {"ave": "avenida", "av": "avenida", "avda": "avenida", "cam": "camino", "cll": "calle"}
+_ARTICLES = frozenset(("de", "del", "la", "las", "el", "los"))
 _REMARK = re.compile(
     r"\(([^()]*)\)|\b(?:gate|door|entry|access|lock ?box) ?(?:code|#)[\s:#]{0,3}(?:is )?\w{0,4}\d.*", re.IGNORECASE
 )
@@ -580,6 +582,8 @@ def _named(tokens: list[str]) -> tuple[str, str, str, str]:
     before = suffix = after = ""
     if len(tokens) > 2 and tokens[-1] in _DIRECTIONS:
         after = _DIRECTIONS[tokens.pop()]
+    if len(tokens) > 2 and tokens[0] in _SPANISH and tokens[1] in _ARTICLES:
+        tokens[0] = _SPANISH[tokens[0]]
     if len(tokens) > 1 and tokens[0] in _FRENCH:
         suffix, tokens = _SUFFIXES[tokens[0]], tokens[1:]
         tokens = tokens[1:] if len(tokens) > 1 and tokens[0] in ("de", "du", "des", "la", "le") else tokens

@@ -144,9 +144,10 @@ def codes_of(left: Record, right: Record) -> list[int]:
         given = joined if joined in ("exact", "close") else given
     if given == "differ":
         given = _farther(left.person.given, right.person.given)
-    if surname == "differ" and not names.is_swapped:
+    if surname in ("differ", "initial") and not names.is_swapped:
         surname = "similar" if _is_similar(left.person.surname, right.person.surname) else "differ"
     here, there = left.address, right.address
+    surname = "differ" if surname == "initial" else surname
     return [
         _CODES["given"][given],
         _CODES["middle"][middle],
