@@ -182,8 +182,8 @@ class Dispatcher:
         if not self._epochs:
             return 0
         async with self._database.in_order() as connection:
-            snapshot = await store.look(connection)
-            await self._follow_tenants(connection, await store.tenants_of(connection, self._epochs), now=now)
+            snapshot, rows = await store.look(connection, self._epochs)
+            await self._follow_tenants(connection, rows, now=now)
             low = self._horizon.advance(snapshot)
             for tenant in self.tenants.values():
                 tenant.backlog.reach_back(low)

@@ -39,12 +39,18 @@ class Loaded(msgspec.Struct, frozen=True, gc=False):
     command: Command | None  # None where this version cannot read it
 
 
-_LOOK = """
-SELECT pg_current_snapshot()::text, (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM effect_ids),
-  age('3'::xid)::bigint + 3 -- the next xid, since 3 is the first
+_TENANTS = """
+SELECT tenant_id, shard, version, rate, spent_until, lowered_to FROM sending_tenants WHERE shard = ANY(%s::smallint[])
 """
 
-_TENANTS = "SELECT tenant_id, shard, version, rate, spent_until, lowered_to FROM sending_tenants WHERE shard = ANY(%s)"
+# One round trip, a quarter of a millisecond of what each message waits.
+_LOOK = f"""
+WITH seen AS MATERIALIZED (
+  SELECT pg_current_snapshot()::text, (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM effect_ids),
+    age('3'::xid)::bigint + 3 -- the next xid, since 3 is the first
+)
+SELECT * FROM seen LEFT JOIN LATERAL ({_TENANTS}) AS t ON true
+"""
 
 _CLAIM = """
 SELECT o.tenant_id, o.id, o.created_at, o.due_at, o.sent_at, o.state, o.priority, o.sends, o.spent, o.kind, o.lane,
@@ -112,15 +118,15 @@ SELECT tenant, id, %(now)s, sends + 1, 'crashed', epoch, sent_at, %(reason)s FRO
 """
 
 
-async def look(tx: Tx) -> Snapshot:
-    """Return what the horizon needs to know before rows are read."""
-    row = await (await tx.execute(_LOOK)).fetchone()
-    return Snapshot.parse(*row) if row else Snapshot(frozenset(), 0)
+async def look(tx: Tx, shards: Iterable[int]) -> tuple[Snapshot, list[TenantRow]]:
+    """Return what the horizon needs to know before rows are read, and the tenants of the shards that ever sent."""
+    rows = await (await tx.execute(_LOOK, [integers(shards)], prepare=True)).fetchall()
+    return Snapshot.parse(*rows[0][:3]), [TenantRow(*row[3:]) for row in rows if row[3] is not None]
 
 
 async def tenants_of(tx: Tx, shards: Iterable[int]) -> list[TenantRow]:
     """Return the tenants of the shards that ever sent."""
-    rows = await tx.execute(_TENANTS, [list(shards)])
+    rows = await tx.execute(_TENANTS, [integers(shards)])
     return [TenantRow(*row) for row in await rows.fetchall()]
 
 

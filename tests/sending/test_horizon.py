@@ -25,7 +25,8 @@ async def test_the_youngest_open_transaction_is_not_skipped_however_often_was_lo
 
     async def look() -> int:
         async with database.connection() as connection:
-            return horizon.advance(await store.look(connection))
+            snapshot, _ = await store.look(connection, [])
+            return horizon.advance(snapshot)
 
     late = await psycopg.AsyncConnection.connect(database.dsn)
     other = await psycopg.AsyncConnection.connect(database.dsn)
@@ -51,7 +52,8 @@ async def test_nor_is_it_where_it_ends_before_it_was_ever_listed(database: Datab
 
     async def look() -> int:
         async with database.connection() as connection:
-            return horizon.advance(await store.look(connection))
+            snapshot, _ = await store.look(connection, [])
+            return horizon.advance(snapshot)
 
     late = await psycopg.AsyncConnection.connect(database.dsn)
     for _ in range(3):
