@@ -325,9 +325,10 @@ def unit_key(raw: str) -> str:
     """Return what tells one unit from another in a house: designators dropped, `12-B` and `12 b` the same."""
     tokens = [token for token in _TOKEN.findall(fold(raw[:60])) if token != "#"]
     plain = [token for token in tokens if token not in _UNITS]
-    return "".join(plain).replace("-", "").replace("/", "") or "".join(
-        _UNIT_NAMES.get(token, token) for token in tokens if token in _ALONE
-    )
+    told = "".join(plain).replace("-", "").replace("/", "")
+    if told in _UNITS:  # n:o
+        tokens, told = [told], ""
+    return told or "".join(_UNIT_NAMES.get(token, token) for token in tokens if token in _ALONE)
 
 
 def _split_tail(street: str, city: str, state: str, zip_code: str) -> tuple[str, str, str, str, str]:
