@@ -76,14 +76,14 @@ class Lines:
     def info(self, line: bytes) -> None:
         """Take a line that may wait."""
         self._waiting.append(line)
+        if len(self._waiting) > 1 and self._loop is not None and self._loop.is_running():
+            return  # the flush of the first one is due; to ask for the running loop is a system call
         try:
-            loop = asyncio.get_running_loop()
+            self._loop = asyncio.get_running_loop()
         except RuntimeError:
             self.flush()
             return
-        if len(self._waiting) == 1 or loop is not self._loop:
-            self._loop = loop
-            loop.call_later(_GATHER_SECONDS, self.flush)
+        self._loop.call_later(_GATHER_SECONDS, self.flush)
 
     debug = warning = info
 

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +15,6 @@ from litestar.enums import ScopeType
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
-from prometheus_client import Counter, Histogram
 
 from bridge import pipeline
 from bridge.connectors.base import Reply
@@ -124,11 +123,11 @@ class Hooks:
             if isinstance(received, Refused):
                 self._refuse(exchange, received)
             elif isinstance(received, Answered):
-                _counter(exchange.source, "handshake").inc()
+                metrics.webhooks.count(exchange.source, "handshake")
                 _send_reply(exchange, received.reply, delivery_id="")
             elif door is not None:
                 self._acknowledge(exchange, door, *received)
-            _seconds(exchange.source if door else "unknown").observe(time.perf_counter() - exchange.started)
+            metrics.webhooks.took(exchange.source if door else "unknown", time.perf_counter() - exchange.started)
         except Exception as error:  # noqa: BLE001  the same; and the writer of deliveries, which calls this, must go on
             _break(exchange, error)
 
@@ -136,7 +135,7 @@ class Hooks:
         if accepted.secret_name:
             self._secret_used(door, accepted.secret_name, exchange.now)
         outcome = "duplicate" if stored.is_redelivery else "accepted"
-        _counter(door.source_id, outcome).inc()
+        metrics.webhooks.count(door.source_id, outcome)
         self._log.info(
             "delivery.redelivered" if stored.is_redelivery else "delivery.received",
             delivery_id=stored.delivery_id,
@@ -154,7 +153,7 @@ class Hooks:
             _send_reply(exchange, reply, delivery_id=str(stored.delivery_id))
 
     def _refuse(self, exchange: Exchange, refused: Refused) -> None:
-        _counter(exchange.source if exchange.door else "unknown", refused.reason.value).inc()
+        metrics.webhooks.count(exchange.source if exchange.door else "unknown", refused.reason.value)
         self._note_refusal(exchange, refused)
         payload = problem(
             refused.status,
@@ -244,16 +243,6 @@ class HookedApp(Litestar):
             await self.hooks(scope, receive, send)  # type: ignore[arg-type]  # those of a request
         else:
             await super().__call__(scope, receive, send)
-
-
-@cache
-def _counter(source: str, result: str) -> Counter:
-    return metrics.webhooks.labels(source, result)
-
-
-@cache
-def _seconds(source: str) -> Histogram:
-    return metrics.webhook_seconds.labels(source)
 
 
 def _trace_id(given: bytes | None) -> str:
