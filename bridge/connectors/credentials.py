@@ -1,6 +1,7 @@
 """Shared values: tokens, keys and passwords that a caller shows, for the many senders that sign nothing."""
 
 import hmac
+from collections import Counter
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -77,8 +78,8 @@ def verify_shared_value(
 
 def _other_headers(request: HookRequest, places: SharedValue) -> list[str]:
     """Return the values of headers nobody named that stand once: one that is repeated proves nothing."""
-    names = [name for name, _ in request.headers if name != "authorization" and name not in places.headers]
-    return [value.strip() for name, value in request.headers if names.count(name) == 1 and len(value) <= _LONGEST][:64]
+    times = Counter(name for name, _ in request.headers if name != "authorization" and name not in places.headers)
+    return [value.strip() for name, value in request.headers if times[name] == 1 and len(value) <= _LONGEST][:64]
 
 
 def _at_most_one(request: HookRequest, name: str) -> str | None:

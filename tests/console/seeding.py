@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from litestar import Litestar
 
@@ -23,6 +24,7 @@ from bridge.operations.audit import Act
 from bridge.operations.users import Role
 from bridge.pipeline.sentences import sentence
 from bridge.sending import outbox
+from bridge.settings import Settings
 
 TENANT = TenantId(1000001)
 NOW = datetime(2026, 11, 24, 20, 5, tzinfo=UTC)  # 14:05 in Chicago
@@ -36,9 +38,14 @@ PEOPLE = (
 KINDS = ("booked", "review", "failed", "working", "held", "filtered", "updated", "duplicate", "broken")
 
 
+@cache
+def settings() -> Settings:
+    """The config of the demo, read once."""
+    return bootstrap.load_settings(None, environ={})
+
+
 def context_for(database: Database, *, clock=lambda: NOW) -> AppContext:
-    settings = bootstrap.load_settings(None, environ={})
-    return AppContext(database=database, settings=settings, connectors={}, clock=clock, draining=asyncio.Event())
+    return AppContext(database=database, settings=settings(), connectors={}, clock=clock, draining=asyncio.Event())
 
 
 def app_for(context: AppContext) -> Litestar:

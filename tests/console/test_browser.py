@@ -293,4 +293,4 @@ async def test_a_live_list_shows_what_comes_in(visitor: Visitor) -> None:
     async with page.expect_response(lambda answer: "/live" in answer.url):
         await page.goto(visitor.base + "/deliveries?live=1")
     delivery_id = await deliver(visitor.database, 77, "booked", at=NOW)
-    await page.wait_for_selector(f'tr[data-id="{delivery_id}"] >> text=booked', timeout=10_000)
+    await page.wait_for_selector(f'tr[data-id="{delivery_id}"] >> text=booked')

@@ -38,7 +38,7 @@ class Visitor:
             _, path = await users.make_link(self.database, act, login=f"{role}@example.com")
             opened = await users.follow_link(self.database, path.rsplit("/", 1)[-1], now=NOW)
             await context.add_cookies([{"name": SESSION_COOKIE, "value": opened.token, "url": self.base}])
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         page = await context.new_page()
         page.on("request", self._look_at)
         page.on("console", lambda message: self.wrongs.append(message.text))

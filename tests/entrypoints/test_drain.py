@@ -24,7 +24,7 @@ async def test_a_server_told_to_stop_amid_requests_loses_nothing_it_acknowledged
     )
     acknowledged: set[int] = set()
     refused: list[int] = []
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{free_port}", timeout=10) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{free_port}", timeout=30) as client:
 
         async def send(sender: int) -> None:
             for number in range(10_000):
@@ -58,7 +58,7 @@ async def test_a_server_told_to_stop_amid_requests_loses_nothing_it_acknowledged
 
 
 async def _until_it_answers(client: httpx.AsyncClient) -> None:
-    for _ in range(300):
+    for _ in range(600):
         try:
             if (await client.get("/readyz")).status_code == 200:
                 return

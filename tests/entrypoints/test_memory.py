@@ -32,7 +32,7 @@ def test_a_server_and_a_worker_hold_less_than_100_mb(roles: Roles) -> None:
     roles.start("serve")
     roles.start("work")
     roles.until("ready", lambda: httpx.get(f"http://127.0.0.1:{roles.ports[0]}/readyz").status_code == 200)
-    with httpx.Client(base_url=f"http://127.0.0.1:{roles.ports[0]}") as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{roles.ports[0]}", timeout=30) as client:
         for number in range(200):
             lead = LEAD | {"name": f"Dana Cruz{number}", "phone": f"(512) 555-{number:04d}"}
             assert client.post("/hooks/web", json=lead).status_code == 202

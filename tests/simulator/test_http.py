@@ -77,7 +77,7 @@ async def test_a_client_that_gives_up_meets_the_late_apply(served: tuple[Simulat
     simulator, client = served
     applied = asyncio.Event()
     simulator.listeners.append(lambda _: applied.set())
-    simulator.add_fault(Fault(action=Action.LATE_APPLY, seconds=0.3))
+    simulator.add_fault(Fault(action=Action.LATE_APPLY, seconds=1.5))
     with pytest.raises(httpx.ReadTimeout):
         await client.post(PATH, json=BODY, timeout=0.05)
     assert simulator.count("booking.created") == 0
