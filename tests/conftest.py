@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from psycopg import sql
 from bridge.db import migrations
 from bridge.db.database import Database, Tx
 from bridge.db.embedded import EmbeddedPostgres
-from tests import watching
+from tests import places, watching
 from tests.recycling import Databases, copied, drop
 from tests.watching import Watch
 
@@ -82,12 +83,17 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server for tests: DATABASE_URL, else one embedded PostgreSQL for all test processes, durability off."""
     given = os.environ.get("DATABASE_URL")
     shared = shared_folder(tmp_path_factory)
+    place = shared / "bridge-postgres"
+    with FileLock(shared / "bridge-postgres.filelock"):
+        if given is None and not place.exists():
+            place.symlink_to(places.new_folder())
     server = EmbeddedPostgres(
-        shared / "bridge-postgres",
+        place,
         options={
             "fsync": "off",
             "synchronous_commit": "off",
             "full_page_writes": "off",
+            "max_wal_size": "512MB",
             "max_connections": "200",
             "autovacuum": "off",
         },
@@ -104,8 +110,9 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield dsn
     fcntl.flock(using, fcntl.LOCK_EX)  # whoever started the server ends last: the other test processes still use it
     os.close(using)
-    if given is None:
+    if given is None and server.runs_here:
         server.stop()
+        shutil.rmtree(place.resolve())
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,8 +6,8 @@ import gc
 import logging
 import multiprocessing
 import os
+import shutil
 import subprocess
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -21,6 +21,7 @@ import uvloop
 from bridge.db import migrations
 from bridge.db.embedded import EmbeddedPostgres
 from tests.conftest import with_database
+from tests.places import new_folder
 from tests.simulation.bugs import Bugs
 from tests.simulation.history import History, Step, Story, draw
 from tests.simulation.merge import merge
@@ -38,7 +39,7 @@ FAST = {
     "max_connections": "60",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "max_wal_size": "4GB",
+    "max_wal_size": "512MB",
     "checkpoint_timeout": "1h",
     "track_counts": "on",
 }
@@ -51,10 +52,12 @@ def server() -> Iterator[str]:
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="bridge-simulation-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        with EmbeddedPostgres(Path(folder), options=FAST) as running:
+    folder = new_folder()
+    try:
+        with EmbeddedPostgres(folder, options=FAST) as running:
             yield running.dsn
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def database_of(dsn: str) -> str:
