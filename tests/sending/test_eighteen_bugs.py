@@ -1,7 +1,9 @@
 """Eighteen real bugs of other queues and gateways, each shown not to be ours. Numbers as in the museum of the design."""
 
 import asyncio
+import random
 from datetime import timedelta
+from itertools import groupby
 
 import msgspec
 import psycopg
@@ -9,15 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.db.database import Database
 from bridge.db.ownership import Ownership, fence_all, shard_of
 from bridge.domain.command import AddNote, FieldChange, PartyKind, SetCustomFields
-from bridge.domain.ids import EffectId
-from bridge.domain.outcome import Deferred, Succeeded
+from bridge.domain.ids import EffectId, EffectKey
+from bridge.domain.outcome import Deferred, Outcome, Rejected, Succeeded
+from bridge.domain.reasons import Reason
+from bridge.operations import deliveries
 from bridge.sending import control, store
 from bridge.sending.control import Refusal, Scope
 from bridge.sending.execute import Performer
 from bridge.sending.settings import SendingSettings
 from bridge.servicetitan.client import ServiceTitan
+from tests.planning.facts import NOW
+from tests.planning.house import TENANT as HOUSEHOLD
+from tests.planning.house import House, settings_of
 from tests.sending.world import OTHER, TENANT, World, booking, effect
 
 
@@ -112,6 +120,33 @@ async def test_04_a_second_manual_retry_is_no_silence(world: World) -> None:
     assert said is Refusal.DONE  # explained, and not sent
 
 
+async def test_04_two_replays_of_a_delivery_make_nothing_and_each_forced_one_makes_one(database: Database) -> None:
+    house = await House(database, settings_of()).open()
+    payload = {"name": "Ann Lee", "phone": "(512) 555-0100", "message": "no heat"}
+    delivery = await house.arrive("web", payload)
+    await house.decide()
+    made = await house.effects()
+    assert len(made) == 1
+    act, by_force = deliveries.Act("kim", NOW), deliveries.Act("kim", NOW, "the first was deleted by hand")
+    for _ in range(2):
+        assert (await deliveries.replay(database, act, tenant_id=HOUSEHOLD, delivery_id=delivery)).is_done
+        await house.decide()
+    assert await house.effects() == made
+    assert len(await house.plans(delivery)) == 3  # each replay is decided about, and tells what it would want
+    assert await house.state(delivery) == ("processed", "processed")
+    assert (
+        await deliveries.replay(database, act, tenant_id=HOUSEHOLD, delivery_id=delivery, force=True)
+    ).refusal == "reason_missing"
+    for _ in range(2):
+        assert (
+            await deliveries.replay(database, by_force, tenant_id=HOUSEHOLD, delivery_id=delivery, force=True)
+        ).is_done
+        said = await deliveries.replay(database, by_force, tenant_id=HOUSEHOLD, delivery_id=delivery, force=True)
+        assert said.refusal == "waiting_already"  # told, not swallowed
+        await house.decide()
+    assert len(set(await house.effects())) == 3
+
+
 async def test_05_three_effects_of_one_delivery_have_three_timers(world: World) -> None:
     three = [booking(f"Person {number}") for number in range(3)]
     world.fault("refuse", method="POST", path="/bookings", times=3)
@@ -127,21 +162,26 @@ async def test_05_three_effects_of_one_delivery_have_three_timers(world: World) 
 
 
 async def test_06_what_comes_while_paused_is_sent_in_order_afterwards(world: World) -> None:
-    wanted = [booking(f"Person {number}", lane="party:one") for number in range(200)]
+    wanted = [booking(f"Person {number}", lane="party:one") for number in range(1_000)]
+    made: list[EffectKey] = []
+
+    async def execute(client: ServiceTitan, loaded: store.Loaded, refs: object, *, now: object) -> Outcome:
+        made.append(loaded.key)
+        return Succeeded(status=200)
+
     async with world.database.begin() as tx:
         await control.pause(tx, tenant_id=TENANT, scope=Scope.TENANT, by="kim", reason="a look", now=world.now())
     await world.put(*wanted)
-    worker = await world.worker().own(TENANT)
+    worker = await world.worker(execute=execute, burst=45.0).own(TENANT)
     for _ in range(3):
         world.advance(10)
         assert await worker.turn() == 0
     async with world.database.begin() as tx:
         forecast = await control.resume(tx, tenant_id=TENANT, scope=Scope.TENANT)
-    assert forecast.waiting == 200
+    assert forecast.waiting == 1_000
     resumed = world.now()
-    await worker.drain(step=0.1)
+    await worker.drain(step=1.0)
     assert (world.now() - resumed) / forecast.takes == pytest.approx(1, abs=0.1)
-    made = [entry.external_id for entry in world.simulator.ledger.select(kind="booking.created")]
     assert made == [one.key for one in wanted]
 
 
@@ -190,6 +230,42 @@ async def test_09_order_holds_when_the_head_is_given_up_amid_a_batch(world: Worl
     await worker.drain()
     made = [entry.external_id for entry in world.simulator.ledger.select(kind="booking.created")]
     assert made == [one.key for number, one in enumerate(lane) if number != 2]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_09_order_holds_whatever_becomes_of_each(world: World, seed: int) -> None:
+    """Made-up lanes in which messages fail some times and then succeed or are given up, in batches of any size."""
+    chance = random.Random(seed)
+    lanes = [f"party:{number}" for number in range(chance.randint(1, 4))]
+    fails = Deferred(reason=Reason.CONNECT_FAILED)
+    refused = Rejected(reason=Reason.VALIDATION_FAILED, status=400)
+    wanted = [booking(f"Person {number}", lane=chance.choice(lanes)) for number in range(40)]
+    story = {
+        one.key: [fails] * chance.choice((0, 0, 0, 1, 2))
+        + [chance.choice((refused, Succeeded(status=200), Succeeded(status=200)))]
+        for one in wanted
+    }
+    tried: list[EffectKey] = []
+
+    async def execute(client: ServiceTitan, loaded: store.Loaded, refs: object, *, now: object) -> Outcome:
+        tried.append(loaded.key)
+        return story[loaded.key].pop(0)
+
+    sizes = {
+        "batch": chance.choice((1, 3, 200)),
+        "read": chance.choice((2, 500)),
+        "lane_depth": chance.choice((1, 5, 1_000)),
+    }
+    worker = await world.worker(execute=execute, **sizes).own(TENANT)
+    for at in range(0, 40, 8):  # they come while others are under way
+        await world.put(*wanted[at : at + 8])
+        await worker.turn()
+        world.advance(chance.choice((0.0, 0.3, 5.0)))
+    await worker.drain()
+    assert not any(story.values())
+    for lane in lanes:
+        keys = [one.key for one in wanted if one.lane == lane]
+        assert [key for key, _ in groupby(key for key in tried if key in set(keys))] == keys
 
 
 async def test_10_a_kill_after_the_commit_of_a_success_is_no_crash_of_it(world: World) -> None:
