@@ -150,6 +150,12 @@ class Backlog:
         self._lanes[message.lane] = None
         self.in_flight[message.id] = message
 
+    def drop(self, message: Message, *, now: datetime) -> None:
+        """Forget a message that began and did not go: if the table has it, it is read, after what stands before it there."""
+        if self.in_flight.pop(message.id, None) is not None:
+            self._pass_lane(message.lane, now=now)
+        self.read_again(message)
+
     def known_beyond(self) -> list[int]:
         """Return the ids beyond the place reached of what is held in memory all the same."""
         return [id_ for ids in (self._held, self.in_flight, self.doubts) for id_ in ids if id_ > self.position]

@@ -218,8 +218,7 @@ class Dispatcher:
         except BaseException:
             # The commit may have happened, as in `commit_intents`.
             self._stale += [(TenantId(intent.tenant_id), intent.id) for intent in handing.intents]
-            self._put_back(handing.going, now=self._clock())
-            handing.left.update(TenantId(intent.tenant_id) for intent in handing.intents)
+            handing.undone(now=self._clock())
             raise
         finally:
             self._handing.discard(handing)

@@ -79,11 +79,6 @@ class HandOver:
         """What is about to be committed, or may have been."""
         return [part.intent for part in self._parts]
 
-    @property
-    def going(self) -> list[Message]:
-        """What is in flight by it."""
-        return [message for part in self._parts for message in part.going]
-
     async def intend(self, tx: Tx, fresh: Sequence[Fresh], *, born: datetime) -> None:
         """Choose what goes at once of what this transaction put at `born`, and write the intents; its last statement."""
         now = self._sent_at = self._clock()
@@ -120,7 +115,7 @@ class HandOver:
             "epochs": integers(intent.epoch for intent in intents),
             "lows": integers(lows),
             "highs": integers(highs),
-            "going": integers(message.id for message in self.going),
+            "going": integers(message.id for part in self._parts for message in part.going),
             "positions": integers(part.position for part in self._parts),
             "from": integers(known_from),
             "to": integers(known_to),
@@ -134,10 +129,7 @@ class HandOver:
         for part in self._parts:
             backlog = part.tenant.backlog
             if part.tenant.id not in written:
-                for message in part.going:  # memory was not right: all is read, and in the order of the table
-                    part.tenant.unsend(message)
-                    backlog.end(message.id, now=now)
-                self.left.add(part.tenant.id)
+                self._drop(part, now=now)  # memory was not right
                 continue
             for message in part.put:
                 backlog.add(message, now=now)
@@ -147,6 +139,17 @@ class HandOver:
             if backlog.unresolved:
                 self.left.add(part.tenant.id)
         return flights
+
+    def undone(self, *, now: datetime) -> None:
+        """Let nothing go by it: nothing was committed, or nobody knows."""
+        for part in self._parts:
+            self._drop(part, now=now)
+
+    def _drop(self, part: _Part, *, now: datetime) -> None:
+        for message in part.going:
+            part.tenant.unsend(message)
+            part.tenant.backlog.drop(message, now=now)
+        self.left.add(part.tenant.id)
 
 
 def _message(one: Fresh, *, born: datetime) -> Message:

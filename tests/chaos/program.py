@@ -137,12 +137,12 @@ def patch_worker(doom: Doom) -> None:
 
     async def intend_or_die(self: HandOver, *arguments: Any, **parts: Any) -> None:
         await intend(self, *arguments, **parts)
-        if self.going:
+        if self.intents:
             doom.at("before_intent_commit")
             doom.within_a_moment("during_intent_commit")
 
     async def committed_or_die(self: HandOver, **parts: Any) -> Any:
-        if self.going:
+        if self.intents:
             doom.at("after_intent_commit")
         return await committed(self, **parts)
 

@@ -1,7 +1,7 @@
 """What may go at once goes with the commit of its decision; whatever speaks against it, the usual way is taken."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import psycopg
 import pytest
@@ -151,6 +151,25 @@ async def test_a_commit_that_nobody_answered_sends_once(world: World) -> None:
     await worker.drain()
     assert await world.history(wanted.key) == ["succeeded"]
     assert await world.rows("SELECT 1 FROM intents") == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_what_did_not_go_comes_after_what_nobody_has_read(world: World, is_lost: bool) -> None:
+    """Nor is it forgotten where a read that is under way shows it before the word comes that it does not go."""
+    worker = await at_work(world)
+    earlier, wanted = booking("Ada Example", lane="party:1"), booking("Ben Example", lane="party:1")
+    await world.put(earlier)
+    backlog = worker.dispatcher.tenants[TENANT].backlog
+    with pytest.raises(psycopg.OperationalError) if is_lost else nullcontext():
+        async with deciding(world, worker, wanted, is_lost=is_lost):
+            backlog.begin_read()
+    backlog.end_read()
+    await worker.dispatcher.step()
+    assert outbound(worker) == [earlier.key]
+    await worker.send_all()
+    await worker.dispatcher.record_outcomes()
+    await worker.dispatcher.commit_intents()
+    assert outbound(worker) == [wanted.key]
 
 
 async def test_who_ends_takes_nothing_more(world: World) -> None:
