@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -22,12 +23,16 @@ from tests import places, watching
 from tests.recycling import Databases, copied, drop
 from tests.watching import Watch
 
+gc.set_threshold(20_000, 20, 50)  # looking for cycles as often as usual is a tenth of a test's time
+
 # How long an example takes on a busy machine says nothing about the code.
 settings.register_profile("bridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bridge")
 
 PURE = frozenset({"connectors", "domain", "intake", "matching", "planning", "settings"})
 """Folders of tests of what decides: where such a test asks for no database, it needs nothing but the code."""
+WHOLLY_SLOW = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.slow\b", re.MULTILINE)
+"""A module of tests that are all slow; read, not imported, for imports are half of what `make pure` takes."""
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"
 TEMPLATE = "bridge_template"
@@ -35,8 +40,11 @@ TEMPLATE = "bridge_template"
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Where the pure tests alone are asked for, import no others: `make pure` is for while you write."""
-    is_left_out = collection_path.parent == HERE and collection_path.is_dir() and collection_path.name not in PURE
-    return True if is_left_out and config.option.markexpr == "pure" else None
+    if config.option.markexpr != "pure":
+        return None
+    if collection_path.is_dir():
+        return True if collection_path.parent == HERE and collection_path.name not in PURE else None
+    return True if WHOLLY_SLOW.search(collection_path.read_text()) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,9 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Leave what was imported out of what the collector of cycles looks at, and have it look seldom: a tenth of a test's time."""
+    """Leave what was imported out of what the collector of cycles looks at."""
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ from bridge.domain.delivery import Delivery, HookRequest
 from bridge.domain.ids import DeliveryId, SourceId, TenantId
 from bridge.domain.inquiry import BookingInquiry
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no JavaScript engine is here")
+pytestmark = [
+    pytest.mark.slow,  # each starts a process
+    pytest.mark.skipif(shutil.which("node") is None, reason="no JavaScript engine is here"),
+]
 
 SCRIPT = (Path(__file__).parents[2] / "docs" / "connectors" / "google-forms.gs").read_text()
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

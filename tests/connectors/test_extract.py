@@ -247,6 +247,7 @@ WRITTEN = some.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(some.dictionaries(LABELS, WRITTEN | some.lists(WRITTEN, max_size=3), max_size=9))
 def test_whatever_is_written_under_whatever_label_is_somewhere(form: dict[str, Any]) -> None:
@@ -267,6 +268,7 @@ PART = some.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(some.dictionaries(LABELS, some.dictionaries(PART, WRITTEN, min_size=1, max_size=5), min_size=1, max_size=3))
 def test_whatever_is_written_in_a_part_of_an_answer_is_somewhere(form: dict[str, dict[str, str]]) -> None:
