@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import json
 import os
+import platform
 import re
 import resource
 import select
@@ -390,6 +391,7 @@ def _report(rounds: list[dict[str, Any]], steady: dict[str, float], *, stored: i
     return {
         "stored": stored,
         "cores": os.cpu_count(),
+        "python": " ".join((platform.python_version(), *platform.python_build(), platform.python_compiler())),
         "load_before": [one["load"] for one in rounds],
         "ratio_per_second": median(lambda one: one["bridge_32"]["per_second"] / one["pgbench_32"]["per_second"]),
         "ratio_cpu": median(
