@@ -23,6 +23,7 @@ class NameLevels(NamedTuple):
 
 
 MISSING = "missing"
+_NUMBERS = re.compile(r"\d+")
 
 
 def edits(left: str, right: str, most: int) -> bool:
@@ -138,6 +139,8 @@ def email_level(left: str, right: str) -> str:
     there, _, other = right.partition("@")
     if here == there:
         return "near" if len(here) >= 6 else "differ"
+    if _NUMBERS.findall(here) != _NUMBERS.findall(there):
+        return "differ"  # ann.lee25 is somebody else than ann.lee29: the number is there because the name was taken
     return "near" if at == other and min(len(here), len(there)) >= 6 and edits(here, there, 1) else "differ"
 
 
@@ -189,9 +192,6 @@ def zip_level(left: str, right: str) -> str:
     if left == right:
         return "exact"
     return "close" if edits(left, right, 1) else "differ"
-
-
-_NUMBERS = re.compile(r"\d+")
 
 
 def street_level(left: str, right: str) -> str:

@@ -14,6 +14,7 @@ from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
 from bridge.domain.keys import email_keys, fold, phone_keys
 from bridge.domain.keys.addresses import city_key, unit_key, zip_key
 from bridge.domain.match import Matched, MatchSettings
+from bridge.matching.compare import email_level
 from bridge.matching.decide import decide
 from bridge.matching.keys import MAX_KEYS, party_keys, wanted_keys
 from bridge.matching.lookup import Family, Lookup, MirroredContact, MirroredCustomer, MirroredLocation
@@ -189,3 +190,8 @@ def test_a_comparable_form_read_again_is_itself(text: str) -> None:
     assert zip_key(zip_key(text)) == zip_key(text)
     assert city_key(city_key(text)) == city_key(text)
     assert unit_key(unit_key(text)) == unit_key(text)
+
+
+def test_a_mailbox_with_another_number_is_another_mailbox() -> None:
+    assert email_level("ann.lee25@gmail.com", "ann.lee29@gmail.com") == "differ"
+    assert email_level("ann.lee25@gmail.com", "anm.lee25@gmail.com") == "near"
