@@ -90,10 +90,13 @@ async def renew(tx: Tx, *, worker_id: int, now: datetime, lease: timedelta) -> d
     return dict(await rows.fetchall())
 
 
-async def count_alive(tx: Tx, *, now: datetime, within: timedelta) -> int:
-    """Return how many workers were seen within the time."""
+async def count_alive(tx: Tx, *, now: datetime, within: timedelta, but: frozenset[int] = frozenset()) -> int:
+    """Return how many workers were seen within the time, `but` those."""
     row = await (
-        await tx.execute("SELECT count(*) FROM workers WHERE left_at IS NULL AND seen_at > %s", [now - within])
+        await tx.execute(
+            "SELECT count(*) FROM workers WHERE left_at IS NULL AND seen_at > %s AND id <> ALL(%s)",
+            [now - within, list(but)],
+        )
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -141,14 +144,16 @@ async def leave(tx: Tx, *, worker_id: int, now: datetime) -> None:
 async def silent_workers(tx: Tx, *, worker_id: int, now: datetime, silence: timedelta) -> frozenset[int]:
     """Return workers whose session is gone and who did not renew for a while: killed, not merely slow.
 
-    A killed process loses its connection at once, and with it the advisory lock that stands for it.
+    A killed process loses its connection at once, and with it the advisory lock that stands for it. It is told by its leases,
+    which need no row of the worker, and by its row, when its leases are gone.
     """
     rows = await tx.execute(
-        "SELECT DISTINCT l.worker_id FROM shard_leases l WHERE l.worker_id IS NOT NULL AND l.worker_id <> %s"
-        " AND l.renewed_at < %s AND NOT EXISTS (SELECT 1 FROM pg_locks k WHERE k.locktype = 'advisory'"
-        " AND k.classid = %s AND k.objid = (l.worker_id %% 2147483648)::oid AND k.granted"
+        "SELECT DISTINCT w.id FROM (SELECT worker_id, renewed_at FROM shard_leases WHERE worker_id IS NOT NULL"
+        " UNION ALL SELECT id, seen_at FROM workers WHERE left_at IS NULL) AS w (id, at)"
+        " WHERE w.id <> %s AND w.at < %s AND w.at > %s AND NOT EXISTS (SELECT 1 FROM pg_locks k"
+        " WHERE k.locktype = 'advisory' AND k.classid = %s AND k.objid = (w.id %% 2147483648)::oid AND k.granted"
         " AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
-        [worker_id, now - silence, WORKERS_LOCK],
+        [worker_id, now - silence, now - timedelta(days=1), WORKERS_LOCK],
     )
     return frozenset(row[0] for row in await rows.fetchall())
 
@@ -259,10 +264,11 @@ class Ownership:
             if gone:
                 await release(connection, worker_id=self.worker_id, shards=dict.fromkeys(gone, 0), now=now)
             owned = await renew(connection, worker_id=self.worker_id, now=now, lease=lease)
-            alive = await count_alive(connection, now=now, within=timedelta(seconds=3 * self._every + self._silence))
+            dead = await self._dead(connection, now=now)  # counted as alive they would keep their share from others
+            within = timedelta(seconds=3 * self._every + self._silence)
+            alive = await count_alive(connection, now=now, within=within, but=dead)
             fair = -(-SHARDS // max(alive, 1))
             if len(owned) < fair:
-                dead = await self._dead(connection, now=now)
                 owned |= await take(
                     connection,
                     worker_id=self.worker_id,

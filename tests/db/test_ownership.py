@@ -92,3 +92,20 @@ async def test_who_may_be_taken_for_dead_sends_nothing_though_its_lease_lasts(da
     cut.owned = epochs  # as if it had not ended, and no renewal had come through for as long as others wait
     cut._renewed -= 3.0
     assert not any(cut.holds(shard, epoch) for shard, epoch in epochs.items())
+
+
+async def test_who_was_killed_keeps_no_share_from_who_lives(database: Database, thief: int) -> None:
+    """Seen to fail where the dead is told by its leases alone: with these gone it counted as alive, and half was given back."""
+    async with database.begin() as tx:
+        now = await database.now()
+        await ownership.take(tx, worker_id=thief, limit=SHARDS, now=now, lease=timedelta(hours=1))
+        await tx.execute("UPDATE workers SET seen_at = %s WHERE id = %s", [now, thief])
+    living = Ownership(database.dsn, name="living", lease=3600.0, renew_every=0.2, silence=1.0)
+    living.start()
+    try:
+        await until(living, SHARDS)
+        for _ in range(20):
+            assert not living.leaving
+            await asyncio.sleep(0.1)
+    finally:
+        await asyncio.to_thread(living.stop)
