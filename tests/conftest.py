@@ -5,9 +5,10 @@ import gc
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import psycopg
@@ -54,6 +55,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.database)
         elif item.path.parent.name in PURE and item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.pure)
+    items[:] = long_first(items, workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def long_first(items: Sequence[pytest.Item], *, workers: int) -> list[pytest.Item]:
+    """Return the tests so that each test process begins with its share of the modules whose tests may be long.
+
+    Each is given as many in a row and takes others' last ones when it is done: a long one among those keeps all waiting, the
+    one that runs the server for up to 50 s, which reads as the teardown of its last test.
+    """
+    modules: dict[Path, list[pytest.Item]] = {}
+    short = []
+    long = {item.path for item in items if item.get_closest_marker("timeout")}
+    for item in items:
+        (modules.setdefault(item.path, []) if item.path in long else short).append(item)
+    ordered, left = [], iter(short)
+    for worker in range(workers):
+        begins = [item for module in list(modules.values())[worker::workers] for item in module]
+        share = (len(items) - len(ordered)) // (workers - worker)
+        ordered += [*begins, *islice(left, max(share - len(begins), 0))]
+    return [*ordered, *left]
 
 
 @pytest.hookimpl(trylast=True)
