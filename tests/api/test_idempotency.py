@@ -160,7 +160,7 @@ ALONE = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_datab
 
 
 async def until(seen: Callable[[], Awaitable[Any]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while not await seen():
             await asyncio.sleep(0.02)
 
