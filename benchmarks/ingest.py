@@ -3,7 +3,7 @@
     python benchmarks/ingest.py [--json] [--seconds 8] [--stored 0] [--rounds 3] [--folder PATH]
 
 pgbench inserts one 2 KB row a transaction (c=32 and c=1); then the bridge takes signed Standard Webhooks requests, each with an
-id of its own, from one thread of this process, which runs on the same cores as pgbench's does. Both clients have
+id of its own, from one thread of this process, which runs on the same cores as pgbench's does. With 32 connections both have
 the scheduling policy SCHED_BATCH: woken by what they measure, they may not interrupt it, as a sender elsewhere would not.
 CPU is what the kernel counted for the server and for PostgreSQL's processes, on pgbench's side for pgbench and PostgreSQL's;
 our load generator's is printed beside it.
@@ -13,6 +13,7 @@ Every answer must be 202, and as many rows must be stored as were answered.
 
 import argparse
 import base64
+import contextlib
 import gc
 import hashlib
 import hmac
@@ -29,6 +30,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -298,14 +300,21 @@ def _without_indexes(connection: psycopg.Connection, table: str) -> list[str]:
     return [*added, *(definition for _, definition in indexes)]
 
 
-def give_way() -> None:
+@contextlib.contextmanager
+def giving_way() -> Iterator[None]:
     """Let this process, and those it starts, interrupt no other: the kernel puts a client that is answered on the core of its server.
 
     Three of four requests were seen to interrupt the server's next ones, 9 us of waiting for a core for each; pgbench's client
     gains nothing by it. Only the loads are so: the server is started before, PostgreSQL too.
     """
-    if hasattr(os, "SCHED_BATCH"):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    if not hasattr(os, "SCHED_BATCH"):
+        yield
+        return
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def main() -> None:
@@ -342,7 +351,6 @@ def main() -> None:
         )
         try:
             _wait_until_ready()
-            give_way()
             rounds = [
                 _round(dsn, process.pid, postgres, secret, seconds=options.seconds) for _ in range(options.rounds)
             ]
@@ -373,9 +381,10 @@ def _wait_until_ready() -> None:
 
 def _round(dsn: str, server: int, postgres: int, secret: str, *, seconds: int) -> dict[str, Any]:
     loads = Path("/proc/loadavg").read_text().split()[0]
-    many = pgbench(dsn, postgres, clients=32, seconds=seconds)
-    heads = signed_requests(int(many["per_second"] * seconds * 2.5), secret)
-    ours = measured(heads, dsn, server, postgres, connections=32, seconds=seconds)
+    with giving_way():
+        many = pgbench(dsn, postgres, clients=32, seconds=seconds)
+        heads = signed_requests(int(many["per_second"] * seconds * 2.5), secret)
+        ours = measured(heads, dsn, server, postgres, connections=32, seconds=seconds)
     one = pgbench(dsn, postgres, clients=1, seconds=max(seconds // 2, 2))
     heads = signed_requests(20_000 * max(seconds // 2, 2), secret)
     single = measured(heads, dsn, server, postgres, connections=1, seconds=max(seconds // 2, 2))
