@@ -520,7 +520,7 @@ class Dispatcher:
         plain = [record for record in written if record.made is not None]
         other = [record for record in written if record.made is None]
         try:
-            async with self._database.begin(piped=not other) as tx:
+            async with self._database.begin() if other else self._database.connection() as tx:
                 await records.done(tx, plain, epochs=epochs, over=over + stale, now=now)
                 await records.end(tx, [record for record in other if record.settles], now=now)
                 await records.move(tx, [record for record in other if not record.settles], now=now)
