@@ -80,7 +80,9 @@ places AS MATERIALIZED (
     LIMIT CASE WHEN c.is_best THEN {MAX_LOCATIONS} ELSE {MAX_LOCATIONS_OF_OTHERS} END
   ) l
 )
-SELECT 0, q, customer_id, key, NULL, NULL, NULL, NULL, NULL, NULL, false, false FROM hits WHERE kind IN (1, 2, 6)
+SELECT 0, q, customer_id, key, NULL, NULL, NULL, NULL, NULL, NULL, false, false FROM hits WHERE kind <= 2
+UNION ALL
+SELECT 6, q, count(*) FILTER (WHERE is_first), key, NULL, NULL, NULL, NULL, NULL, NULL, false, false FROM hits WHERE kind = 6 GROUP BY q, key
 UNION ALL
 SELECT 1, q, found_id, id, place::text, array_to_string(places, ','), NULL, NULL, NULL, NULL, false, false FROM chosen
 UNION ALL
@@ -149,6 +151,7 @@ def _arguments(
 def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], settings: MatchSettings) -> list[Lookup]:
     """Return the rows of the statement as one lookup per inquiry; families are shared where several inquiries meet one."""
     holders: list[dict[int, set[int]]] = [{} for _ in parties]
+    bearers: list[dict[int, int]] = [{} for _ in parties]
     chosen: list[dict[int, tuple[int, int]]] = [{} for _ in parties]
     customers: dict[int, tuple[Any, ...]] = {}
     locations: dict[int, list[MirroredLocation]] = {}
@@ -176,6 +179,8 @@ def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], setti
             case 4:
                 at = at_places if other else contacts
                 at.setdefault(one, []).append(MirroredContact(other, a or "", b or "", c or ""))
+            case 6:
+                bearers[q][other] = one
             case _:
                 said[q].append(Said(one, other, yes, also))
     families = {
@@ -195,7 +200,7 @@ def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], setti
                 ],
                 met[q],
             ),
-            holders=_holders(party, holders[q]),
+            holders=_holders(party, {key: len(ids) for key, ids in holders[q].items()} | bearers[q]),
             said=tuple(said[q]),
             party=party,
         )
@@ -249,14 +254,14 @@ def _family(
     return Family(customer, places, tuple(everyone), region=region)
 
 
-def _holders(party: PartyKeys, counted: dict[int, set[int]]) -> dict[str, int]:
+def _holders(party: PartyKeys, counted: Mapping[int, int]) -> dict[str, int]:
     """Return per contact and full name of the party how many customers have it, as far as they were read."""
     values = [(f"p{phone.e164}", phone.e164) for phone in party.phones]
     values += [(f"m{mail.mailbox}", mail.mailbox) for mail in party.emails]
     values += [
         (text, f"{person.given} {person.surname}") for person in party.people for text in full_name_texts(person)
     ]
-    return {value: len(counted.get(key64(text), ())) for text, value in values}
+    return {value: counted.get(key64(text), 0) for text, value in values}
 
 
 __all__ = ["KeyKind", "find_many"]
