@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 import phonenumbers
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -10,6 +11,8 @@ from bridge.domain.keys import addresses, names, phones
 from bridge.domain.keys.addresses import parse_address
 from bridge.domain.keys.names import read_name
 from bridge.domain.values import phone_e164
+
+pytestmark = pytest.mark.slow  # many examples, each read twice
 
 AREAS = some.one_of(some.integers(200, 999).map(str), some.sampled_from(["512", "212", "416", "800", "787", "671"]))
 BETWEEN = some.sampled_from(["", " ", "-", ".", ") ", ")-", " - "])

@@ -13,6 +13,7 @@ def at_most(wrong: int, of: int, rate: float) -> float:
     return sum(comb(of, k) * rate**k * (1 - rate) ** (of - k) for k in range(wrong + 1))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)  # each sums a whole distribution
 @given(st.integers(1, 300), st.data())
 def test_the_bound_is_where_so_few_wrong_ones_become_as_rare_as_one_in_twenty(of: int, data: st.DataObject) -> None:

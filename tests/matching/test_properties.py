@@ -20,6 +20,8 @@ from bridge.matching.keys import MAX_KEYS, party_keys, wanted_keys
 from bridge.matching.lookup import Family, Lookup, MirroredContact, MirroredCustomer, MirroredLocation
 from bridge.matching.weights import shipped
 
+pytestmark = pytest.mark.slow  # many examples, each decided several times
+
 NASTY = (
     " " * 600,
     "\n" * 599 + "x",
