@@ -91,7 +91,7 @@ def _every_case() -> list[Path]:
     return [one[0] for kind in sorted(CASES.iterdir()) if kind.is_dir() and (one := sorted(kind.glob("*.json")))]
 
 
-@pytest.mark.pure
+@pytest.mark.slow
 @pytest.mark.parametrize("path", _every_case(), ids=lambda path: path.parent.name)
 def test_a_sample_of_every_connector_passes_as_a_saved_test(path: Path, tmp_path: Path) -> None:
     case = json.loads(path.read_text())
