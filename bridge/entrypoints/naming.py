@@ -1,9 +1,14 @@
-"""Looks up what the config calls by name, at start and ever again: a name ServiceTitan does not know is told of before a lead needs it."""
+"""Looks up what the config calls by name, at start and ever again: a name ServiceTitan does not know is told of before a lead needs it.
+
+The config is read for it only where there is something new to compare with: reading that of 40 tenants takes a thread 0.15 s,
+and for as long each step of the event loop waits up to 5 ms for its turn.
+"""
 
 import asyncio
 import contextlib
 import os
 from collections.abc import Mapping
+from time import monotonic
 
 import structlog
 
@@ -39,16 +44,20 @@ async def run(
 ) -> None:
     """Look as soon as the lists are there, and every five minutes, until `stop` is set; each fault is logged once."""
     told: frozenset[str] = frozenset()
+    compared: Mapping[str, ReferenceLists] = {}
+    again_at = 0.0
     while not stop.is_set():
         lists: dict[str, ReferenceLists] = {}
         with contextlib.suppress(*UNREACHABLE):
             lists = await lists_of(database, settings)
-            faults = await asyncio.to_thread(name_faults, lists, environ=environ)
-            for fault in faults:
-                if str(fault) not in told:
-                    place = f"{fault.place}: {fault.path}"
-                    _log.error("config.name_unknown", place=place, fault=fault.message, remedy=fault.hint)
-            told = frozenset(map(str, faults))
+            if lists != compared or (lists and monotonic() >= again_at):
+                compared, again_at = lists, monotonic() + _SECONDS
+                faults = await asyncio.to_thread(name_faults, lists, environ=environ)
+                for fault in faults:
+                    if str(fault) not in told:
+                        place = f"{fault.place}: {fault.path}"
+                        _log.error("config.name_unknown", place=place, fault=fault.message, remedy=fault.hint)
+                told = frozenset(map(str, faults))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SECONDS if len(lists) == len(settings.tenants) else _WAITING_SECONDS):
                 await stop.wait()
