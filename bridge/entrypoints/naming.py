@@ -1,6 +1,6 @@
 """Looks up what the config calls by name, at start and ever again: a name ServiceTitan does not know is told of before a lead needs it.
 
-The config is read for it only where there is something new to compare with: reading that of 40 tenants takes a thread 0.15 s,
+The config is read for it only where there is something new to compare with: reading that of 40 tenants takes a thread 0.04 s,
 and for as long each step of the event loop waits up to 5 ms for its turn.
 """
 

@@ -74,7 +74,7 @@ async def of_delivery(
         asked = [(delivery.source_id, inquiry) for inquiry in normalized.inquiries]
         matches = await deciders.match(tx, tenant_id, asked) if asked else []
         pairs = list(zip(normalized.inquiries, matches, strict=True))
-        gathered = await deciders.gather(tx, tenant_id, pairs, now=now)
+        gathered = (await deciders.gather(tx, {tenant_id: pairs}, now=now))[tenant_id]
         of = [(delivery, inquiry) for inquiry in normalized.inquiries]
         gathered = await deciders.as_recorded(tx, tenant_id, of, gathered)
         anew = []

@@ -124,7 +124,7 @@ class Side:
         if to_read:
             pairs = [(asked[place][1], match) for place, match in to_read]
             earliest = min(asked[place][0].received_at for place, _ in to_read)
-            gathered = await self._deciders.gather(tx, tenant_id, pairs, now=earliest)
+            gathered = (await self._deciders.gather(tx, {tenant_id: pairs}, now=earliest))[tenant_id]
             of = [asked[place] for place, _ in to_read]
             found = await self._deciders.as_recorded(tx, tenant_id, of, gathered)
             for (place, match), facts in zip(to_read, found, strict=True):

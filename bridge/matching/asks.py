@@ -1,12 +1,13 @@
 """The same ask through two sources: a party that asked within the window joins its open booking instead of making another.
 
-Asks are read for a whole batch of inquiries, looked at and opened in memory, and written with what the batch decides. One
+Asks are read for a whole batch of inquiries of all its tenants, looked at and opened in memory, and written with what the batch
+decides. One
 owner processes a tenant's deliveries in order, so look and open meet nobody; the primary key of `open_asks` is the backstop
 should two owners ever overlap.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -38,16 +39,17 @@ MOST_OPEN = 64
 """Open asks looked at per inquiry: the newest, where a contact is on more."""
 
 _LOAD = """
-SELECT o.party_key, o.person, o.place, o.customer_id, o.effect_key, o.source_id, o.inquiry_key, o.opened_at, o.closes_at
-FROM unnest(%s::bigint[]) AS k (key) CROSS JOIN LATERAL (
+SELECT k.tenant, o.party_key, o.person, o.place, o.customer_id, o.effect_key, o.source_id, o.inquiry_key, o.opened_at, o.closes_at
+FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS k (tenant, key, since) CROSS JOIN LATERAL (
   SELECT * FROM open_asks
-  WHERE tenant_id = %s AND party_key = k.key AND opened_at > %s AND closes_at > %s ORDER BY opened_at DESC, effect_key LIMIT %s
+  WHERE tenant_id = k.tenant AND party_key = k.key AND opened_at > k.since AND closes_at > %s
+  ORDER BY opened_at DESC, effect_key LIMIT %s
 ) AS o
 """
 _OPEN = """
 INSERT INTO open_asks (tenant_id, party_key, person, place, ask_key, customer_id, effect_key, source_id, inquiry_key, opened_at,
   closes_at)
-SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
   %s::timestamptz[], %s::timestamptz[])
 ON CONFLICT (tenant_id, party_key, person, place) DO UPDATE
 SET ask_key = excluded.ask_key, customer_id = excluded.customer_id, effect_key = excluded.effect_key,
@@ -135,10 +137,10 @@ class OpenAsks:
             self._by_key[key] = [one for one in rows if one not in same] + [row]
             self._opened[key, asker.person, asker.place] = row
 
-    def take_opened(self) -> list[Row]:
-        """Return what was opened since the last call, in one order for all writers."""
+    def take_opened(self) -> Collection[Row]:
+        """Return what was opened since the last call."""
         opened, self._opened = self._opened, {}
-        return [opened[name] for name in sorted(opened)]
+        return opened.values()
 
 
 def asker_of(inquiry: Inquiry, match: Match, *, region: str = "US") -> Asker:
@@ -148,32 +150,47 @@ def asker_of(inquiry: Inquiry, match: Match, *, region: str = "US") -> Asker:
     return Asker(_party_keys(party, match), _person(party), _place(party, match), known)
 
 
-async def load(tx: Tx, tenant_id: TenantId, askers: Sequence[Asker], *, window: timedelta, now: datetime) -> OpenAsks:
-    """Return what is open around the askers in one round trip; `now` is the earliest at which one of them asks."""
-    keys = integers(sorted({key for asker in askers for key in asker.keys}))
-    if not askers:
-        return OpenAsks()
-    found = await tx.execute(_LOAD, [keys, tenant_id, now - window, now, MOST_OPEN], prepare=True)
-    return OpenAsks(Row(*row) for row in await found.fetchall())
+async def load(
+    tx: Tx, askers: Mapping[TenantId, Sequence[Asker]], *, windows: Mapping[TenantId, timedelta], now: datetime
+) -> dict[TenantId, OpenAsks]:
+    """Return what is open around the askers of each tenant in one round trip; `now` is the earliest at which one of them asks."""
+    wanted = {
+        tenant_id: sorted({key for asker in asking for key in asker.keys}) for tenant_id, asking in askers.items()
+    }
+    rows: dict[TenantId, list[Row]] = {tenant_id: [] for tenant_id in askers}
+    if any(wanted.values()):
+        since = {tenant_id: (now - windows[tenant_id]).isoformat() for tenant_id in wanted}
+        values = [
+            integers(tenant_id for tenant_id, keys in wanted.items() for _ in keys),
+            integers(key for keys in wanted.values() for key in keys),
+            texts(since[tenant_id] for tenant_id, keys in wanted.items() for _ in keys),
+            now,
+            MOST_OPEN,
+        ]
+        found = await tx.execute(_LOAD, values, prepare=True)
+        for tenant_id, *row in await found.fetchall():
+            rows[tenant_id].append(Row(*row))
+    return {tenant_id: OpenAsks(own) for tenant_id, own in rows.items()}
 
 
-async def write(tx: Tx, tenant_id: TenantId, opened: Sequence[Row]) -> None:
-    """Write opened asks in one statement; one that another owner opened meanwhile stays his."""
-    if opened:
+async def write(tx: Tx, opened: Iterable[tuple[TenantId, Row]]) -> None:
+    """Write opened asks of any tenants in one statement; one that another owner opened meanwhile stays his."""
+    ordered = sorted(opened)  # one order for all writers
+    if ordered:
         await tx.execute(
             _OPEN,
             [
-                tenant_id,
-                integers(row.key for row in opened),
-                texts(row.person for row in opened),
-                texts(row.place for row in opened),
-                texts(_name_of(row) for row in opened),
-                numbers(row.customer_id for row in opened),
-                texts(row.effect_key for row in opened),
-                texts(row.source_id for row in opened),
-                texts(row.inquiry_key for row in opened),
-                texts(row.opened_at.isoformat() for row in opened),
-                texts(row.closes_at.isoformat() for row in opened),
+                integers(tenant_id for tenant_id, _ in ordered),
+                integers(row.key for _, row in ordered),
+                texts(row.person for _, row in ordered),
+                texts(row.place for _, row in ordered),
+                texts(_name_of(row) for _, row in ordered),
+                numbers(row.customer_id for _, row in ordered),
+                texts(row.effect_key for _, row in ordered),
+                texts(row.source_id for _, row in ordered),
+                texts(row.inquiry_key for _, row in ordered),
+                texts(row.opened_at.isoformat() for _, row in ordered),
+                texts(row.closes_at.isoformat() for _, row in ordered),
             ],
             prepare=True,
         )

@@ -22,6 +22,7 @@ from bridge.matching.decide import Weighed, judge, weigh
 from bridge.matching.weights import Weights
 from bridge.mirror import changes, records
 from bridge.pipeline.completing import Completed, Completer
+from bridge.pipeline.deciding import together
 from bridge.pipeline.earlier import Earlier, Made, answers_of, joined, made_by, of_record, open_booking
 from bridge.pipeline.known import Facts, Known, Recorded
 from bridge.planning.context import OpenBooking, PlanContext
@@ -115,31 +116,46 @@ class ConfiguredDeciders:
         )
 
     async def gather(
-        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Inquiry, Match]], *, now: datetime
-    ) -> list[Known]:
+        self, tx: Tx, asked: Mapping[TenantId, Sequence[tuple[Inquiry, Match]]], *, now: datetime
+    ) -> dict[TenantId, list[Known]]:
         """Return for each inquiry what planning it needs of the database, read for all of them together.
 
         `now` is the time of the earliest. What one of them asks for, those after it see.
         """
-        tenant = self._settings.tenants[tenant_id]
-        askers = [
-            asks.asker_of(inquiry, match, region=tenant.phone_region) if isinstance(inquiry, BookingInquiry) else None
-            for inquiry, match in asked
-        ]
-        asking = [asker for asker in askers if asker is not None]
-        opened = await asks.load(tx, tenant_id, asking, window=tenant.dedup_window, now=now)
-        # Of what is open now only what is found now can be found later: what the batch itself opens is newer.
-        found = [opened.find(asker, window=tenant.dedup_window, now=now) for asker in asking]
-        shared = Facts(
-            asks=opened,
-            bookings=await made_by(tx, tenant_id, {ask.effect_key for ask in found if ask is not None}),
-            reference=await self._lists(tx, tenant_id, now=now),
+        askers = {tenant_id: self._askers(tenant_id, own) for tenant_id, own in asked.items()}
+        asking = {tenant_id: [one for one in own if one is not None] for tenant_id, own in askers.items()}
+        windows = {tenant_id: self._settings.tenants[tenant_id].dedup_window for tenant_id in asked}
+        stale = [tenant_id for tenant_id in asked if not self._has_lists(tenant_id, now=now)]
+        opened, *_ = await together(
+            asks.load(tx, asking, windows=windows, now=now),
+            *(self._read_lists(tx, tenant_id, now=now) for tenant_id in stale),
         )
-        places = [(match.customer_id, match.location_id) if isinstance(match, Matched) else None for _, match in asked]
-        parties = await records.parties(tx, tenant_id, {place for place in places if place is not None})
+
+        async def of_tenant(tenant_id: TenantId) -> list[Known]:
+            # Of what is open now only what is found now can be found later: what the batch itself opens is newer.
+            found = [opened[tenant_id].find(asker, window=windows[tenant_id], now=now) for asker in asking[tenant_id]]
+            shared = Facts(
+                asks=opened[tenant_id],
+                bookings=await made_by(tx, tenant_id, {ask.effect_key for ask in found if ask is not None}),
+                reference=self._reference[tenant_id][1],
+            )
+            places = [
+                (match.customer_id, match.location_id) if isinstance(match, Matched) else None
+                for _, match in asked[tenant_id]
+            ]
+            parties = await records.parties(tx, tenant_id, {place for place in places if place is not None})
+            return [
+                Known(shared, asker, parties.get(place) if place is not None else None)
+                for asker, place in zip(askers[tenant_id], places, strict=True)
+            ]
+
+        return dict(zip(asked, await together(*map(of_tenant, asked)), strict=True))
+
+    def _askers(self, tenant_id: TenantId, asked: Sequence[tuple[Inquiry, Match]]) -> list[asks.Asker | None]:
+        region = self._settings.tenants[tenant_id].phone_region
         return [
-            Known(shared, asker, parties.get(place) if place is not None else None)
-            for asker, place in zip(askers, places, strict=True)
+            asks.asker_of(inquiry, match, region=region) if isinstance(inquiry, BookingInquiry) else None
+            for inquiry, match in asked
         ]
 
     async def as_recorded(
@@ -190,13 +206,15 @@ class ConfiguredDeciders:
             made = plan(inquiry, match, msgspec.structs.replace(context, answers=answers), now=now)
         return made
 
-    async def _lists(self, tx: Tx, tenant_id: TenantId, *, now: datetime) -> ReferenceLists:
-        """Return the tenant's short lists, read again once a minute, where nothing else is said."""
+    def _has_lists(self, tenant_id: TenantId, *, now: datetime) -> bool:
+        """Tell whether the tenant's short lists are at hand: they are read again once a minute, where nothing else is said."""
         known = self._reference.get(tenant_id)
-        kept = self._lists_kept if known is not None and known[1].is_loaded else _NO_LISTS_KEPT
-        if known is None or now - known[0] > kept:
-            known = self._reference[tenant_id] = (now, await records.lists(tx, tenant_id))
-        return known[1]
+        if known is None:
+            return False
+        return now - known[0] <= (self._lists_kept if known[1].is_loaded else _NO_LISTS_KEPT)
+
+    async def _read_lists(self, tx: Tx, tenant_id: TenantId, *, now: datetime) -> None:
+        self._reference[tenant_id] = (now, await records.lists(tx, tenant_id))
 
     async def apply(self, tx: Tx, tenant_id: TenantId, change: ServiceTitanChange, *, now: datetime) -> None:
         """Bring a change that ServiceTitan told into the mirror."""
@@ -239,7 +257,9 @@ class ConfiguredDeciders:
             now=now,
         )
 
-    async def keep(self, tx: Tx, tenant_id: TenantId, known: Sequence[Known]) -> None:
+    async def keep(self, tx: Tx, known: Mapping[TenantId, Sequence[Known]]) -> None:
         """Write down what was opened."""
-        if known:
-            await asks.write(tx, tenant_id, known[0].facts.asks.take_opened())
+        await asks.write(
+            tx,
+            [(tenant_id, row) for tenant_id, own in known.items() if own for row in own[0].facts.asks.take_opened()],
+        )

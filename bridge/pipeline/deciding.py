@@ -46,8 +46,8 @@ class Deciders(Protocol):
         """Say for each inquiry who and where it is, in one round trip."""
 
     async def gather(
-        self, tx: Tx, tenant_id: TenantId, asked: Sequence[tuple[Inquiry, Match]], *, now: datetime
-    ) -> list[Known]:
+        self, tx: Tx, asked: Mapping[TenantId, Sequence[tuple[Inquiry, Match]]], *, now: datetime
+    ) -> dict[TenantId, list[Known]]:
         """Return for each inquiry what planning it needs of the database, read for all of them together."""
 
     async def as_recorded(
@@ -75,7 +75,7 @@ class Deciders(Protocol):
     def remember(self, known: Known, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
         """Open what later inquiries of the same party may join."""
 
-    async def keep(self, tx: Tx, tenant_id: TenantId, known: Sequence[Known]) -> None:
+    async def keep(self, tx: Tx, known: Mapping[TenantId, Sequence[Known]]) -> None:
         """Write down what was opened."""
 
 
@@ -175,13 +175,19 @@ async def decide_stretch(
     tx: Tx, deciders: Deciders, stretch: Sequence[Asked], *, now: datetime
 ) -> tuple[list[Story], Sequence[Fresh]]:
     """Decide about deliveries in their order, with what is known read once, and write it all; return what is in the outbox now too."""
-
-    async def of_tenant(tenant_id: TenantId, own: Sequence[Asked]) -> tuple[TenantId, list[Known], list[Story]]:
-        asked = [pair for _, read, matches in own for pair in zip(read.inquiries, matches, strict=True)]
-        for inquiry, _ in asked:
+    tenants = dict(_tenants(stretch))
+    asked = {
+        tenant_id: [pair for _, read, matches in own for pair in zip(read.inquiries, matches, strict=True)]
+        for tenant_id, own in tenants.items()
+    }
+    for tenant_id, pairs in asked.items():
+        for inquiry, _ in pairs:
             if isinstance(inquiry, ServiceTitanChange):
                 await deciders.apply(tx, tenant_id, inquiry, now=now)
-        known = await deciders.gather(tx, tenant_id, asked, now=now) if asked else []
+    gathered = await deciders.gather(tx, {tenant_id: pairs for tenant_id, pairs in asked.items() if pairs}, now=now)
+
+    async def of_tenant(tenant_id: TenantId, own: Sequence[Asked]) -> list[Story]:
+        known = gathered.get(tenant_id, [])
         if known and any(ready.queued.by for ready, _, _ in own):  # replays, which were decided before
             of = [(ready.delivery, inquiry) for ready, read, _ in own for inquiry in read.inquiries]
             known = await deciders.as_recorded(tx, tenant_id, of, known)
@@ -191,13 +197,12 @@ async def decide_stretch(
         for one, read, matches in own:
             pairs = list(zip(read.inquiries, matches, left, strict=False))
             stories.append(await _decide(tx, deciders, one, read, pairs, pending=pending, now=now))
-        return tenant_id, known, stories
+        return stories
 
-    decided = await together(*(of_tenant(*tenant) for tenant in _tenants(stretch)))
-    stories = [story for _, _, own in decided for story in own]
+    decided = await together(*(of_tenant(*tenant) for tenant in tenants.items()))
+    stories = [story for own in decided for story in own]
     fresh = await write(tx, stories, config_version=deciders.config_version, now=now)
-    for tenant_id, known, _ in decided:
-        await deciders.keep(tx, tenant_id, known)
+    await deciders.keep(tx, gathered)
     return stories, fresh
 
 

@@ -164,14 +164,16 @@ class ScriptDeciders:
     ) -> list[Known]:
         return list(known)
 
-    async def gather(self, tx: Tx, tenant_id: TenantId, asked: Sequence[Any], *, now: datetime) -> list[Known]:
+    async def gather(
+        self, tx: Tx, asked: Mapping[TenantId, Sequence[Any]], *, now: datetime
+    ) -> dict[TenantId, list[Known]]:
         facts = Facts(asks=OpenAsks(), bookings={}, reference=ReferenceLists())
-        return [Known(facts, asker=None, party=None) for _ in asked]
+        return {tenant_id: [Known(facts, asker=None, party=None) for _ in own] for tenant_id, own in asked.items()}
 
     def remember(self, known: Known, delivery: Delivery, decided: Decided, *, now: datetime) -> None:
         return None
 
-    async def keep(self, tx: Tx, tenant_id: TenantId, known: Sequence[Known]) -> None:
+    async def keep(self, tx: Tx, known: Mapping[TenantId, Sequence[Known]]) -> None:
         return None
 
 

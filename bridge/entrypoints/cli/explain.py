@@ -147,7 +147,7 @@ async def _explained(
         asked = [(door.source_id, inquiry) for inquiry in normalized.inquiries]
         matches = await deciders.match(tx, door.tenant_id, asked) if asked else []
         pairs = list(zip(normalized.inquiries, matches, strict=True))
-        gathered = await deciders.gather(tx, door.tenant_id, pairs, now=delivery.received_at)
+        gathered = (await deciders.gather(tx, {door.tenant_id: pairs}, now=delivery.received_at))[door.tenant_id]
         of = [(delivery, inquiry) for inquiry in normalized.inquiries]
         gathered = await deciders.as_recorded(tx, door.tenant_id, of, gathered)
         for (inquiry, match), known in zip(pairs, gathered, strict=True):
