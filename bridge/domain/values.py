@@ -26,12 +26,21 @@ STATES = {
 _CODES = frozenset(STATES.values())
 
 
+_AMERICAN = frozenset(("US", "CA"))
+_PLAIN_PHONE = re.compile(
+    r"(?:\+1[-. ]?)?(?:([2-9][0-9]{2})[-. ]?|\(([2-9][0-9]{2})\) ?)([2-9][0-9]{2})[-. ]?([0-9]{4})"
+)
+"""As nearly everybody there writes it: the library takes 20 us for what these say by themselves."""
+
+
 @lru_cache(maxsize=4096)
 def phone_e164(text: str, country: str = "US") -> str:
     """Return the E.164 form of a phone number a person wrote, empty where it is none; an extension is dropped.
 
     Any number that could be dialed is spelled; whether it can speak for a person is what `keys.phone_keys` tells.
     """
+    if country in _AMERICAN and (plain := _PLAIN_PHONE.fullmatch(text)):
+        return "+1" + "".join(filter(None, plain.groups()))
     from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse  # noqa: PLC0415 - 40 ms to import
 
     try:
@@ -77,6 +86,7 @@ def digits_of(text: str) -> str:
     return _NO_DIGITS.sub("", text)
 
 
+_DIGIT = re.compile(r"\d")
 _FORMATS = (
     "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y",
     "%B %d, %Y %I:%M %p", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%d %B %Y", "%d %b %Y", "%Y/%m/%d", "%Y/%m/%d %H:%M",
@@ -105,6 +115,8 @@ def moment(value: object, *, time_zone: str = "UTC", written: str = "") -> datet
     if re.fullmatch(r"[0-9]{10}(?:[0-9]{3}|[0-9]{6})?", text):
         return _from_epoch(int(text))
     found = _attempt(lambda: datetime.strptime(text, written)) if written else None  # noqa: DTZ007 - see _aware
+    if found is None and not _DIGIT.search(text):
+        return None  # which no form of a date is without: to ask each of them takes 6 us
     found = found or _attempt(lambda: datetime.fromisoformat(text))
     if found is None and re.match(r"[A-Za-z]{3}, +\d", text):
         found = _attempt(lambda: parsedate_to_datetime(text))

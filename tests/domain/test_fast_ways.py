@@ -37,6 +37,7 @@ def test_a_plain_north_american_number_is_read_as_the_phonenumbers_library_reads
         e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
         assert [(key.e164, key.extension) for key in found] == [(e164, parsed.extension or "")]
         assert phone_e164(text) == e164  # what is shown, searched and erased is what is matched
+        assert phone_e164(text, "CA") == e164
     else:
         assert phones._is_junk(national[:3], national[3:6], national[6:]) or not phonenumbers.is_valid_number(parsed)
     assert found == phones._slowly(text, "US")
