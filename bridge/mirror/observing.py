@@ -69,18 +69,23 @@ class Observer:
                 await self.write()
 
     async def write(self) -> None:
-        """Write what waits, up to a batch, in one transaction; a call that cannot be written stands back alone."""
+        """Write what waits, up to a batch; a call that cannot be written stands back alone.
+
+        The bookings just made, which nearly all of it is, have a transaction of their own: three round trips instead of seven.
+        """
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
         batch.sort(key=lambda told: told.tenant_id)  # one order for all writers
         try:
-            async with self._database.begin() as tx:
-                for group in _groups(await self._without_new_bookings(tx, batch)):
-                    await self._write(tx, group)
+            left = await self._without_new_bookings(batch)
+            if left:
+                async with self._database.begin() as tx:
+                    for group in _groups(left):
+                        await self._write(tx, group)
         except UNREACHABLE as error:
             log.warning("mirror.unwritten", extra={"count": len(batch), "error": error})
 
-    async def _without_new_bookings(self, tx: psycopg.AsyncConnection, batch: list[Told]) -> list[Told]:
-        """Write the bookings just made for all tenants together, which nearly every call made, and return what is left.
+    async def _without_new_bookings(self, batch: list[Told]) -> list[Told]:
+        """Write the bookings just made for all tenants together and return what is left.
 
         Where they cannot be written so, nothing is, and all is left.
         """
@@ -88,8 +93,10 @@ class Observer:
         if len(made) < 2:
             return batch
         try:
-            async with tx.transaction():
-                is_written = await writing.write_new_bookings(tx, ((told.tenant_id, told.answer) for told in made))
+            async with self._database.connection() as connection:
+                is_written = await writing.write_new_bookings(
+                    connection, ((told.tenant_id, told.answer) for told in made)
+                )
         except UNWRITABLE:
             return batch
         return [told for told in batch if not _is_made(told)] if is_written else batch

@@ -125,7 +125,10 @@ def _newest(rows: Iterable[Row]) -> dict[int, Row]:
 
 
 async def insert(tx: Tx, shape: Shape, rows: Sequence[tuple[TenantId, Row]]) -> bool:
-    """Write rows of any tenants that are not there yet; False, and nothing written, where one of them is."""
+    """Write rows of any tenants that are not there yet; False, and nothing written, where one of them is.
+
+    On a connection that is in no transaction it is one of its own.
+    """
     if not rows:
         return True
     try:
