@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -43,6 +44,8 @@ _AWAY_SECONDS = 0.2
 _DRAIN_SECONDS = 2.0
 AT_ONCE = 4
 """Batches decided about at a time. More would not be faster on the database, and what waits meanwhile fills the next."""
+LEAST = 8
+"""Deliveries that a tenant gives to a batch at least, where it has them: each tenant of a batch costs as much as two of these."""
 CHANNEL = "bridge_deliveries"
 
 
@@ -113,12 +116,13 @@ class Processor:
         most = self.settings.worker.batch
         now = await self._database.now()
         async with self._database.in_order() as connection:
-            batch = await queue.claim(connection, free, now=now, share=most, most=most)
+            batch = await queue.claim(connection, free, now=now, share=most, least=LEAST, most=most)
         is_full = len(batch) >= most
-        self._has_more = is_full or bool(self._busy)
+        given = Counter(one.delivery.tenant_id for one in batch)
+        self._has_more = is_full or bool(self._busy) or any(count >= LEAST for count in given.values())
         if not batch:
             return
-        tenants = {one.delivery.tenant_id for one in batch}
+        tenants = set(given)
         self._turn += 1
         self._turns.update(dict.fromkeys(tenants, self._turn))
         self._busy |= tenants

@@ -20,15 +20,19 @@ EXISTS (SELECT FROM fetched AS f WHERE f.tenant_id = d.tenant_id AND f.delivery_
 # Where statistics were taken when the queue was empty PostgreSQL walks all of it for a join: OFFSET 0 keeps look-ups by key what
 # they are. On a connection of `Database.in_order`, an ORDER BY says which key: the one of arrival looked as good for an id.
 
-# Each tenant gives at most its share, so one with a hundred thousand waiting delays another by one batch.
+# Each tenant gives at most its share, so one with a hundred thousand waiting delays another by one batch. Where many wait, what
+# a batch holds is spread over them: each is sent at its own rate, and who comes last would be sent alone when all else is done.
 _CLAIM = f"""
 SELECT {_DELIVERY}, d.tenant_id, q.attempts, q.nonce, q.by
 FROM (
-    SELECT t.tenant_id, t.turn FROM unnest(%(tenants)s::int8[]) WITH ORDINALITY AS t (tenant_id, turn)
-    WHERE EXISTS (SELECT FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s ORDER BY id OFFSET 0)
-    ORDER BY turn LIMIT %(most)s
+    SELECT *, count(*) OVER () AS waiting FROM (
+        SELECT t.tenant_id, t.turn FROM unnest(%(tenants)s::int8[]) WITH ORDINALITY AS t (tenant_id, turn)
+        WHERE EXISTS (SELECT FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s ORDER BY id OFFSET 0)
+        ORDER BY turn LIMIT %(most)s
+    ) AS t
 ) AS t CROSS JOIN LATERAL (
-    SELECT * FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s ORDER BY id LIMIT %(share)s
+    SELECT * FROM delivery_queue WHERE tenant_id = t.tenant_id AND due_at <= %(now)s ORDER BY id
+    LIMIT least(%(share)s, greatest(%(most)s / t.waiting, %(least)s))
 ) AS q CROSS JOIN LATERAL (
     SELECT * FROM deliveries WHERE tenant_id = q.tenant_id AND id >= q.id AND id <= q.id ORDER BY id LIMIT 1
 ) AS d
@@ -76,13 +80,25 @@ class Claimed(NamedTuple):
 
 
 async def claim(
-    connection: Tx, tenant_ids: Sequence[TenantId], *, now: datetime, share: int, most: int | None = None
+    connection: Tx,
+    tenant_ids: Sequence[TenantId],
+    *,
+    now: datetime,
+    share: int,
+    least: int | None = None,
+    most: int | None = None,
 ) -> list[Claimed]:
-    """Return up to `share` due deliveries of each tenant in the order they came, at most so many in all; nothing is locked.
+    """Return up to `share` due deliveries of each tenant in the order they came, at most `most` in all; nothing is locked.
 
-    The first tenants give first.
+    The first tenants give first. Where more of them have something than fit with their shares, each gives less, but `least`.
     """
-    values = {"tenants": integers(tenant_ids), "now": now, "share": share, "most": most}
+    values = {
+        "tenants": integers(tenant_ids),
+        "now": now,
+        "share": share,
+        "least": share if least is None else least,
+        "most": most,
+    }
     cursor = await connection.execute(_CLAIM, values, binary=True, prepare=True)
     rows = await cursor.fetchall()
     found = await _deliveries(connection, rows)

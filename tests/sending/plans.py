@@ -196,7 +196,7 @@ def statements(ids: list[int]) -> dict[str, tuple[str, Any, str]]:
     arrived = [*sent, [""] * len(ids), [NOW] * len(ids), *[[""] * len(ids)] * 2, ["{}"] * len(ids), [b""] * len(ids)]
     keys = "{" + ",".join(f"{i:032x}" for i in ids) + "}"
     recover = {"tenants": [1, 2, 3, 4], "now": NOW, "flown": timedelta(0), "reason": "worker_crashed"}
-    due = {"tenants": "{1,2,3,4}", "now": NOW_LATER, "share": 25, "most": len(ids)}
+    due = {"tenants": "{1,2,3,4}", "now": NOW_LATER, "share": 25, "least": 25, "most": len(ids)}
     return {
         "claim": (store._CLAIM, ["{1,2,3,4}", "{0,0,0,0}", "{25,25,25,25}"], "pk_outbox"),
         "intend": (store._INTEND, {**fenced, **quarters, **intend}, "pk_outbox"),
