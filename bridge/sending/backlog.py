@@ -12,6 +12,7 @@ from bridge.domain.ids import EffectId, TenantId
 from bridge.sending.outbox import HELD, IN_DOUBT
 from bridge.sending.retry import POLICIES, UNKNOWN, Policy
 
+UNKNOWN_VERSION = -1  # of a tenant's settings; none has it
 LANE_DEPTH = 1_000  # messages held behind one head; beyond it they are read again when their turn comes
 
 
@@ -57,7 +58,7 @@ class Backlog:
     def __init__(self, tenant_id: TenantId, *, lane_depth: int = LANE_DEPTH) -> None:
         self.tenant_id = tenant_id
         self.position = 0
-        self.version = -1
+        self.version = UNKNOWN_VERSION
         self.paused = False
         self.paused_sources: frozenset[str] = frozenset()
         self.paused_lanes: frozenset[str] = frozenset()
@@ -154,7 +155,7 @@ class Backlog:
         """Forget a message that began and did not go: if the table has it, it is read, after what stands before it there."""
         if self.in_flight.pop(message.id, None) is not None:
             self._pass_lane(message.lane, now=now)
-        self.read_again(message)
+        self.read_anew()
 
     def known_beyond(self) -> list[int]:
         """Return the ids beyond the place reached of what is held in memory all the same."""
@@ -242,6 +243,18 @@ class Backlog:
     def read_again(self, message: Message) -> None:
         """Forget a message that stands otherwise in the table than it was known, and read it anew."""
         self.position = min(self.position, message.id - 1)
+
+    def read_anew(self) -> None:
+        """Let the next claim read everything but what is in flight from the start, as if an operator had changed something.
+
+        To read one message again is not enough where what stood behind it may have taken its lane, and may wait for it.
+        """
+        self.version = UNKNOWN_VERSION
+
+    @property
+    def is_outdated(self) -> bool:
+        """Tell whether everything is to be read anew."""
+        return self.version == UNKNOWN_VERSION
 
     def await_effects(self, message: Message, effects: Iterable[int]) -> None:
         """Let an unresolved message wait until one of the effects ends."""

@@ -150,8 +150,8 @@ class Dispatcher:
         """Read if there may be something to read, commit intents, and tell whether to go on at once."""
         now = self._clock()
         self._awake.clear()
-        if not self._fresh <= self.tenants.keys():
-            self._is_stale = True
+        for tenant in map(self.tenants.get, self._fresh):
+            self._is_stale |= tenant is None or tenant.backlog.is_outdated
         if self._is_stale or now >= self._read_again_at or self._runs_low():
             self._is_stale = False
             self._fresh.clear()
@@ -342,14 +342,14 @@ class Dispatcher:
         now = self._clock()
         written = [record_of(one, now=now) for one in landed]
         try:
-            await self._write(landed, written, now=now)
+            all_stood = await self._write(landed, written, now=now)
         except LeaseLost:
             await self._separate(landed, now=now)
             return 0
         except DATABASE_AWAY:
             self.landed = landed + self.landed  # what is written already is left alone by the second try
             raise
-        await self._follow_records(landed, written, now=now)
+        await self._follow_records(landed, written, all_stood=all_stood, now=now)
         return len(landed)
 
     async def reconcile_due(self) -> int:
@@ -506,7 +506,8 @@ class Dispatcher:
         # An effect key is unique over all tenants: the tenant is part of what it is made of.
         return {key: ids for (_, key), ids in (await standing.created_by(tx, keys)).items()}
 
-    async def _write(self, landed: list[Landed], written: list[Record], *, now: datetime) -> None:
+    async def _write(self, landed: list[Landed], written: list[Record], *, now: datetime) -> bool:
+        """Write records, and tell whether every message still stood as they say."""
         epochs: dict[int, int] = {}
         last: dict[Intent, int] = {}
         for one in landed:
@@ -521,13 +522,14 @@ class Dispatcher:
         other = [record for record in written if record.made is None]
         try:
             async with self._database.begin() if other else self._database.connection() as tx:
-                await records.done(tx, plain, epochs=epochs, over=over + stale, now=now)
-                await records.end(tx, [record for record in other if record.settles], now=now)
-                await records.move(tx, [record for record in other if not record.settles], now=now)
+                stood = await records.done(tx, plain, epochs=epochs, over=over + stale, now=now)
+                stood += await records.end(tx, [record for record in other if record.settles], now=now)
+                stood += await records.move(tx, [record for record in other if not record.settles], now=now)
                 await holds.opened(tx, [holds.asked(record) for record in other if holds.is_asked(record)], now=now)
         except BaseException:
             self._stale += stale
             raise
+        return stood == len(written)
 
     async def _separate(self, landed: list[Landed], *, now: datetime) -> None:
         """Record what is still ours shard by shard; what is not is kept as late evidence."""
@@ -546,7 +548,7 @@ class Dispatcher:
         """Record what landed of one shard under one epoch, as late evidence where that epoch is over."""
         written = [record_of(one, now=now) for one in group]
         try:
-            await self._write(group, written, now=now)
+            all_stood = await self._write(group, written, now=now)
         except LeaseLost:
             async with self._database.begin() as tx:
                 await records.keep_late(tx, written, now=now)
@@ -555,10 +557,15 @@ class Dispatcher:
             for one in group:
                 one.flight.intent.left -= 1
             return
-        await self._follow_records(group, written, now=now)
+        await self._follow_records(group, written, all_stood=all_stood, now=now)
 
-    async def _follow_records(self, landed: list[Landed], written: list[Record], *, now: datetime) -> None:
-        """Let memory follow what was committed; breakers that changed are written down."""
+    async def _follow_records(
+        self, landed: list[Landed], written: list[Record], *, all_stood: bool, now: datetime
+    ) -> None:
+        """Let memory follow what was committed; breakers that changed are written down.
+
+        Where not all stood, the records were written before and nobody heard of it, and a person may have retried one since.
+        """
         changed: list[BreakerRow] = []
         for one, record in zip(landed, written, strict=True):
             intent, message = one.flight.intent, one.flight.message
@@ -567,8 +574,12 @@ class Dispatcher:
             if tenant is not None and self._epochs.get(intent.shard) == intent.epoch:
                 changed += tenant.take_note(message, one.outcome, now=now)
                 self._apply(tenant, message, record, now=now)
+                if not all_stood:
+                    tenant.backlog.read_anew()
             if self._on_record is not None:
                 self._on_record(record)
+        if not all_stood:
+            self._is_stale = True
         self._awake.set()
         await self._keep_limits(changed)
 

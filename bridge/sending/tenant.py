@@ -69,7 +69,7 @@ class Tenant:
         answers is left to those who look them up.
         """
         backlog = self.backlog
-        if len(backlog) > KNOWN_AT_MOST or not self.breakers.are_closed:
+        if backlog.is_outdated or len(backlog) > KNOWN_AT_MOST or not self.breakers.are_closed:
             return []
         backlog.wake(now=now)
         if backlog.paused or backlog.is_runnable():

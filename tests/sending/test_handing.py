@@ -11,7 +11,7 @@ from bridge.domain.ids import DecisionId, DeliveryId, SourceId
 from bridge.domain.plan import Effect
 from bridge.sending import control, outbox
 from bridge.sending.control import Scope
-from tests.sending.world import TENANT, Worker, World, booking
+from tests.sending.world import TENANT, Worker, World, booking, customer_and_note
 
 
 class OrderlyRefusal(Exception):
@@ -20,7 +20,10 @@ class OrderlyRefusal(Exception):
 
 @asynccontextmanager
 async def deciding(world: World, worker: Worker, *effects: Effect, is_lost: bool = False) -> AsyncIterator[None]:
-    """Put effects and hand them over; what is done inside happens before the commit, of which nobody hears where it `is_lost`."""
+    """Put effects and hand them over; what is done inside happens before the commit.
+
+    Where it `is_lost`, nobody hears of the commit, and the table is read before that is known.
+    """
     epochs = worker.ownership.owned
     async with worker.dispatcher.handing_over(epochs) as handing:
         async with world.database.begin() as tx:
@@ -37,6 +40,7 @@ async def deciding(world: World, worker: Worker, *effects: Effect, is_lost: bool
             await handing.intend(tx, put.fresh, born=world.now())
             yield
         if is_lost:
+            await worker.dispatcher.claim_for([TENANT])
             raise psycopg.OperationalError("the connection was lost after the commit")
 
 
@@ -170,6 +174,15 @@ async def test_what_did_not_go_comes_after_what_nobody_has_read(world: World, is
     await worker.dispatcher.record_outcomes()
     await worker.dispatcher.commit_intents()
     assert outbound(worker) == [wanted.key]
+
+
+async def test_what_depends_on_what_did_not_go_waits_behind_it(world: World) -> None:
+    worker, (customer, note) = await at_work(world), customer_and_note()
+    with pytest.raises(psycopg.OperationalError):
+        async with deciding(world, worker, customer, note, is_lost=True):
+            pass
+    await worker.drain()
+    assert [await world.history(one.key) for one in (customer, note)] == [["succeeded"], ["succeeded"]]
 
 
 async def test_who_ends_takes_nothing_more(world: World) -> None:

@@ -1,15 +1,20 @@
 """One effect, once, whatever the far side does."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 import pytest
 
-from bridge.domain.command import AddNote, ChangeTags, CreatedBy, CreateLead, PartyKind
-from bridge.domain.outcome import Outcome, Succeeded
+from bridge.domain.command import ChangeTags, CreateLead, PartyKind
+from bridge.domain.outcome import Outcome, Rejected, Succeeded
+from bridge.domain.reasons import Reason
+from bridge.sending import control
 from bridge.sending.execute import Performer
 from bridge.sending.landing import Finding
 from bridge.sending.retry import FAR_SIDE_TIMEOUT, READ_LAG
-from tests.sending.world import TENANT, World, booking, effect
+from tests.sending.world import TENANT, World, booking, customer_and_note, effect
 
 
 async def test_a_booking_is_made_once_and_leaves_the_outbox(world: World) -> None:
@@ -52,17 +57,7 @@ async def test_every_fault_ends_in_one_booking(world: World, fault: str, history
 
 async def test_ids_flow_into_what_depends_on_them(world: World) -> None:
     world.fault("drop_after", method="POST", path="/customers", times=1)
-    from bridge.domain.command import CreateCustomer
-    from bridge.domain.inquiry import PostalAddress
-
-    address = PostalAddress(street="1 Main St", city="Austin", state="TX", zip="78701")
-    customer = effect(CreateCustomer(name="Ada Example", address=address), "customer", lane="party:ada")
-    note = effect(
-        AddNote(on="customer", target=CreatedBy(customer.key, "customer"), text="Came by the website"),
-        "note",
-        lane="party:ada",
-        waits_for=(customer.key,),
-    )
+    customer, note = customer_and_note()
     await world.put(customer, note)
     worker = await world.worker().own(TENANT)
     await worker.drain()
@@ -96,6 +91,42 @@ async def test_absence_counts_from_when_the_last_byte_may_have_left(world: World
     await worker.drain()
     assert world.simulator.count("booking.created", external_id=wanted.key) == 1
     assert await world.history(wanted.key) == ["crashed" if crashes else "in_doubt", "found"]
+
+
+async def test_what_is_retried_after_a_record_that_nobody_heard_of_is_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner took it for given up: that its outcome could be written twice is no proof that it still stands so."""
+    outcomes: list[Outcome] = [Rejected(reason=Reason.VALIDATION_FAILED)]
+    real, begin = Performer().execute, world.database.begin
+
+    async def refused_once(*arguments: Any, **parts: Any) -> Outcome:
+        return outcomes.pop() if outcomes else await real(*arguments, **parts)
+
+    @asynccontextmanager
+    async def unheard(**parts: Any) -> AsyncIterator[Any]:
+        async with begin(**parts) as tx:
+            yield tx
+        raise psycopg.OperationalError("the connection was lost after the commit")
+
+    customer, note = customer_and_note()
+    await world.put(customer, note)
+    worker = await world.worker(execute=refused_once).own(TENANT)
+    await worker.dispatcher.claim()
+    world.advance(1)
+    await worker.dispatcher.commit_intents()
+    await worker.send_all()
+    with monkeypatch.context() as patched:
+        patched.setattr(world.database, "begin", unheard)
+        with pytest.raises(psycopg.OperationalError):
+            await worker.dispatcher.record_outcomes()
+    ((effect_id,),) = await world.rows("SELECT effect_id FROM effect_keys WHERE key = %s::uuid", customer.key)
+    async with world.database.begin() as tx:
+        assert await control.retry(tx, tenant_id=TENANT, effect_id=effect_id, by="test", now=world.now()) is None
+    await worker.dispatcher.claim()
+    await worker.drain()
+    assert await world.history(customer.key) == ["rejected", "retried", "succeeded"]
+    assert await world.history(note.key) == ["succeeded"]
 
 
 async def test_a_look_finds_what_was_created_before_the_process_stood_still(world: World) -> None:

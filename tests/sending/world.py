@@ -11,8 +11,9 @@ import httpx
 from bridge.db import ownership
 from bridge.db.database import Database
 from bridge.db.ownership import shard_of
-from bridge.domain.command import Command, ContactMethod, CreateBooking, kind_of
+from bridge.domain.command import AddNote, Command, ContactMethod, CreateBooking, CreateCustomer, CreatedBy, kind_of
 from bridge.domain.ids import DecisionId, DeliveryId, EffectKey, SourceId, TenantId
+from bridge.domain.inquiry import PostalAddress
 from bridge.domain.plan import Effect, effect_key
 from bridge.sending import outbox
 from bridge.sending.dispatcher import Dispatcher
@@ -218,3 +219,16 @@ def booking(name: str = "Ada Example", *, tenant_id: TenantId = TENANT, lane: st
         lane=lane,
         **parts,
     )
+
+
+def customer_and_note() -> tuple[Effect, Effect]:
+    """Return the wish for a customer, and for a note on them that waits for it in the same lane."""
+    address = PostalAddress(street="1 Main St", city="Austin", state="TX", zip="78701")
+    customer = effect(CreateCustomer(name="Ada Example", address=address), "customer", lane="party:ada")
+    note = effect(
+        AddNote(on="customer", target=CreatedBy(customer.key, "customer"), text="Came by the website"),
+        "note",
+        lane="party:ada",
+        waits_for=(customer.key,),
+    )
+    return customer, note
