@@ -3,7 +3,8 @@
     python benchmarks/matching.py --rows 1000000 --json
 
 The simulator's generator fills the mirror through the real sync (see mirror.py); `--rows` counts locations. Leads are drawn
-from the mirror (leads.py): an ordinary day's mix, and a noisier one that says how often a match is wrong. Timed are single look-ups of one caller (cold after a restart of PostgreSQL, then warm), then of 8 callers beside a sync that
+from the mirror (leads.py): an ordinary day's mix, and a noisier one that says how often a match is wrong. Timed are single look-ups of
+one caller within the transactions that a worker decides in (cold after a restart of PostgreSQL, then warm), then of 8 callers beside a sync that
 writes 100 records a second.
 """
 
@@ -32,6 +33,7 @@ import uvloop
 
 from bridge import connectors
 from bridge.db import match_keys, migrations
+from bridge.db.database import Database, Tx
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.ids import SourceId
 from bridge.domain.inquiry import BookingInquiry, ContactUpdate
@@ -95,19 +97,21 @@ async def leads_of(
     return found[:number]
 
 
-async def look_up(session: psycopg.AsyncConnection, inquiry: BookingInquiry) -> Match:
+async def look_up(tx: Tx, inquiry: BookingInquiry) -> Match:
     """Return the verdict about one inquiry, as the worker decides it."""
-    (found,) = await candidates.find_many(session, mirror.TENANT, [inquiry], SETTINGS)
+    (found,) = await candidates.find_many(tx, mirror.TENANT, [inquiry], SETTINGS)
     return decide(inquiry, found, shipped(), SETTINGS)
 
 
-async def timed(session: psycopg.AsyncConnection, asked: list[leads.Lead]) -> tuple[list[float], list[Match]]:
-    """Return the milliseconds of each look-up, and the verdicts."""
+async def timed(database: Database, asked: list[leads.Lead]) -> tuple[list[float], list[Match]]:
+    """Return the milliseconds of each look-up, and the verdicts; a worker's transaction is lent for fifty of them."""
     took, verdicts = [], []
-    for _, _, inquiry, _ in asked:
-        started = time.perf_counter()
-        verdicts.append(await look_up(session, inquiry))
-        took.append((time.perf_counter() - started) * 1000)
+    for at in range(0, len(asked), 50):
+        async with database.begin(piped=True) as tx:
+            for _, _, inquiry, _ in asked[at : at + 50]:
+                started = time.perf_counter()
+                verdicts.append(await look_up(tx, inquiry))
+                took.append((time.perf_counter() - started) * 1000)
     return took, verdicts
 
 
@@ -220,18 +224,20 @@ def is_duplicate(evidence: Evidence) -> bool:
 async def one_caller(dsn: str, number: int) -> dict[str, Any]:
     """Return what one caller sees, cold and then warm; the leads that warm are others than those that are timed."""
     session = await open_session(dsn)
+    database = Database(dsn)
     asked = await leads_of(session, number)
-    cold, _ = await timed(session, asked[:200])
-    await timed(session, await leads_of(session, number, seed=29))
-    warm, verdicts = await timed(session, asked)
+    cold, _ = await timed(database, asked[:200])
+    await timed(database, await leads_of(session, number, seed=29))
+    warm, verdicts = await timed(database, asked)
     noisy = await leads_of(session, number, mix="noisy", seed=37)
-    slow, others = await timed(session, noisy)
+    slow, others = await timed(database, noisy)
     sizes = await (
         await session.execute(
             "SELECT pg_total_relation_size('match_keys'), count(*), (SELECT count(*) FROM mirrored_locations) FROM match_keys"
         )
     ).fetchone() or (0, 0, 1)
     await session.close()
+    await database.close()
     return {
         "locations": sizes[2],
         "match_keys": sizes[1],
@@ -245,19 +251,21 @@ async def one_caller(dsn: str, number: int) -> dict[str, Any]:
 
 async def eight_callers(dsn: str, number: int) -> dict[str, Any]:
     """Return what eight callers at once see beside a running sync."""
-    sessions = [await open_session(dsn) for _ in range(8)]
-    asked = await leads_of(sessions[0], number)
+    session = await open_session(dsn)
+    asked = await leads_of(session, number)
+    await session.close()
+    callers = [Database(dsn) for _ in range(8)]
     stop = asyncio.Event()
     syncing = asyncio.create_task(write_records(dsn, stop))
-    for session in sessions:
-        await timed(session, asked[:100])
+    for database in callers:
+        await timed(database, asked[:100])
     started = time.perf_counter()
-    done = await asyncio.gather(*(timed(session, asked[at::8]) for at, session in enumerate(sessions)))
+    done = await asyncio.gather(*(timed(database, asked[at::8]) for at, database in enumerate(callers)))
     seconds = time.perf_counter() - started
     stop.set()
     written = await syncing
-    for session in sessions:
-        await session.close()
+    for database in callers:
+        await database.close()
     took = [one for times, _ in done for one in times]
     return {
         "eight_callers_ms": figures(took) | {"per_second": round(len(took) / seconds)},
