@@ -48,7 +48,7 @@ LEAST = 8
 """Deliveries that a tenant gives to a batch at least, where it has them: each tenant of a batch costs as much as two of these."""
 APART = 0.006
 """Seconds from one look to the next where the last found less than a batch: what comes meanwhile shares a transaction, which costs
-as much as four deliveries do. Intake's rings are 0.01 apart; looks at the end of small batches cut what comes between two."""
+as much as four deliveries do. Looks at the end of small batches would cut what comes between two rings of intake."""
 CHANNEL = "bridge_deliveries"
 
 

@@ -210,7 +210,7 @@ class DeliveryStore:
         if isinstance(answer, psycopg.Error):
             self._failed(batch, answer)
             return
-        self._doorbell.ring()
+        self._doorbell.ring(len(batch))
         ids = rows.ids_in(answer)
         if len(ids) == len(batch):  # each was new: they come back in order
             self._over(batch)
