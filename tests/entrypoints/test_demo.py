@@ -2,10 +2,13 @@
 
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bridge.entrypoints.cli.demo import own_server
@@ -41,6 +44,30 @@ def test_every_sample_has_exactly_its_expected_effect(tmp_path: Path) -> None:
     for name, text in logs.items():
         told = [word for word in PERSONAL if word in text.lower()]
         assert not told, (name, told)
+
+
+@pytest.mark.timeout(120)
+def test_what_comes_while_it_runs_gets_a_line_too_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("BRIDGE_", "DATABASE_URL"))}
+    command = [sys.executable, "-u", "-m", "bridge", "demo"]
+    own = environ | {"BRIDGE_DATA_DIR": str(tmp_path)}
+    with subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line.startswith("  curl "):
+                curl = line.strip()
+            if line.startswith("Ctrl-C"):
+                break
+        words = shlex.split(curl)
+        headers = dict(words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H")
+        answer = httpx.post(words[3], headers=headers, content=words[-1])
+        assert answer.status_code == 202
+        told = running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        rest = running.stdout.read()
+    assert told.startswith(f"✓ Delivery {answer.json()['id']}, website: verified → normalized (booking_inquiry of ")
+    assert "→ sent, ServiceTitan booking " in told
+    assert (rest.strip(), running.returncode) == ("stopping", 0)
 
 
 def test_a_second_demo_in_the_same_folder_has_a_server_of_its_own(tmp_path: Path) -> None:

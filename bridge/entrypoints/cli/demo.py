@@ -1,5 +1,6 @@
 """`bridge demo`: everything on this machine, from a signed webhook to the booking in a stand-in ServiceTitan."""
 
+import contextlib
 import json
 import shlex
 import time
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from bridge.entrypoints.cli.demo_lines import More, booking_of, line_of, wait_for_effects
 from bridge.entrypoints.cli.exits import Exit, Stop
 from bridge.entrypoints.cli.processes import Child, Signals, environment, free_port, stop_all
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from bridge.settings import Settings
 
 _START_SECONDS = 30.0
-_EFFECT_SECONDS = 20.0
 _MIRROR_SECONDS = 30.0
 _TENANT = 1000001
 _CUSTOMERS = 200  # of the stand-in ServiceTitan: enough to meet one, loaded within a second
@@ -153,10 +154,16 @@ def demo(once: bool, as_json: bool) -> None:
                 raise Stop(Exit.PROBLEMS, "" if as_json else "a sample did not have exactly its expected effect")
             return
         _tell(demonstration, secrets["website"], run, dsn=own, link=_first_admin(own))
-        while not signals.stopped:
-            for child in demonstration.children:
-                child.mind()
-            time.sleep(0.2)
+        with psycopg.connect(own, autocommit=True) as connection:
+            more = More(demonstration.say, connection)
+            while not signals.stopped:
+                for child in demonstration.children:
+                    child.mind()
+                with contextlib.suppress(
+                    psycopg.OperationalError
+                ):  # whoever stops PostgreSQL wants to see what the rest does
+                    more.tell()
+                time.sleep(0.2)
         demonstration.say("stopping")
     finally:
         stop_all(demonstration.children)
@@ -217,51 +224,14 @@ def _follow(demonstration: Demo, connection: "psycopg.Connection[Any]", sample: 
     if answer["status"] == "duplicate":
         demonstration.say(f"✓ {sample.title}: verified → already delivery {delivery}, nothing is done twice")
         return {**result, "got": "duplicate"}
-    seen = _wait_for_effects(connection, delivery)
-    match = seen["match"] or {}
-    matched = f"matched (customer {match['customer_id']})" if "customer_id" in match else match.get("type", "?")
-    kinds = ", ".join(effect["kind"] for effect in seen["effects"]) or "nothing"
-    booking = next((effect["booking"] for effect in seen["effects"] if effect.get("booking")), None)
-    sent = "sent" if seen["settled"] else "NOT SENT"
+    seen = wait_for_effects(connection, delivery)
+    match, booking = seen["match"] or {}, booking_of(seen)
     got = "joins" if seen["joins"] else "booking" if booking else "nothing"
     if sample.customer is not None and match.get("customer_id") != sample.customer:
         got = "somebody else"
     result |= {"got": got, "booking": booking, "customer": match.get("customer_id"), "effects": seen["effects"]}
-    where = f", ServiceTitan booking {booking}" if booking else ""
-    normalized = f"{(seen['inquiry'] or {}).get('type', '?')} of {((seen['inquiry'] or {}).get('person') or {}).get('name', '?')}"
-    demonstration.say(
-        f"✓ {sample.title}: verified → normalized ({normalized}) → {matched} → planned ({kinds}) → {sent}{where}"
-    )
+    demonstration.say(line_of(sample.title, seen))
     return result
-
-
-def _wait_for_effects(connection: "psycopg.Connection[Any]", delivery: int) -> dict[str, Any]:
-    """Return inquiry, match and effects of a delivery once all of them are settled, or what there is after 20 s."""
-    until = time.monotonic() + _EFFECT_SECONDS
-    while True:
-        row = connection.execute(
-            "SELECT inquiry, match, plan FROM decisions WHERE delivery_id = %s ORDER BY id DESC LIMIT 1", [delivery]
-        ).fetchone()
-        effects = connection.execute(
-            "SELECT e.kind, e.key::text, a.settles, a.created FROM effects e LEFT JOIN attempts a"
-            " ON a.tenant_id = e.tenant_id AND a.effect_id = e.id AND a.settles > 0 WHERE e.delivery_id = %s ORDER BY e.id",
-            [delivery],
-        ).fetchall()
-        settled = row is not None and all(effect[2] == 1 for effect in effects)
-        if settled or time.monotonic() > until:
-            break
-        time.sleep(0.02)
-    listed = [
-        {
-            "kind": kind,
-            "key": key.replace("-", ""),
-            "booking": (created or {}).get("") if kind == "create_booking" else None,
-        }
-        for kind, key, _, created in effects
-    ]
-    inquiry, match, plan = row or (None, None, None)
-    joins = bool((plan or {}).get("joins"))
-    return {"inquiry": inquiry, "match": match, "effects": listed, "settled": settled, "joins": joins}
 
 
 def _end_state(
