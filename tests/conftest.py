@@ -21,6 +21,7 @@ from bridge.db import migrations
 from bridge.db.database import Database, Tx
 from bridge.db.embedded import EmbeddedPostgres
 from tests import places, watching
+from tests.ports import unused_port
 from tests.recycling import Databases, copied, drop
 from tests.watching import Watch
 
@@ -244,12 +245,3 @@ def clock() -> Clock:
 def free_port() -> int:
     """A port nobody listens on just now."""
     return unused_port()
-
-
-def unused_port() -> int:
-    """Return a port nobody listens on just now."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -18,10 +18,10 @@ from bridge.entrypoints.server import serve
 from bridge.operations import deliveries, tokens
 from bridge.operations.audit import Act, KeyTaken, Once
 from bridge.operations.tokens import Running
-from tests.conftest import unused_port
 from tests.console.conftest import Seeded
 from tests.console.seeding import NOW, TENANT, app_for, context_for
 from tests.console.visiting import listens
+from tests.ports import unused_port
 
 
 class Api(NamedTuple):

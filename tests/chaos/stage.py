@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import psycopg
 
+from tests.ports import unused_port
+
 ROOT = Path(__file__).parents[2]
 FIRST_TENANT = 3_000_001
 SECRET = "whsec_" + base64.b64encode(b"a secret of the chaos tests alone").decode()
@@ -71,7 +73,7 @@ class Stage:
         }
         # Where a load is measured the product's own times count, but for the wait of those few that the kill left in doubt.
         self._environ |= {"CHAOS_ABSENT": "2", "CHAOS_SILENT": "1"} if is_impatient else {"CHAOS_ABSENT": "30"}
-        port = free_port()
+        port = unused_port()
         self._environ["BRIDGE_SIMULATOR_URL"] = f"http://127.0.0.1:{port}"
         added = [word for tenant in self.tenants for word in ("--tenant", str(tenant))]
         self.simulator = self._start(["-m", "bridge", "simulator", "--port", str(port), *added], port=port)
@@ -80,7 +82,7 @@ class Stage:
 
     def start(self, role: str, *, point: str = "", hits: int = 1) -> Program:
         """Start a server or a worker; with a point it dies there, else it lives."""
-        port = free_port() if role == "serve" else 0
+        port = unused_port() if role == "serve" else 0
         return self._start(["-m", "tests.chaos.program", point, str(hits), role], port=port)
 
     def _start(self, arguments: Sequence[str], *, port: int) -> Program:
@@ -208,12 +210,3 @@ def _config(tenants: int, *, is_impatient: bool) -> str:
             f"  web{number}: {{connector: standard-webhooks, tenant: t{number}, secrets: [{{env: CHAOS_SECRET}}]}}\n"
         )
     return text
-
-
-def free_port() -> int:
-    """Return a port nobody listens on just now."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,8 +19,8 @@ from bridge.bootstrap import load_settings
 from bridge.db.ownership import shard_of
 from bridge.domain.ids import TenantId
 from bridge.entrypoints.cli.demo_samples import samples
-from tests.conftest import unused_port
 from tests.intake.senders import signed
+from tests.ports import unused_port
 
 TENANT = TenantId(1000001)
 Request = tuple[str, dict[str, str], bytes]
