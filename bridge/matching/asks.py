@@ -1,9 +1,8 @@
 """The same ask through two sources: a party that asked within the window joins its open booking instead of making another.
 
 Asks are read for a whole batch of inquiries of all its tenants, looked at and opened in memory, and written with what the batch
-decides. One
-owner processes a tenant's deliveries in order, so look and open meet nobody; the primary key of `open_asks` is the backstop
-should two owners ever overlap.
+decides. One owner processes a tenant's deliveries in order, so look and open meet nobody; the primary key of `open_asks` is the
+backstop should two owners ever overlap.
 """
 
 import hashlib

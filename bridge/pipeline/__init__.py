@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -162,7 +163,8 @@ async def process(
                     ready.append(Ready(one, found))
                 case _:
                     assert_never(found)
-    stories, without = await _decide(database, deciders, ready, epochs=epochs, now=now, sender=sender)
+    deciding = _Deciding(database=database, deciders=deciders, epochs=epochs, now=now, sender=sender)
+    stories, without = await deciding.together(ready)
     return Processed(stories=tuple(stories), waiting=tuple(waiting), lost=(*lost, *without))
 
 
@@ -173,101 +175,85 @@ def _by_tenant(claimed: Iterable[Claimed]) -> Iterator[tuple[TenantId, list[Clai
     yield from groups.items()
 
 
-async def _decide(
-    database: Database,
-    deciders: Deciders,
-    ready: Sequence[Ready],
-    *,
-    epochs: Epochs,
-    now: datetime,
-    sender: Sender | None,
-) -> tuple[list[Story], list[TenantId]]:
-    """Decide about deliveries together; where that fails, tenant by tenant, then one by one. Return the tenants lost too."""
-    tenants = dict.fromkeys(one.delivery.tenant_id for one in ready)
-    try:
-        async with asyncio.timeout(TOGETHER_SECONDS if len(tenants) > 1 else None):
-            return await _decide_and_write(database, deciders, ready, epochs=epochs, now=now, sender=sender), []
-    except UNREACHABLE:
-        raise
-    except LeaseLost:
-        if len(tenants) == 1:
-            return [], list(tenants)
-    except Exception:  # noqa: BLE001  whatever our code or a stranger's payload did, only its own delivery may fail
-        if len(tenants) == 1:
-            return await _decide_each(database, deciders, ready, epochs=epochs, now=now, sender=sender)
-    stories: list[Story] = []
-    lost: list[TenantId] = []
-    for tenant_id in tenants:
-        own = [one for one in ready if one.delivery.tenant_id == tenant_id]
-        written, without = await _decide(database, deciders, own, epochs=epochs, now=now, sender=sender)
-        stories += written
-        lost += without
-    return stories, lost
+@dataclass(frozen=True, kw_only=True)
+class _Deciding:
+    """What deciding about a batch needs, however small its parts become."""
 
+    database: Database
+    deciders: Deciders
+    epochs: Epochs
+    now: datetime
+    sender: Sender | None
 
-async def _decide_each(
-    database: Database,
-    deciders: Deciders,
-    ready: Sequence[Ready],
-    *,
-    epochs: Epochs,
-    now: datetime,
-    sender: Sender | None,
-) -> tuple[list[Story], list[TenantId]]:
-    stories: list[Story] = []
-    for one in ready:
+    async def together(self, ready: Sequence[Ready]) -> tuple[list[Story], list[TenantId]]:
+        """Decide about deliveries together; where that fails, tenant by tenant, then one by one. Return the tenants lost too."""
+        tenants = dict.fromkeys(one.delivery.tenant_id for one in ready)
         try:
-            stories += await _decide_alone(database, deciders, one, epochs=epochs, now=now, sender=sender)
+            async with asyncio.timeout(TOGETHER_SECONDS if len(tenants) > 1 else None):
+                return await self.at_once(ready), []
+        except UNREACHABLE:
+            raise
         except LeaseLost:
-            return stories, [one.delivery.tenant_id]
-    return stories, []
-
-
-async def _decide_and_write(
-    database: Database,
-    deciders: Deciders,
-    ready: Sequence[Ready],
-    *,
-    epochs: Epochs,
-    now: datetime,
-    sender: Sender | None,
-) -> list[Story]:
-    """Decide about the deliveries in the order they came and write everything in one fenced transaction."""
-    if not ready:
-        return []
-    read = {one.delivery.id: read_of(deciders.doors, one) for one in ready}
-    tells = any(isinstance(inquiry, ServiceTitanChange) for one in read.values() for inquiry in one.inquiries)
-    handing = nullcontext() if sender is None else sender.handing_over(epochs)
-    async with handing as hand_over, database.begin(piped=not tells) as tx:
-        finishing = queue.finish(tx, [(delivery.tenant_id, delivery.id) for _, delivery, _ in ready], epochs=epochs)
-        matching = match_of(tx, deciders, [(one, read[one.delivery.id]) for one in ready])
-        mine, matched = await together(finishing, matching)
+            if len(tenants) == 1:
+                return [], list(tenants)
+        except Exception:  # noqa: BLE001  whatever our code or a stranger's payload did, only its own delivery may fail
+            if len(tenants) == 1:
+                return await self.each(ready)
         stories: list[Story] = []
-        fresh: list[Fresh] = []
-        for stretch in stretches([one for one in matched if one[0].delivery.id in mine]):
-            decided, put = await decide_stretch(tx, deciders, stretch, now=now)
-            stories += decided
-            fresh += put
-        if hand_over is not None:
-            await hand_over.intend(tx, fresh, born=now)
-    return stories
+        lost: list[TenantId] = []
+        for tenant_id in tenants:
+            written, without = await self.together([one for one in ready if one.delivery.tenant_id == tenant_id])
+            stories += written
+            lost += without
+        return stories, lost
 
+    async def each(self, ready: Sequence[Ready]) -> tuple[list[Story], list[TenantId]]:
+        """Decide about a tenant's deliveries one by one."""
+        stories: list[Story] = []
+        for one in ready:
+            try:
+                stories += await self.alone(one)
+            except LeaseLost:
+                return stories, [one.delivery.tenant_id]
+        return stories, []
 
-async def _decide_alone(
-    database: Database, deciders: Deciders, one: Ready, *, epochs: Epochs, now: datetime, sender: Sender | None
-) -> list[Story]:
-    queued, delivery, _ = one
-    try:
-        return await _decide_and_write(database, deciders, [one], epochs=epochs, now=now, sender=sender)
-    except (*UNREACHABLE, LeaseLost):
-        raise
-    except Exception as broken:  # noqa: BLE001  the delivery fails visibly, with the place; a person replays it after the fix
-        reason = getattr(broken, "reason", Reason.PROCESS_FAILED)
-        reason = reason if isinstance(reason, Reason) else Reason.PROCESS_FAILED
-        story = story_of(
-            deciders.doors, delivery, queued, state="failed", reason=reason, sentence=place_of(broken, reason)
-        )
-        async with database.begin() as tx:
-            if await queue.finish(tx, [(delivery.tenant_id, delivery.id)], epochs=epochs):
-                await write(tx, [story], config_version=deciders.config_version, now=now)
-        return [story]
+    async def alone(self, one: Ready) -> list[Story]:
+        """Decide about one delivery, which fails visibly, with the place, where it breaks; a person replays it after the fix."""
+        queued, delivery, _ = one
+        try:
+            return await self.at_once([one])
+        except (*UNREACHABLE, LeaseLost):
+            raise
+        except Exception as broken:  # noqa: BLE001  whatever it was
+            reason = getattr(broken, "reason", Reason.PROCESS_FAILED)
+            reason = reason if isinstance(reason, Reason) else Reason.PROCESS_FAILED
+            story = story_of(
+                self.deciders.doors, delivery, queued, state="failed", reason=reason, sentence=place_of(broken, reason)
+            )
+            async with self.database.begin() as tx:
+                if await queue.finish(tx, [(delivery.tenant_id, delivery.id)], epochs=self.epochs):
+                    await write(tx, [story], config_version=self.deciders.config_version, now=self.now)
+            return [story]
+
+    async def at_once(self, ready: Sequence[Ready]) -> list[Story]:
+        """Decide about the deliveries in the order they came and write everything in one fenced transaction."""
+        if not ready:
+            return []
+        read = {one.delivery.id: read_of(self.deciders.doors, one) for one in ready}
+        tells = any(isinstance(inquiry, ServiceTitanChange) for one in read.values() for inquiry in one.inquiries)
+        handing = nullcontext() if self.sender is None else self.sender.handing_over(self.epochs)
+        async with handing as hand_over, self.database.begin(piped=not tells) as tx:
+            finishing = queue.finish(
+                tx, [(delivery.tenant_id, delivery.id) for _, delivery, _ in ready], epochs=self.epochs
+            )
+            matching = match_of(tx, self.deciders, [(one, read[one.delivery.id]) for one in ready])
+            mine, matched = await together(finishing, matching)
+            stories: list[Story] = []
+            fresh: list[Fresh] = []
+            for stretch in stretches([one for one in matched if one[0].delivery.id in mine]):
+                decided, put = await decide_stretch(tx, self.deciders, stretch, now=self.now)
+                stories += decided
+                fresh += put
+            if hand_over is not None:
+                await hand_over.intend(tx, fresh, born=self.now)
+        return stories

@@ -124,14 +124,14 @@ def patch_worker(doom: Doom) -> None:
         return stories
 
     pipeline.decide_stretch = decide_or_die
-    decide_and_write = pipeline._decide_and_write
+    at_once = pipeline._Deciding.at_once
 
     async def write_or_die(*arguments: Any, **parts: Any) -> Any:
-        stories = await decide_and_write(*arguments, **parts)
+        stories = await at_once(*arguments, **parts)
         doom.at("after_decision_commit")
         return stories
 
-    pipeline._decide_and_write = write_or_die
+    pipeline._Deciding.at_once = write_or_die  # type: ignore[method-assign]
     doom.around(dispatching.store, "intend", "intent_commit")
     intend, committed = HandOver.intend, HandOver.committed
 
