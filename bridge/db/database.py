@@ -23,6 +23,9 @@ Tx = AsyncConnection
 UNREACHABLE = (psycopg.OperationalError, PoolTimeout)
 """What is raised when the database cannot be reached or went away."""
 
+DATABASE_AWAY = (*UNREACHABLE, psycopg.InterfaceError)
+"""The same, where a connection that is kept or lent may have been closed before it was used."""
+
 _ANCHOR_SECONDS = 30.0
 _CONNECT_SECONDS = 3
 _PIPED_AT_ONCE = 8

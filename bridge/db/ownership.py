@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import psycopg
 
-from bridge.db.database import UNREACHABLE, Tx
+from bridge.db.database import DATABASE_AWAY, Tx
 from bridge.domain.ids import TenantId
 
 SHARDS = 64
@@ -221,7 +221,7 @@ class Ownership:
                 if connection is None:
                     connection = await self._connect()
                 await self._tick(connection)
-            except (*UNREACHABLE, psycopg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 log.warning("ownership.interrupted", extra={"error": error})
                 if connection is not None:
                     await connection.close()
@@ -234,7 +234,7 @@ class Ownership:
         try:
             async with connection.transaction():
                 await leave(connection, worker_id=self.worker_id, now=await _now(connection))
-        except (*UNREACHABLE, psycopg.InterfaceError):
+        except DATABASE_AWAY:
             log.warning("ownership.left_silently")  # the leases run out by themselves
         await connection.close()
 

@@ -35,6 +35,7 @@ from bridge.sending.bell import Bell
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
 from bridge.sending.records import Record
+from bridge.sending.sender import Sender
 from bridge.sending.settings import SendingSettings
 from bridge.servicetitan.transport import trust_of
 from bridge.settings import Settings
@@ -62,7 +63,7 @@ class Processor:
         deciders: ConfiguredDeciders,
         ownership: Ownership,
         settings: Settings,
-        sender: Dispatcher,
+        sender: Sender,
     ) -> None:
         self.deciders = deciders
         self.settings = settings
@@ -222,7 +223,7 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
         ),
         on_record=_note_attempt,
     )
-    processor = Processor(database, deciders=deciders, ownership=ownership, settings=settings, sender=dispatcher)
+    processor = Processor(database, deciders=deciders, ownership=ownership, settings=settings, sender=dispatcher.sender)
 
     async def use(fresh: Settings) -> None:
         """Decide by another version of the config from the next batch on; what is being decided ends by the old one."""

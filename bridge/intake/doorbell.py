@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 
-import psycopg
-
-from bridge.db.database import UNREACHABLE
+from bridge.db.database import DATABASE_AWAY
 from bridge.db.direct import DirectConnection
 
 _APART_SECONDS = 0.01  # a ring costs both sides as much as two deliveries do
@@ -43,7 +41,7 @@ class Doorbell:
             await asyncio.sleep(max(self._not_before - loop.time(), 0))
             self._not_before = loop.time() + (_APART_AFTER_FEW if self._stored <= _FEW else _APART_SECONDS)
             self._is_due, self._stored = False, 0
-            with contextlib.suppress(*UNREACHABLE, psycopg.InterfaceError, OSError):
+            with contextlib.suppress(*DATABASE_AWAY, OSError):
                 if self._connection is None or self._connection.is_closed:
                     self._connection = await DirectConnection.open(
                         self._dsn,

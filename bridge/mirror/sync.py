@@ -10,7 +10,7 @@ from typing import assert_never
 
 import psycopg
 
-from bridge.db.database import UNREACHABLE, Database
+from bridge.db.database import DATABASE_AWAY, Database
 from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
@@ -88,7 +88,7 @@ async def _keep_tenant(
                     await _keep(sync, client, settings)
             finally:
                 await session.close()
-        except (*UNREACHABLE, psycopg.InterfaceError, CursorMoved) as error:
+        except (*DATABASE_AWAY, CursorMoved) as error:
             log.warning("sync.interrupted", extra={"tenant": tenant_id, "error": error})
         except Exception:
             # What breaks in one tenant stops it alone, for a while.
@@ -185,7 +185,7 @@ async def _guarded(sync: Syncing, feed: str, *, recent: bool) -> None:
     """Read one feed; what breaks in it stops it alone."""
     try:
         await feeds.read_feed(sync, feed, recent=recent)
-    except (*UNREACHABLE, psycopg.InterfaceError, CursorMoved):
+    except (*DATABASE_AWAY, CursorMoved):
         raise
     except Exception as error:
         log.exception("feed.broken", extra={"tenant": sync.tenant_id, "feed": feed})

@@ -123,7 +123,7 @@ class Processed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender(Protocol):
-    """Who sends what is decided here, in the same process; `sending.dispatcher` is one."""
+    """Who sends what is decided here, in the same process; `sending.sender` is one."""
 
     def handing_over(self, epochs: Epochs) -> AbstractAsyncContextManager[HandOver]:
         """Take over what a transaction puts into the outbox: around it, so that what goes at once goes with its commit."""

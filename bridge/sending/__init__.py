@@ -1,1 +1,15 @@
-"""The outbox: each effect once, in order, whatever breaks. Put, claim, commit the intent, send, record, reconcile."""
+"""The outbox: each effect once, in order, whatever breaks. Put, claim, commit the intent, send, record, reconcile.
+
+In the order of its way, a message meets:
+
+    outbox                    put with the decision that wants it
+    owner, tenant, backlog    in memory: whose it is, what limits it, what it stands behind
+    claimer, horizon          read, and nothing is skipped that commits late
+    sender, handing           its intent committed, by itself or with the decision; then sent, once
+    far_side, execute, bell   done: in ServiceTitan (bookings, leads, parties, fields), or an alert at its address
+    recorder, landing, retry  what came of it written down, and what it leads to
+    reconciler                looked up where that is in doubt
+
+`dispatcher` puts these steps together and `run` is the loops around them. Statements stand in `store` (before the send), `records`
+(after it), `standing` (what is known beside it) and `holds` (what a person is asked); `control` is what operators may do.
+"""

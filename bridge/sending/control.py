@@ -16,9 +16,9 @@ from bridge.domain.budget import RATE, RESERVE
 from bridge.domain.ids import EffectId, TenantId, alerts_of
 from bridge.domain.reasons import Reason
 from bridge.sending import holds
-from bridge.sending.dispatcher import CHANNEL
 from bridge.sending.outbox import HELD, IN_DOUBT, READY
 from bridge.sending.retry import POLICIES
+from bridge.sending.wakeups import CHANNEL
 
 BULK_STEP = 500  # messages of a bulk action per transaction
 

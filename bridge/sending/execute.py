@@ -1,6 +1,6 @@
 """One command, performed or looked up: the table from kind to code, closed by the type checker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import assert_never
 
@@ -24,7 +24,7 @@ from bridge.domain.command import (
     UpdateBooking,
     UpdateContact,
 )
-from bridge.domain.ids import EffectKey, TenantId
+from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Outcome, Rejected
 from bridge.domain.reasons import Reason
 from bridge.sending import bookings, fields, leads, parties
@@ -32,10 +32,8 @@ from bridge.sending.landing import Finding, Unknowable
 from bridge.sending.settings import SendingSettings
 from bridge.sending.sightings import NewestOf, Sightings, nothing_kept
 from bridge.sending.store import Loaded
-from bridge.sending.wire import ReferenceMissingError
+from bridge.sending.wire import ReferenceMissingError, Refs
 from bridge.servicetitan.client import ServiceTitan
-
-Refs = Mapping[EffectKey, Mapping[str, int]]
 
 
 class Performer:

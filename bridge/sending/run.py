@@ -7,9 +7,14 @@ from collections import deque
 
 import psycopg
 
+from bridge.db.database import DATABASE_AWAY
 from bridge.domain.ids import TenantId
-from bridge.sending.dispatcher import CHANNEL, DATABASE_AWAY, Dispatcher
+from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.landing import Flight
+from bridge.sending.reconciler import Reconciler
+from bridge.sending.recorder import Recorder
+from bridge.sending.sender import Sender
+from bridge.sending.wakeups import CHANNEL, WakeUps
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +26,17 @@ outcome's whole record. Nobody waits for it but the next message of the lane."""
 
 async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = None) -> None:
     """Send until `stop` is set, then let what is under way finish and be recorded. `dsn` is for the ear (None: polls only)."""
-    senders = Senders(dispatcher)
+    sender, recorder = dispatcher.sender, dispatcher.recorder
+    senders = Senders(sender)
     recording = asyncio.Lock()  # held while outcomes are written: an end waits for that
     loops = [
         asyncio.create_task(_pump(dispatcher, senders, stop), name="outbox.pump"),
-        asyncio.create_task(_launch(dispatcher, senders), name="outbox.launch"),
-        asyncio.create_task(_record(dispatcher, recording), name="outbox.record"),
-        asyncio.create_task(_reconcile(dispatcher), name="outbox.reconcile"),
+        asyncio.create_task(_launch(sender, senders), name="outbox.launch"),
+        asyncio.create_task(_record(recorder, recording), name="outbox.record"),
+        asyncio.create_task(_reconcile(dispatcher.reconciler), name="outbox.reconcile"),
     ]
     if dsn is not None:
-        loops.append(asyncio.create_task(_listen(dispatcher, dsn), name="outbox.listen"))
+        loops.append(asyncio.create_task(_listen(dispatcher.wake_ups, dsn), name="outbox.listen"))
     stopping = asyncio.create_task(stop.wait())
     try:
         # A loop only ends by an error that is no outage: better to end with it than to stand still unseen.
@@ -39,13 +45,13 @@ async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = 
         for task in done - {stopping}:
             if task.get_name() != "outbox.pump" or not stop.is_set():
                 task.result()
-        await dispatcher.take_no_more()
+        await sender.take_no_more()
         await loops[0]
         senders.launch()
         await senders.finish(dispatcher.settings.http_timeout)
-        await _record_once(dispatcher, recording)
-        while dispatcher.landed:
-            await _record_once(dispatcher, recording)
+        await _record_once(recorder, recording)
+        while recorder.landed:
+            await _record_once(recorder, recording)
     finally:
         for task in (stopping, *loops):
             task.cancel()
@@ -56,14 +62,14 @@ async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = 
 class Senders:
     """Tasks that each send one flight after the other, started as flights come and ended when none is left."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
         self._queues: dict[TenantId, deque[Flight]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def launch(self) -> None:
         """Start what is outbound."""
-        outbound = self._dispatcher.outbound
+        outbound = self._sender.outbound
         fresh: set[TenantId] = set()
         while outbound:
             flight = outbound.popleft()
@@ -84,7 +90,7 @@ class Senders:
         # The next task starts as soon as this one waits; where sending never waits, one task sends all.
         asyncio.get_running_loop().call_soon(self._start, queue)
         while queue:
-            await self._dispatcher.send(queue.popleft())
+            await self._sender.send(queue.popleft())
 
     async def finish(self, seconds: float) -> None:
         """Wait until everything under way has its outcome, at most so long."""
@@ -116,47 +122,47 @@ async def _pump(dispatcher: Dispatcher, senders: Senders, stop: asyncio.Event) -
             await asyncio.sleep(0)
 
 
-async def _launch(dispatcher: Dispatcher, senders: Senders) -> None:
+async def _launch(sender: Sender, senders: Senders) -> None:
     while True:
-        await dispatcher.has_outbound.wait()
-        dispatcher.has_outbound.clear()
+        await sender.has_outbound.wait()
+        sender.has_outbound.clear()
         senders.launch()
 
 
-async def _record(dispatcher: Dispatcher, recording: asyncio.Lock) -> None:
+async def _record(recorder: Recorder, recording: asyncio.Lock) -> None:
     loop = asyncio.get_running_loop()
     while True:
-        await dispatcher.has_landed.wait()
+        await recorder.has_landed.wait()
         not_before = loop.time() + APART
-        await _record_once(dispatcher, recording)
+        await _record_once(recorder, recording)
         await asyncio.sleep(not_before - loop.time())
 
 
-async def _record_once(dispatcher: Dispatcher, recording: asyncio.Lock) -> None:
+async def _record_once(recorder: Recorder, recording: asyncio.Lock) -> None:
     async with recording:
         try:
-            await dispatcher.record_outcomes()
+            await recorder.record_outcomes()
         except DATABASE_AWAY as error:
             log.warning("database.away", extra={"error": error})
             await asyncio.sleep(PAUSE)
 
 
-async def _reconcile(dispatcher: Dispatcher) -> None:
+async def _reconcile(reconciler: Reconciler) -> None:
     while True:
         try:
-            looked = await dispatcher.reconcile_due()
+            looked = await reconciler.reconcile_due()
         except DATABASE_AWAY:
             looked = 0
         if not looked:
             await asyncio.sleep(PAUSE)
 
 
-async def _listen(dispatcher: Dispatcher, dsn: str) -> None:
+async def _listen(wake_ups: WakeUps, dsn: str) -> None:
     while True:
         with contextlib.suppress(*DATABASE_AWAY):
             async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, keepalives_idle=5) as ear:
                 await ear.execute(f"LISTEN {CHANNEL}")
-                dispatcher.wake()  # what was said while nobody listened
+                wake_ups.wake()  # what was said while nobody listened
                 async for _ in ear.notifies():
-                    dispatcher.wake()
+                    wake_ups.wake()
         await asyncio.sleep(PAUSE)

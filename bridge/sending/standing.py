@@ -9,6 +9,8 @@ import msgspec
 from bridge.db.database import Tx
 from bridge.domain.ids import EffectId, EffectKey, TenantId
 from bridge.sending.backlog import Message
+from bridge.sending.outbox import references
+from bridge.sending.store import Loaded
 
 _decode_ids = msgspec.json.Decoder(dict[str, int]).decode
 
@@ -49,6 +51,22 @@ async def created_by(
     return {
         (TenantId(t), EffectKey(k.replace("-", ""))): _decode_ids(created) for t, k, created in await rows.fetchall()
     }
+
+
+async def refs_of(
+    tx: Tx, messages: Sequence[Message], loaded: Mapping[EffectId, Loaded]
+) -> dict[EffectKey, dict[str, int]]:
+    """Return the ids that the commands of the messages refer to, by the effect that created them and by part."""
+    keys = [
+        (message.tenant_id, key)
+        for message in messages
+        if message.waits_for and (found := loaded.get(message.id)) is not None and found.command is not None
+        for key in references(found.command)
+    ]
+    if not keys:
+        return {}
+    # An effect key is unique over all tenants: the tenant is part of what it is made of.
+    return {key: ids for (_, key), ids in (await created_by(tx, keys)).items()}
 
 
 async def standing(tx: Tx, effects: Sequence[tuple[TenantId, int]]) -> dict[int, bool | None]:

@@ -10,6 +10,7 @@ from bridge.domain.ids import EffectKey
 from bridge.domain.inquiry import PostalAddress
 
 Refs = Mapping[EffectKey, Mapping[str, int]]
+"""Which ids the effects created that a command needs, by part."""
 
 Value = TypeVar("Value")
 

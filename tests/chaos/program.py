@@ -110,9 +110,11 @@ def patch_server(doom: Doom) -> None:
 def patch_worker(doom: Doom) -> None:
     """Put points around the commits of decisions, intents, outcomes and looks, and around each request."""
     from bridge import pipeline
-    from bridge.sending import dispatcher as dispatching
-    from bridge.sending.dispatcher import Dispatcher
+    from bridge.sending import store
     from bridge.sending.handing import HandOver
+    from bridge.sending.reconciler import Reconciler
+    from bridge.sending.recorder import Recorder
+    from bridge.sending.sender import Sender
     from bridge.servicetitan.transport import Transport
 
     decide = pipeline.decide_stretch
@@ -132,7 +134,7 @@ def patch_worker(doom: Doom) -> None:
         return stories
 
     pipeline._Deciding.at_once = write_or_die  # type: ignore[method-assign]
-    doom.around(dispatching.store, "intend", "intent_commit")
+    doom.around(store, "intend", "intent_commit")
     intend, committed = HandOver.intend, HandOver.committed
 
     async def intend_or_die(self: HandOver, *arguments: Any, **parts: Any) -> None:
@@ -148,13 +150,13 @@ def patch_worker(doom: Doom) -> None:
 
     HandOver.intend = intend_or_die  # type: ignore[method-assign]
     HandOver.committed = committed_or_die  # type: ignore[method-assign]
-    doom.around(Dispatcher, "_write", "outcome_commit")
-    doom.around(Dispatcher, "_settle", "look_commit")
+    doom.around(Recorder, "_write", "outcome_commit")
+    doom.around(Reconciler, "_settle", "look_commit")
 
-    send, exchange = Dispatcher.send, Transport.exchange
+    send, exchange = Sender.send, Transport.exchange
     begun: set[int] = set()
 
-    async def send_or_die(self: Dispatcher, flight: Any) -> None:
+    async def send_or_die(self: Sender, flight: Any) -> None:
         if id(flight.intent) in begun:  # one of the same batch has gone before
             doom.at("amid_batch")
         begun.add(id(flight.intent))
@@ -168,7 +170,7 @@ def patch_worker(doom: Doom) -> None:
         doom.at("after_answer_came")
         return reply
 
-    Dispatcher.send = send_or_die  # type: ignore[method-assign]
+    Sender.send = send_or_die  # type: ignore[method-assign]
     Transport.exchange = exchange_or_die  # type: ignore[method-assign]
 
 

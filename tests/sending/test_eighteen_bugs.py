@@ -286,7 +286,7 @@ async def test_10_a_kill_after_the_commit_of_a_success_is_no_crash_of_it(world: 
     world.advance(1)
     await worker.dispatcher.commit_intents()
     await worker.send_all()
-    worker.dispatcher.landed.pop()
+    worker.dispatcher.recorder.landed.pop()
     assert await worker.dispatcher.record_outcomes() == 2
     another = await world.worker().own(TENANT)
     await another.drain()

@@ -25,7 +25,7 @@ async def deciding(world: World, worker: Worker, *effects: Effect, is_lost: bool
     Where it `is_lost`, nobody hears of the commit, and the table is read before that is known.
     """
     epochs = worker.ownership.owned
-    async with worker.dispatcher.handing_over(epochs) as handing:
+    async with worker.dispatcher.sender.handing_over(epochs) as handing:
         async with world.database.begin() as tx:
             await fence_all(tx, epochs)
             put = await outbox.put(
@@ -40,7 +40,7 @@ async def deciding(world: World, worker: Worker, *effects: Effect, is_lost: bool
             await handing.intend(tx, put.fresh, born=world.now())
             yield
         if is_lost:
-            await worker.dispatcher.claim_for([TENANT])
+            await worker.dispatcher.claimer.claim_for([TENANT])
             raise psycopg.OperationalError("the connection was lost after the commit")
 
 
@@ -55,7 +55,7 @@ async def at_work(world: World) -> Worker:
 
 
 def outbound(worker: Worker) -> list[str]:
-    return [flight.loaded.key for flight in worker.dispatcher.outbound]
+    return [flight.loaded.key for flight in worker.dispatcher.sender.outbound]
 
 
 async def test_what_may_go_at_once_has_its_intent_in_the_commit_of_its_decision(world: World) -> None:
@@ -163,7 +163,7 @@ async def test_what_did_not_go_comes_after_what_nobody_has_read(world: World, is
     worker = await at_work(world)
     earlier, wanted = booking("Ada Example", lane="party:1"), booking("Ben Example", lane="party:1")
     await world.put(earlier)
-    backlog = worker.dispatcher.tenants[TENANT].backlog
+    backlog = worker.dispatcher.owner.tenants[TENANT].backlog
     with pytest.raises(psycopg.OperationalError) if is_lost else nullcontext():
         async with deciding(world, worker, wanted, is_lost=is_lost):
             backlog.begin_read()
@@ -187,7 +187,7 @@ async def test_what_depends_on_what_did_not_go_waits_behind_it(world: World) -> 
 
 async def test_who_ends_takes_nothing_more(world: World) -> None:
     worker, wanted = await at_work(world), booking()
-    await worker.dispatcher.take_no_more()
+    await worker.dispatcher.sender.take_no_more()
     async with deciding(world, worker, wanted):
         pass
     assert outbound(worker) == []

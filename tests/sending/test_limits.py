@@ -23,7 +23,7 @@ async def test_a_new_owner_waits_out_the_rest_of_a_429(world: World) -> None:
     world.advance(1)
     await first.turn()
     refused = world.now()
-    lowered = first.dispatcher.tenants[TENANT].budget.rate
+    lowered = first.dispatcher.owner.tenants[TENANT].budget.rate
     world.advance(1)
     second = await world.worker().own(TENANT)
     while not world.simulator.count("booking.created"):
@@ -31,7 +31,7 @@ async def test_a_new_owner_waits_out_the_rest_of_a_429(world: World) -> None:
         world.advance(1)
         assert world.now() - refused < timedelta(seconds=120)
     assert world.now() - refused >= timedelta(seconds=60)
-    assert second.dispatcher.tenants[TENANT].budget.rate == lowered
+    assert second.dispatcher.owner.tenants[TENANT].budget.rate == lowered
 
 
 async def test_looks_wait_for_the_one_probe_while_credentials_are_refused(world: World) -> None:
@@ -77,16 +77,16 @@ async def test_a_worker_sleeps_while_what_it_has_may_not_go(world: World) -> Non
         world.advance(0.2)
         await worker.turn()
     ((probe_at,),) = opened
-    assert len(worker.dispatcher.tenants[TENANT].backlog.doubts) >= FAILURES
-    assert worker.dispatcher.tenants[TENANT].backlog.is_runnable()
+    assert len(worker.dispatcher.owner.tenants[TENANT].backlog.doubts) >= FAILURES
+    assert worker.dispatcher.owner.tenants[TENANT].backlog.is_runnable()
     for seconds in (1, 3, 5):  # before and after looks fall due
         world.advance(seconds)
-        assert worker.dispatcher.next_at(now=world.now()) > world.now()
+        assert worker.dispatcher.owner.next_at(now=world.now()) > world.now()
     world.advance(10)
     assert world.now() > probe_at
-    assert worker.dispatcher.next_at(now=world.now()) - world.now() < timedelta(seconds=1)  # the probe may go
+    assert worker.dispatcher.owner.next_at(now=world.now()) - world.now() < timedelta(seconds=1)  # the probe may go
     assert await worker.dispatcher.commit_intents() == 1
-    assert worker.dispatcher.next_at(now=world.now()) - world.now() > timedelta(seconds=1)  # and is waited for
+    assert worker.dispatcher.owner.next_at(now=world.now()) - world.now() > timedelta(seconds=1)  # and is waited for
 
 
 @pytest.mark.parametrize("is_lowered", [False, True])

@@ -170,10 +170,10 @@ class OutboxMachine(RuleBasedStateMachine):
                 await dispatcher.claim()
             self.far.advance(0.1)
             epoch = await self.epoch()
-            before = {flight.message.id for flight in dispatcher.outbound}
+            before = {flight.message.id for flight in dispatcher.sender.outbound}
             waits = await self.rows("SELECT id, state, kind, lane FROM outbox WHERE tenant_id = %(tenant)s")
             await dispatcher.commit_intents()
-            fresh = [flight for flight in dispatcher.outbound if flight.message.id not in before]
+            fresh = [flight for flight in dispatcher.sender.outbound if flight.message.id not in before]
             going = {flight.message.id for flight in fresh}
             assert {flight.intent.epoch for flight in fresh} <= {epoch}, (
                 "an owner of an earlier epoch sends nothing new"
@@ -194,8 +194,8 @@ class OutboxMachine(RuleBasedStateMachine):
     def send(self, who: int, mood: str) -> None:
         dispatcher = self.workers[who].dispatcher
         self.far.mood = mood
-        if dispatcher.outbound:
-            self.do(dispatcher.send(dispatcher.outbound.popleft()))
+        if dispatcher.sender.outbound:
+            self.do(dispatcher.send(dispatcher.sender.outbound.popleft()))
         self.far.mood = "fine"
 
     @rule(who=WHO)
@@ -203,7 +203,7 @@ class OutboxMachine(RuleBasedStateMachine):
         """Write outcomes down; those of an earlier epoch change nothing but are kept."""
 
         async def record() -> None:
-            landed, epoch = self.workers[who].dispatcher.landed, await self.epoch()
+            landed, epoch = self.workers[who].dispatcher.recorder.landed, await self.epoch()
             fresh = [one.flight.message.id for one in landed if one.flight.intent.epoch == epoch]
             late = [one.flight.message.id for one in landed if one.flight.intent.epoch != epoch]
             before = await self.rows(STANDS, [*set(late) - set(fresh)]), await self.count_late()
@@ -289,7 +289,7 @@ class OutboxMachine(RuleBasedStateMachine):
         one = data.draw(st.sampled_from(sorted(self.known)))
         self.far.advance(400)
         for worker in self.workers:
-            worker.dispatcher.outbound.clear()
+            worker.dispatcher.sender.outbound.clear()
         is_done = self.far.made[self.known[one]] > 0
         self.act(control.release, effect_id=one, is_done=is_done, by="kim", now=self.now())
 

@@ -74,7 +74,7 @@ async def live(world: World) -> None:
     world.advance(1)
     await dead.dispatcher.commit_intents()
     for _ in range(4):
-        await dead.dispatcher.send(dead.dispatcher.outbound.popleft())
+        await dead.dispatcher.send(dead.dispatcher.sender.outbound.popleft())
     await dead.dispatcher.record_outcomes()
     living = await world.worker().own(TENANT)
     for _ in range(15):

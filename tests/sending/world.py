@@ -86,8 +86,8 @@ class Worker:
     async def send_all(self) -> int:
         """Send what is outbound, one after the other."""
         sent = 0
-        while self.dispatcher.outbound:
-            await self.dispatcher.send(self.dispatcher.outbound.popleft())
+        while self.dispatcher.sender.outbound:
+            await self.dispatcher.send(self.dispatcher.sender.outbound.popleft())
             sent += 1
         return sent
 

@@ -12,7 +12,7 @@ from bridge.db.database import Tx
 from bridge.domain.outcome import Deferred, InDoubt
 from bridge.intake import queue
 from bridge.pipeline.deciders import ConfiguredDeciders
-from bridge.sending import dispatcher, handing, landing, records, retry, store
+from bridge.sending import claimer, handing, landing, owner, reconciler, records, retry, store
 from bridge.sending.backlog import Backlog, Message
 from bridge.sending.horizon import Horizon
 from tests.simulation.scene import Lease, Worker
@@ -45,8 +45,8 @@ class Bugs:
         """Tell whether the worker reads now: it polls, unless only wake-ups count."""
         if self.name != "notify_only":
             return True
-        was_woken = worker.dispatcher._is_stale
-        worker.dispatcher._is_stale = False
+        was_woken = worker.dispatcher.wake_ups.is_stale
+        worker.dispatcher.wake_ups.is_stale = False
         return was_woken
 
     @contextlib.contextmanager
@@ -61,7 +61,7 @@ class Bugs:
         match self.name:
             case "no_fence":
                 return [
-                    (dispatcher, "fence_all", _no_fence),
+                    *((module, "fence_all", _no_fence) for module in (owner, claimer, reconciler)),
                     (store, "fences", _nothing_to_hold),
                     (records, "fences", _nothing_to_hold),
                     (Lease, "holds", lambda self, shard, epoch: True),

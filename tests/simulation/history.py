@@ -256,10 +256,10 @@ class History:
 
     async def _process(self, worker: Worker, *, share: int, number: int) -> None:
         """Let a worker decide, and three times of four hand over what may go at once."""
-        if number % 4 and not worker.dispatcher.tenants and self.bugs.may_claim(worker):
+        if number % 4 and not worker.dispatcher.owner.tenants and self.bugs.may_claim(worker):
             await worker.dispatcher.claim()  # who is at work knows whose messages he sends
             self.scene.advance(0.1)  # and their budgets are not empty
-        before = len(worker.dispatcher.outbound)
+        before = len(worker.dispatcher.sender.outbound)
         await self.scene.process(worker, share=share, hands_over=bool(number % 4))
         self._note_intents(worker, before, "handed_over")
 
@@ -270,13 +270,13 @@ class History:
 
     async def do_intend(self, step: Step) -> None:
         worker = self.worker(step.a)
-        before = len(worker.dispatcher.outbound)
+        before = len(worker.dispatcher.sender.outbound)
         await worker.dispatcher.commit_intents()
         self._note_intents(worker, before, "intents")
 
     def _note_intents(self, worker: Worker, before: int, name: str) -> None:
         """Count what became outbound since; nothing that is paused may be among it."""
-        fresh = list(worker.dispatcher.outbound)[before:]
+        fresh = list(worker.dispatcher.sender.outbound)[before:]
         for flight in fresh:
             if self._is_paused(flight.message):
                 self.story.violations.append(f"an intent was committed for {flight.message.id} while it was paused")
@@ -292,7 +292,7 @@ class History:
         await self.do_claim(step)
         self.scene.advance(0.1)
         await self.do_intend(step)
-        while worker.dispatcher.outbound and step.b % 5:
+        while worker.dispatcher.sender.outbound and step.b % 5:
             await worker.launch()
 
     async def do_fly(self, step: Step) -> None:
@@ -366,7 +366,7 @@ class History:
         for worker in (still, other) if step.b % 2 else (other, still):
             with contextlib.suppress(LeaseLost):
                 await worker.dispatcher.commit_intents()
-            while worker.dispatcher.outbound:
+            while worker.dispatcher.sender.outbound:
                 await worker.launch()
             if step.b % 3:
                 await worker.fly_home()

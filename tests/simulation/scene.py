@@ -239,9 +239,9 @@ class Worker:
 
     async def launch(self) -> None:
         """Let the next committed flight begin: it stops before its first byte."""
-        if self.dispatcher.outbound:
+        if self.dispatcher.sender.outbound:
             gate = Gate()
-            task = asyncio.create_task(self._fly(self.dispatcher.outbound.popleft(), gate))
+            task = asyncio.create_task(self._fly(self.dispatcher.sender.outbound.popleft(), gate))
             self.flights.append((task, gate))
             await _settled(task, gate)
             self._forget()
@@ -274,7 +274,7 @@ class Worker:
 
     async def fly_home(self) -> None:
         """Let everything in the air and outbound land."""
-        while self.flights or self.dispatcher.outbound:
+        while self.flights or self.dispatcher.sender.outbound:
             await self.launch()
             await self.move(0)
 
@@ -443,7 +443,7 @@ class Scene:
         async with self.database.connection() as connection:
             queued = await queue.claim(connection, tenants, now=datetime.now(UTC), share=share)
         if queued:
-            sender = worker.dispatcher if hands_over else None
+            sender = worker.dispatcher.sender if hands_over else None
             await pipeline.process(
                 self.database, self.deciders, queued, epochs=epochs, now=worker.clock(), sender=sender
             )

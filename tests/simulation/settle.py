@@ -47,15 +47,16 @@ async def settle(history: "History") -> None:
         # Nobody delivers any more: once nothing waits, nothing will. A poll finds nothing either but what late workers did.
         busy = await scene.process(worker, share=8, hands_over=bool(number % 2)) if unprocessed or number <= 3 else 0
         unprocessed = bool(busy) or len(worker.lease.owned) < len(scene.shards)  # a skewed lease ends later
-        if (busy or number <= 4 or worker.dispatcher._is_stale or number % 6 == 0) and history.bugs.may_claim(worker):
-            worker.dispatcher._is_stale = False
+        has_news = worker.dispatcher.wake_ups.is_stale
+        if (busy or number <= 4 or has_news or number % 6 == 0) and history.bugs.may_claim(worker):
+            worker.dispatcher.wake_ups.is_stale = False
             busy += await worker.dispatcher.claim()
         await worker.dispatcher.commit_intents()
-        busy += len(worker.dispatcher.outbound)
+        busy += len(worker.dispatcher.sender.outbound)
         await worker.fly_home()
         await worker.dispatcher.record_outcomes()
         busy += await worker.dispatcher.reconcile_due()
-        if number > 3 and not busy and not worker.dispatcher.tenants_busy():
+        if number > 3 and not busy and not worker.dispatcher.owner.is_busy():
             left = await scene.rows(
                 "SELECT (SELECT count(*) FROM outbox WHERE tenant_id = ANY(%s) AND state < 2)"
                 " + (SELECT count(*) FROM delivery_queue)",
@@ -63,7 +64,7 @@ async def settle(history: "History") -> None:
             )
             if left[0][0] == 0:
                 return
-        next_at = worker.dispatcher.next_at(now=worker.clock())
+        next_at = worker.dispatcher.owner.next_at(now=worker.clock())
         scene.advance(
             0.05 if busy else max((next_at - worker.clock()).total_seconds(), min(0.25 * 1.3 ** min(number, 30), 60.0))
         )
