@@ -12,7 +12,7 @@ from bridge.db.database import UNREACHABLE, Database, Tx
 from bridge.entrypoints import metrics
 from bridge.matching import asks
 from bridge.operations import bulk
-from bridge.sending import control
+from bridge.sending.bulk import work_bulk
 from bridge.settings import Settings
 
 _log = structlog.get_logger()
@@ -62,7 +62,7 @@ async def run_bulk(database: Database, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             now = await database.now()
-            worked = await bulk.work(database, now=now) + await control.work_bulk(database, now=now)
+            worked = await bulk.work(database, now=now) + await work_bulk(database, now=now)
         except UNREACHABLE:
             worked = 0
         if not worked:

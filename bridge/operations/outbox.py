@@ -9,7 +9,8 @@ from bridge.operations import audit
 from bridge.operations.audit import Act, Done
 from bridge.sending import control
 from bridge.sending.breaker import EVERYTHING
-from bridge.sending.control import Action, Filter, Scope
+from bridge.sending.bulk import Filter, start_bulk
+from bridge.sending.control import Action, Scope
 from bridge.sending.retry import POLICIES
 
 FAMILIES = (*sorted({policy.family for policy in POLICIES.values()} - {"alerts"}), EVERYTHING)
@@ -106,15 +107,15 @@ async def act_on(
         if known is None:
             return Done(text=_REFUSED["unknown"], refusal="unknown")
         owner = TenantId(known[0])
-        match Action(action):
-            case Action.RETRY:
-                refused = await control.retry(tx, tenant_id=owner, effect_id=effect_id, by=act.by, now=act.now)
-            case Action.CANCEL:
-                refused = await control.cancel(tx, tenant_id=owner, effect_id=effect_id, by=act.by, now=act.now)
-            case Action.RELEASE:
-                refused = await control.release(
-                    tx, tenant_id=owner, effect_id=effect_id, is_done=is_done, by=act.by, now=act.now
-                )
+        refused = await control.act(
+            tx,
+            tenant_id=owner,
+            effect_id=effect_id,
+            action=Action(action),
+            is_done=is_done,
+            by=act.by,
+            now=act.now,
+        )
         if refused is not None:
             return Done(text=_REFUSED[refused.value], refusal=refused.value)
         await control.tell(tx)
@@ -130,7 +131,7 @@ async def bulk(database: Database, act: Act, *, tenant_id: TenantId, action: str
     if not act.reason.strip():
         return Done(text=_SAY_WHY, refusal="reason_missing")
     async with database.begin() as tx:
-        bulk_id, total = await control.start_bulk(
+        bulk_id, total = await start_bulk(
             tx, tenant_id=tenant_id, action=Action(action), matching=matching, by=act.by, reason=act.reason, now=act.now
         )
         await control.tell(tx)

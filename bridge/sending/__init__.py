@@ -11,5 +11,6 @@ In the order of its way, a message meets:
     reconciler                looked up where that is in doubt
 
 `dispatcher` puts these steps together and `run` is the loops around them. Statements stand in `store` (before the send), `records`
-(after it), `standing` (what is known beside it) and `holds` (what a person is asked); `control` is what operators may do.
+(after it), `standing` (what is known beside it) and `holds` (what a person is asked). `control` is what operators may do to a
+message, `bulk` to many at once.
 """

@@ -4,23 +4,20 @@ Every action raises the tenant's version. The owner locks that version when it c
 the same message never cross: either the action sees the intent and refuses, or the owner sees the action and reads anew.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
 
-from bridge.db.database import Database, Tx
+from bridge.db.database import Tx
 from bridge.db.ownership import shard_of
 from bridge.domain.budget import RATE, RESERVE
-from bridge.domain.ids import EffectId, TenantId, alerts_of
+from bridge.domain.ids import EffectId, TenantId
 from bridge.domain.reasons import Reason
 from bridge.sending import holds
-from bridge.sending.outbox import HELD, IN_DOUBT, READY
+from bridge.sending.outbox import IN_DOUBT, READY
 from bridge.sending.retry import POLICIES
 from bridge.sending.wakeups import CHANNEL
-
-BULK_STEP = 500  # messages of a bulk action per transaction
 
 
 class Refusal(StrEnum):
@@ -43,22 +40,11 @@ class Scope(StrEnum):
 
 
 class Action(StrEnum):
-    """What can be done to many messages at once."""
+    """What can be done to a message, or to many at once."""
 
     RETRY = "retry"
     CANCEL = "cancel"
     RELEASE = "release"
-
-
-class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which messages a bulk action takes: everything given must fit. `state` is dead, waiting, in_doubt or held."""
-
-    state: str
-    kind: str = ""
-    source_id: str = ""
-    lane: str = ""
-    reason: str = ""
-    before: datetime | None = None
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +131,19 @@ async def release(
     return None
 
 
+async def act(
+    tx: Tx, *, tenant_id: TenantId, effect_id: EffectId, action: Action, is_done: bool = False, by: str, now: datetime
+) -> Refusal | None:
+    """Retry, cancel or release a message; `is_done` says of a released one that ServiceTitan has it."""
+    match action:
+        case Action.RETRY:
+            return await retry(tx, tenant_id=tenant_id, effect_id=effect_id, by=by, now=now)
+        case Action.CANCEL:
+            return await cancel(tx, tenant_id=tenant_id, effect_id=effect_id, by=by, now=now)
+        case Action.RELEASE:
+            return await release(tx, tenant_id=tenant_id, effect_id=effect_id, is_done=is_done, by=by, now=now)
+
+
 async def pause(
     tx: Tx, *, tenant_id: TenantId, scope: Scope, name: str = "", by: str, reason: str, now: datetime
 ) -> None:
@@ -203,103 +202,9 @@ async def override_breaker(
     )
 
 
-async def start_bulk(
-    tx: Tx, *, tenant_id: TenantId, action: Action, matching: Filter, by: str, reason: str, now: datetime
-) -> tuple[int, int]:
-    """Freeze the list of what a filter matches now, and return the bulk action's id and how many there are."""
-    rows = await _matching(tx, tenant_id, matching)
-    made = await (
-        await tx.execute(
-            "INSERT INTO bulk_actions (tenant_id, action, filter, by, reason, started_at, total)"
-            " VALUES (%s, %s, %s::text::json, %s, %s, %s, %s) RETURNING id",
-            [tenant_id, action.value, msgspec.json.encode(matching).decode(), by, reason, now, len(rows)],
-        )
-    ).fetchone()
-    bulk_id = int(made[0]) if made else 0
-    await tx.execute("INSERT INTO bulk_items SELECT %s, %s, unnest(%s::bigint[])", [tenant_id, bulk_id, list(rows)])
-    return bulk_id, len(rows)
-
-
-async def work_bulk(database: Database, *, now: datetime) -> int:
-    """Do the next part of the oldest unfinished bulk action and return how many messages it took; 0 when none is left.
-
-    Each part is one transaction: a crash loses nothing and does nothing twice.
-    """
-    async with database.begin() as tx:
-        row = await (
-            await tx.execute(
-                "SELECT tenant_id, id, action, by FROM bulk_actions WHERE finished_at IS NULL"
-                " ORDER BY tenant_id, id LIMIT 1 FOR UPDATE SKIP LOCKED"
-            )
-        ).fetchone()
-        if row is None:
-            return 0
-        tenant_id, bulk_id, action, by = row
-        items = await tx.execute(
-            "DELETE FROM bulk_items WHERE (tenant_id, bulk_id, effect_id) IN (SELECT tenant_id, bulk_id, effect_id"
-            " FROM bulk_items WHERE tenant_id = %s AND bulk_id = %s ORDER BY effect_id LIMIT %s) RETURNING effect_id",
-            [tenant_id, bulk_id, BULK_STEP],
-        )
-        effects = await owners(tx, TenantId(tenant_id), sorted(item[0] for item in await items.fetchall()))
-        refused = 0
-        for effect_id, owner in effects.items():
-            refused += await _act(tx, owner, effect_id, Action(action), by=by, now=now) is not None
-        await tx.execute(
-            "UPDATE bulk_actions SET done = done + %s, skipped = skipped + %s,"
-            " finished_at = CASE WHEN %s < %s THEN %s::timestamptz END WHERE tenant_id = %s AND id = %s",
-            [len(effects) - refused, refused, len(effects), BULK_STEP, now, tenant_id, bulk_id],
-        )
-        await tell(tx)
-        return max(len(effects), 1)
-
-
-async def owners(tx: Tx, tenant_id: TenantId, effects: Sequence[int]) -> dict[EffectId, TenantId]:
-    """Return under which number of the outbox each effect stands: the tenant's, or that of the alerts about it."""
-    rows = await tx.execute(
-        "SELECT id, tenant_id FROM effects WHERE tenant_id = ANY(%s) AND id = ANY(%s) ORDER BY id",
-        [[tenant_id, alerts_of(tenant_id)], list(effects)],
-    )
-    return {EffectId(effect_id): TenantId(owner) for effect_id, owner in await rows.fetchall()}
-
-
 async def tell(tx: Tx) -> None:
     """Wake the owners when this transaction commits; what is lost on the way costs one poll."""
     await tx.execute("SELECT pg_notify(%s, '')", [CHANNEL])
-
-
-async def _act(
-    tx: Tx, tenant_id: TenantId, effect_id: EffectId, action: Action, *, by: str, now: datetime
-) -> Refusal | None:
-    match action:
-        case Action.RETRY:
-            return await retry(tx, tenant_id=tenant_id, effect_id=effect_id, by=by, now=now)
-        case Action.CANCEL:
-            return await cancel(tx, tenant_id=tenant_id, effect_id=effect_id, by=by, now=now)
-        case Action.RELEASE:
-            return await release(tx, tenant_id=tenant_id, effect_id=effect_id, is_done=False, by=by, now=now)
-
-
-async def _matching(tx: Tx, tenant_id: TenantId, matching: Filter) -> Sequence[int]:
-    table, key = ("dead_messages", "effect_id") if matching.state == "dead" else ("outbox", "id")
-    states = {"waiting": READY, "in_doubt": IN_DOUBT, "held": HELD}
-    conditions: list[str] = ["tenant_id = ANY(%s)"]
-    values: list[object] = [[tenant_id, alerts_of(tenant_id)]]
-    if table == "outbox":
-        conditions.append("state = %s")
-        values.append(states[matching.state])
-    wanted = {
-        "kind = %s": matching.kind,
-        "source_id = %s": matching.source_id,
-        "lane = %s": matching.lane,
-        "reason = %s": matching.reason,
-        "created_at < %s": matching.before,
-    }
-    for condition, value in wanted.items():
-        if value:
-            conditions.append(condition)
-            values.append(value)
-    rows = await tx.execute(f"SELECT {key} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY {key}", values)
-    return [row[0] for row in await rows.fetchall()]
 
 
 async def _touch(tx: Tx, tenant_id: TenantId) -> None:

@@ -154,6 +154,7 @@ async def test_an_alert_is_a_message_like_any_other(browser) -> None:
     from bridge.operations.alerts import Limits
     from bridge.sending import control
     from bridge.sending.bell import Address
+    from bridge.sending.bulk import work_bulk
     from tests.console.seeding import NOW
 
     await browser.log_in("operator")
@@ -171,7 +172,7 @@ async def test_an_alert_is_a_message_like_any_other(browser) -> None:
         "/outbox/bulk", state="waiting", action="cancel", kind="send_alert", reason="they know"
     )
     assert "toast good" in started.text
-    while await control.work_bulk(browser.database, now=NOW):
+    while await work_bulk(browser.database, now=NOW):
         pass
     assert "To office." not in (await browser.client.get("/outbox?kind=send_alert")).text.split("<h2>Alerts</h2>")[0]
     async with browser.database.begin() as tx:

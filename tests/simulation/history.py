@@ -15,7 +15,8 @@ from bridge.domain.ids import DecisionId, DeliveryId, EffectId, SourceId, Tenant
 from bridge.intake import queue
 from bridge.sending import control, outbox
 from bridge.sending.backlog import Message
-from bridge.sending.control import Action, Filter, Scope
+from bridge.sending.bulk import Filter, start_bulk, work_bulk
+from bridge.sending.control import Action, Scope
 from bridge.simulator import operator
 from bridge.simulator.faults import Action as FaultAction
 from bridge.simulator.faults import Fault
@@ -461,7 +462,7 @@ class History:
         tenant = self.tenant(step.a)
         action, state = ((Action.RETRY, "dead"), (Action.CANCEL, "waiting"), (Action.RELEASE, "held"))[step.b % 3]
         async with self.scene.database.begin() as tx:
-            bulk_id, total = await control.start_bulk(
+            bulk_id, total = await start_bulk(
                 tx,
                 tenant_id=tenant,
                 action=action,
@@ -479,7 +480,7 @@ class History:
         self.touched.update(row[0] for row in frozen)
         if step.b % 2:  # something happens between the start and the work
             await self.do_work(Step("work", step.a, 1))
-        while await control.work_bulk(self.scene.database, now=self.scene.time):
+        while await work_bulk(self.scene.database, now=self.scene.time):
             pass
         told = await self.scene.rows(
             "SELECT total, done + skipped, finished_at IS NOT NULL FROM bulk_actions WHERE tenant_id = %s AND id = %s",

@@ -14,7 +14,7 @@ from bridge.operations.audit import Done
 from bridge.operations.users import Role
 from bridge.reports import deliveries as listing
 from bridge.reports import search, timeline
-from bridge.sending.control import Filter
+from bridge.sending.bulk import Filter
 
 _ACT = {"needs": Role.OPERATOR}
 
