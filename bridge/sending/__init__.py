@@ -2,8 +2,9 @@
 
 In the order of its way, a message meets:
 
-    outbox                    put with the decision that wants it
-    owner, tenant, backlog    in memory: whose it is, what limits it, what it stands behind
+    outbox, message           put with the decision that wants it
+    owner, tenant             in memory: whose it is, and what limits it
+    backlog, lanes            what it waits for and stands behind
     claimer, horizon          read, and nothing is skipped that commits late
     sender, handing           its intent committed, by itself or with the decision; then sent, once
     far_side, execute, bell   done: in ServiceTitan (bookings, leads, parties, fields), or an alert at its address

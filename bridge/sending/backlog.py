@@ -1,6 +1,5 @@
 """One tenant's waiting messages as its owner holds them in memory: order per lane, due times, who waits for whom (pure)."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
@@ -8,36 +7,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from bridge.domain.ids import EffectId, TenantId
+from bridge.domain.ids import TenantId
+from bridge.sending.lanes import DEPTH, Lanes
+from bridge.sending.message import Message
 from bridge.sending.outbox import HELD, IN_DOUBT
-from bridge.sending.retry import POLICIES, UNKNOWN, Policy
 
 UNKNOWN_VERSION = -1  # of a tenant's settings; none has it
-LANE_DEPTH = 1_000  # messages held behind one head; beyond it they are read again when their turn comes
-
-
-class Message(msgspec.Struct, frozen=True, gc=False):
-    """A row of the hot table, in the order the claim selects it."""
-
-    tenant_id: TenantId
-    id: EffectId
-    created_at: datetime
-    due_at: datetime
-    sent_at: datetime | None
-    state: int
-    priority: int
-    sends: int
-    spent: int
-    kind: str
-    lane: str
-    source_id: str
-    waits_for: list[int] | None
-    reason: str
-
-    @property
-    def policy(self) -> Policy:
-        """How its kind is retried."""
-        return POLICIES.get(self.kind, UNKNOWN)
 
 
 class Doubt(NamedTuple):
@@ -55,7 +30,7 @@ class Backlog:
     it is due, in flight, or in doubt and holding; those behind wait.
     """
 
-    def __init__(self, tenant_id: TenantId, *, lane_depth: int = LANE_DEPTH) -> None:
+    def __init__(self, tenant_id: TenantId, *, lane_depth: int = DEPTH) -> None:
         self.tenant_id = tenant_id
         self.position = 0
         self.version = UNKNOWN_VERSION
@@ -66,14 +41,12 @@ class Backlog:
         self.doubts: dict[int, Doubt] = {}
         self.unresolved: dict[int, Message] = {}
         self._held: dict[int, Message] = {}
-        self._lanes: dict[str, deque[int] | None] = {}
-        self._overflow: dict[str, int] = {}
+        self._lanes = Lanes(lane_depth)
         self._ready: dict[str, list[tuple[int, int]]] = {}
         self._sleeping: list[tuple[datetime, int]] = []
         self._waiters: dict[int, list[int]] = {}
         self._holding: set[int] = set()  # in doubt and keeping their lane
         self._finished: set[int] | None = None
-        self._lane_depth = lane_depth
 
     def __len__(self) -> int:
         """Return how many messages are held in memory, in flight and in doubt included."""
@@ -107,14 +80,14 @@ class Backlog:
         lane = message.lane
         if lane not in self._lanes:
             self._held[id_] = message
-            self._lanes[lane] = None
+            self._lanes.take(lane)
             self._offer(message, now=now)
             return
-        if lane in self._overflow or len(self._lanes[lane] or ()) >= self._lane_depth:
-            self._overflow[lane] = min(id_, self._overflow.get(lane, id_))
+        if self._lanes.is_full(lane):
+            self._lanes.leave_out(lane, id_)
             return
         self._held[id_] = message
-        self._queue(message)
+        self._lanes.queue(lane, id_)
 
     def take(self, *, now: datetime, limit: int, families: Mapping[str, int] | None = None) -> Iterator[Message]:
         """Hand out up to `limit` messages that may be sent now, most urgent first; each is in flight from then on.
@@ -148,7 +121,7 @@ class Backlog:
 
     def begin(self, message: Message) -> None:
         """Hand out a message that is free to go and was never taken in: it is in flight and has its lane."""
-        self._lanes[message.lane] = None
+        self._lanes.take(message.lane)
         self.in_flight[message.id] = message
 
     def drop(self, message: Message, *, now: datetime) -> None:
@@ -196,7 +169,7 @@ class Backlog:
             doubt = self.doubts.pop(id_, None)
             message = doubt.message if doubt is not None else self._held.pop(id_, None)
             if doubt is not None and id_ not in self._holding:
-                self._step_out(doubt.message)
+                self._lanes.step_out(doubt.message.lane, id_)
                 self._forget(id_)  # its lane went on without it, or has not come to it
                 return
         self._holding.discard(id_)
@@ -209,13 +182,13 @@ class Backlog:
         was_flying = self.in_flight.pop(message.id, None) is not None
         doubt = self.doubts.pop(message.id, None)
         if doubt is not None and message.id not in self._holding:
-            if self._step_out(doubt.message):
+            if self._lanes.step_out(doubt.message.lane, message.id):
                 self._held[message.id] = message
-                self._queue(message)
+                self._lanes.queue(message.lane, message.id)
                 return
             # Its lane went on without it; it goes out beside whatever runs there now.
             self._held[message.id] = msgspec.structs.replace(message, lane=f"\x00{message.id}")
-            self._lanes[f"\x00{message.id}"] = None
+            self._lanes.take(f"\x00{message.id}")
         elif was_flying or doubt is not None:
             self._held[message.id] = message
         else:
@@ -276,12 +249,11 @@ class Backlog:
         self._held.clear()
         self.doubts.clear()
         self.unresolved.clear()
-        self._overflow.clear()
         self._ready.clear()
         self._sleeping.clear()
         self._waiters.clear()
         self._holding.clear()
-        self._lanes = dict.fromkeys(busy)
+        self._lanes.keep_heads(busy)
         self.position = 0
 
     def _offer(self, message: Message, *, now: datetime) -> None:
@@ -303,41 +275,22 @@ class Backlog:
         if not message.policy.holds_lane:
             return
         if message.lane not in self._lanes:
-            self._lanes[message.lane] = None
+            self._lanes.take(message.lane)
             self._holding.add(message.id)
         else:  # one before it is there again (a person's retry, a late commit): the lane is held once it comes to this one
-            self._queue(message)
-
-    def _queue(self, message: Message) -> None:
-        """Give a message its place, by id, behind the head of its lane."""
-        behind = self._lanes[message.lane]
-        if not behind or behind[-1] < message.id:
-            behind = self._lanes[message.lane] = behind or deque()
-            behind.append(message.id)
-        else:
-            self._lanes[message.lane] = deque(sorted((*behind, message.id)))
-
-    def _step_out(self, message: Message) -> bool:
-        """Take a message out of its place behind the head of its lane, and tell whether it had one."""
-        behind = self._lanes.get(message.lane)
-        if not behind or message.id not in behind:
-            return False
-        behind.remove(message.id)
-        return True
+            self._lanes.queue(message.lane, message.id)
 
     def _pass_lane(self, lane: str, *, now: datetime) -> None:
-        behind = self._lanes.get(lane)
-        if behind:
-            id_ = behind.popleft()
-            if id_ in self.doubts:
-                self._holding.add(id_)
-            else:
-                self._offer(self._held[id_], now=now)
-            return
-        self._lanes.pop(lane, None)
-        skipped = self._overflow.pop(lane, None)
-        if skipped is not None:
-            self.position = min(self.position, skipped - 1)
+        """Let the next of a lane have its turn; where that was left out, it is read again."""
+        id_ = self._lanes.pass_on(lane)
+        if id_ is None:
+            left_out = self._lanes.left_out(lane)
+            if left_out is not None:
+                self.position = min(self.position, left_out - 1)
+        elif id_ in self.doubts:
+            self._holding.add(id_)
+        else:
+            self._offer(self._held[id_], now=now)
 
     def _forget(self, id_: int) -> None:
         if self._finished is not None:

@@ -11,8 +11,8 @@ from bridge.db.ownership import LeaseLost, fence_all
 from bridge.domain.ids import TenantId
 from bridge.domain.reasons import Reason
 from bridge.sending import records, standing, store
-from bridge.sending.backlog import Message
 from bridge.sending.horizon import Horizon
+from bridge.sending.message import Message
 from bridge.sending.outbox import HELD
 from bridge.sending.owner import Owner
 from bridge.sending.records import Record

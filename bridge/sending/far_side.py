@@ -6,9 +6,9 @@ from typing import Protocol
 
 from bridge.domain.ids import TenantId, is_of_alerts
 from bridge.domain.outcome import Outcome
-from bridge.sending.backlog import Message
 from bridge.sending.bell import Bell
 from bridge.sending.landing import Finding, Flight
+from bridge.sending.message import Message
 from bridge.sending.store import Loaded
 from bridge.sending.wire import Refs
 from bridge.servicetitan.client import ServiceTitan

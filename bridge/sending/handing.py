@@ -15,8 +15,8 @@ from bridge.db.arrays import integers
 from bridge.db.database import Tx
 from bridge.domain.ids import EffectId, TenantId
 from bridge.sending import store
-from bridge.sending.backlog import Message
 from bridge.sending.landing import Flight, Intent
+from bridge.sending.message import Message
 from bridge.sending.outbox import READY, Fresh
 from bridge.sending.store import Loaded
 from bridge.sending.tenant import Tenant

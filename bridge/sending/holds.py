@@ -10,7 +10,7 @@ from bridge.db.database import Tx
 from bridge.domain.command import Command, FieldPolicy, SetCustomFields, UpdateContact
 from bridge.domain.ids import EffectId, TenantId
 from bridge.domain.reasons import Reason
-from bridge.sending.backlog import Message
+from bridge.sending.message import Message
 from bridge.sending.outbox import HELD
 from bridge.sending.records import Record
 from bridge.sending.store import Loaded

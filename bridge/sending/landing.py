@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.sending.backlog import Message
 from bridge.sending.holds import HOLDS
+from bridge.sending.message import Message
 from bridge.sending.outbox import HELD, IN_DOUBT, READY
 from bridge.sending.records import DEAD, DONE, NOT_SETTLED, Record
 from bridge.sending.retry import Again, Dead, Done, LookFirst, backoff, look_first, next_step

@@ -13,8 +13,8 @@ from bridge.db.ownership import LeaseLost, fence_all
 from bridge.domain.ids import TenantId
 from bridge.domain.reasons import Reason
 from bridge.sending import standing, store
-from bridge.sending.backlog import Message
 from bridge.sending.landing import Intent
+from bridge.sending.message import Message
 from bridge.sending.settings import SendingSettings
 from bridge.sending.standing import BreakerRow
 from bridge.sending.tenant import Tenant

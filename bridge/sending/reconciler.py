@@ -10,9 +10,9 @@ from bridge.db.ownership import LeaseLost, fence_all
 from bridge.domain.outcome import Deferred
 from bridge.domain.reasons import Reason
 from bridge.sending import holds, records, standing, store
-from bridge.sending.backlog import Message
 from bridge.sending.far_side import FarSide
 from bridge.sending.landing import Finding, Found, LookFailed, Unknowable, moved, record_of_look
+from bridge.sending.message import Message
 from bridge.sending.outbox import READY
 from bridge.sending.owner import Owner
 from bridge.sending.records import Record

@@ -9,8 +9,8 @@ from bridge.db.database import DATABASE_AWAY, Database
 from bridge.db.ownership import LeaseLost
 from bridge.domain.ids import TenantId
 from bridge.sending import holds, records
-from bridge.sending.backlog import Message
 from bridge.sending.landing import Intent, Landed, moved, record_of
+from bridge.sending.message import Message
 from bridge.sending.outbox import HELD, IN_DOUBT, READY
 from bridge.sending.owner import Owner
 from bridge.sending.records import DEAD, DONE, Record

@@ -12,10 +12,10 @@ from bridge.domain.ids import EffectId, EffectKey, TenantId
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected
 from bridge.domain.reasons import Reason
 from bridge.sending import holds, standing, store
-from bridge.sending.backlog import Message
 from bridge.sending.far_side import FarSide
 from bridge.sending.handing import HandOver
 from bridge.sending.landing import Flight, Intent, Landed
+from bridge.sending.message import Message
 from bridge.sending.outbox import references
 from bridge.sending.owner import Owner
 from bridge.sending.recorder import Recorder

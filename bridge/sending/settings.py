@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bridge.domain.budget import BURST, RATE
+from bridge.sending.lanes import DEPTH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,7 @@ class SendingSettings:
     read: int = 500  # rows one claim reads per tenant
     window: int = 2_000  # messages held in memory per tenant before reading stops
     in_flight: int = 64  # messages of one tenant under way at once; at 200 ms a request 12 suffice for 60/s
-    lane_depth: int = 1_000
+    lane_depth: int = DEPTH
     poll: float = 0.25  # the backstop where a wake-up is lost
     http_timeout: float = 20.0
     lease: float = 30.0

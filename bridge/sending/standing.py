@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.db.database import Tx
 from bridge.domain.ids import EffectId, EffectKey, TenantId
-from bridge.sending.backlog import Message
+from bridge.sending.message import Message
 from bridge.sending.outbox import references
 from bridge.sending.store import Loaded
 

@@ -15,8 +15,8 @@ from bridge.db.database import Tx
 from bridge.db.ownership import HELD, fences
 from bridge.domain.command import Command
 from bridge.domain.ids import EffectId, EffectKey, TenantId
-from bridge.sending.backlog import Message
 from bridge.sending.horizon import Snapshot
+from bridge.sending.message import Message
 
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 

@@ -7,9 +7,10 @@ from bridge.domain.budget import Budget
 from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Deferred, Outcome, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.sending.backlog import Backlog, Doubt, Message
+from bridge.sending.backlog import Backlog, Doubt
 from bridge.sending.breaker import EVERYTHING, Breakers, error_class
 from bridge.sending.holds import MERGED
+from bridge.sending.message import Message
 from bridge.sending.settings import SendingSettings
 from bridge.sending.standing import BreakerRow
 from bridge.sending.store import TenantRow

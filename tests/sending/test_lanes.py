@@ -8,9 +8,10 @@ from bridge.domain.command import AddNote, CreatedBy
 from bridge.domain.ids import EffectId, SourceId, TenantId
 from bridge.domain.outcome import Succeeded
 from bridge.sending import control
-from bridge.sending.backlog import Backlog, Message
+from bridge.sending.backlog import Backlog
 from bridge.sending.control import Scope
 from bridge.sending.landing import Unknowable
+from bridge.sending.message import Message
 from bridge.sending.outbox import IN_DOUBT, READY
 from bridge.sending.retry import POLICIES
 from tests.sending.world import TENANT, World, booking, effect

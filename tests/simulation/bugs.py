@@ -13,8 +13,9 @@ from bridge.domain.outcome import Deferred, InDoubt
 from bridge.intake import queue
 from bridge.pipeline.deciders import ConfiguredDeciders
 from bridge.sending import claimer, handing, landing, owner, reconciler, records, retry, store
-from bridge.sending.backlog import Backlog, Message
+from bridge.sending.backlog import Backlog
 from bridge.sending.horizon import Horizon
+from bridge.sending.message import Message
 from tests.simulation.scene import Lease, Worker
 
 NAMES = {

@@ -14,9 +14,9 @@ from bridge.db.ownership import LeaseLost, shard_of
 from bridge.domain.ids import DecisionId, DeliveryId, EffectId, SourceId, TenantId
 from bridge.intake import queue
 from bridge.sending import control, outbox
-from bridge.sending.backlog import Message
 from bridge.sending.bulk import Filter, start_bulk, work_bulk
 from bridge.sending.control import Action, Scope
+from bridge.sending.message import Message
 from bridge.simulator import operator
 from bridge.simulator.faults import Action as FaultAction
 from bridge.simulator.faults import Fault
