@@ -42,7 +42,7 @@ from bridge.domain.outcome import Outcome, Succeeded
 from bridge.domain.plan import Effect, effect_key
 from bridge.sending import outbox
 from bridge.sending.dispatcher import Dispatcher
-from bridge.sending.landing import Finding, Found
+from bridge.sending.findings import Finding, Found
 from bridge.sending.outbox import Wanted
 from bridge.sending.run import run
 from bridge.sending.settings import SendingSettings

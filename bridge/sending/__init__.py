@@ -9,7 +9,7 @@ In the order of its way, a message meets:
     sender, handing           its intent committed, by itself or with the decision; then sent, once
     far_side, execute, bell   done: in ServiceTitan (bookings, leads, parties, fields), or an alert at its address
     recorder, landing, retry  what came of it written down, and what it leads to
-    reconciler                looked up where that is in doubt
+    reconciler, findings      looked up where that is in doubt, and what it leads to
 
 `dispatcher` puts these steps together and `run` is the loops around them. Statements stand in `store` (before the send), `records`
 (after it), `standing` (what is known beside it) and `holds` (what a person is asked). `control` is what operators may do to a

@@ -16,7 +16,7 @@ from bridge.domain.delivery import HookRequest
 from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.sending.landing import Finding, Repeatable, Unknowable
+from bridge.sending.findings import Finding, Repeatable, Unknowable
 from bridge.sending.store import Loaded
 from bridge.servicetitan.classify import was_never_sent
 

@@ -28,7 +28,7 @@ from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Outcome, Rejected
 from bridge.domain.reasons import Reason
 from bridge.sending import bookings, fields, leads, parties
-from bridge.sending.landing import Finding, Unknowable
+from bridge.sending.findings import Finding, Unknowable
 from bridge.sending.settings import SendingSettings
 from bridge.sending.sightings import NewestOf, Sightings, nothing_kept
 from bridge.sending.store import Loaded

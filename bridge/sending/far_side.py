@@ -7,7 +7,8 @@ from typing import Protocol
 from bridge.domain.ids import TenantId, is_of_alerts
 from bridge.domain.outcome import Outcome
 from bridge.sending.bell import Bell
-from bridge.sending.landing import Finding, Flight
+from bridge.sending.findings import Finding
+from bridge.sending.landing import Flight
 from bridge.sending.message import Message
 from bridge.sending.store import Loaded
 from bridge.sending.wire import Refs

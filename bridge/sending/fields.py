@@ -8,7 +8,7 @@ from bridge.domain.ids import TenantId
 from bridge.domain.merge import Merged, merge_fields
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.sending.landing import Absent, Finding, Found, LookFailed
+from bridge.sending.findings import Absent, Finding, Found, LookFailed
 from bridge.sending.parties import family
 from bridge.sending.sightings import Sightings
 from bridge.sending.wire import Refs, resolve

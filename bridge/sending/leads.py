@@ -6,7 +6,7 @@ from typing import Any
 from bridge.domain.command import CreateLead, DismissLead, FollowUpLead, SubmitLeadForm
 from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Outcome, Succeeded
-from bridge.sending.landing import Absent, Finding, Found, LookFailed
+from bridge.sending.findings import Absent, Finding, Found, LookFailed
 from bridge.sending.wire import Refs, address, is_marked, marked, resolve
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.exports import collect

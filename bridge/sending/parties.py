@@ -17,7 +17,7 @@ from bridge.domain.command import (
 from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.sending.landing import Absent, Finding, Found, LookFailed, Unknowable
+from bridge.sending.findings import Absent, Finding, Found, LookFailed, Unknowable
 from bridge.sending.wire import Refs, address, contact, digits, is_marked, marked, resolve, same_contact
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.exports import collect

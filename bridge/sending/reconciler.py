@@ -11,7 +11,8 @@ from bridge.domain.outcome import Deferred
 from bridge.domain.reasons import Reason
 from bridge.sending import holds, records, standing, store
 from bridge.sending.far_side import FarSide
-from bridge.sending.landing import Finding, Found, LookFailed, Unknowable, moved, record_of_look
+from bridge.sending.findings import Finding, Found, LookFailed, Unknowable, record_of_look
+from bridge.sending.landing import moved
 from bridge.sending.message import Message
 from bridge.sending.outbox import READY
 from bridge.sending.owner import Owner

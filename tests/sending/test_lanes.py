@@ -10,7 +10,7 @@ from bridge.domain.outcome import Succeeded
 from bridge.sending import control
 from bridge.sending.backlog import Backlog
 from bridge.sending.control import Scope
-from bridge.sending.landing import Unknowable
+from bridge.sending.findings import Unknowable
 from bridge.sending.message import Message
 from bridge.sending.outbox import IN_DOUBT, READY
 from bridge.sending.retry import POLICIES

@@ -9,7 +9,7 @@ from bridge.domain.command import AddNote
 from bridge.domain.outcome import Deferred, InDoubt, Outcome
 from bridge.domain.reasons import Reason
 from bridge.sending.breaker import FAILURES
-from bridge.sending.landing import Absent, LookFailed
+from bridge.sending.findings import Absent, LookFailed
 from bridge.servicetitan.client import ServiceTitan
 from tests.sending.world import TENANT, World, booking, effect
 

@@ -20,7 +20,7 @@ from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeede
 from bridge.domain.reasons import Reason
 from bridge.sending import control, outbox
 from bridge.sending.control import Scope
-from bridge.sending.landing import Absent, Finding, Found, LookFailed
+from bridge.sending.findings import Absent, Finding, Found, LookFailed
 from bridge.sending.outbox import HELD
 from bridge.sending.settings import SendingSettings
 from bridge.sending.store import Loaded
