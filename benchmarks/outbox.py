@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.end_to_end import cpu_of
 from bridge.db import migrations, ownership
 from bridge.db.database import Database
+from bridge.db.ear import hear
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.domain.command import ContactMethod, CreateBooking, kind_of
 from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
@@ -46,6 +47,7 @@ from bridge.sending.findings import Finding, Found
 from bridge.sending.outbox import Wanted
 from bridge.sending.run import run
 from bridge.sending.settings import SendingSettings
+from bridge.sending.wakeups import CHANNEL
 
 TENANTS = 20
 PARTIES = 5_000
@@ -206,7 +208,8 @@ async def latency(database: Database, dsn: str, *, rate: int, seconds: float) ->
     far = Counter(10**9)
     dispatcher = await dispatcher_of(database, far)
     stop = asyncio.Event()
-    working = asyncio.create_task(run(dispatcher, stop, dsn=dsn))
+    working = asyncio.create_task(run(dispatcher, stop))
+    hearing = asyncio.create_task(hear(dsn, {CHANNEL: dispatcher.wake}))
     await asyncio.sleep(0.3)
     began = time.perf_counter()
     for number in range(int(rate * seconds)):
@@ -228,6 +231,7 @@ async def latency(database: Database, dsn: str, *, rate: int, seconds: float) ->
     stop.set()
     dispatcher.wake()
     await working
+    hearing.cancel()
     waits = sorted(far.waits)
     return {
         "rate": rate,

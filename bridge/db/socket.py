@@ -15,7 +15,7 @@ LOOK_SECONDS = 1.0
 
 async def connect(dsn: str, *, set_up: str) -> AsyncConnection:
     """Connect in autocommit and run `set_up`; raises OperationalError."""
-    connection = await AsyncConnection.connect(dsn, autocommit=True, connect_timeout=3)
+    connection = await AsyncConnection.connect(dsn, autocommit=True, connect_timeout=3, keepalives_idle=5)
     try:
         await connection.execute(set_up)
     except BaseException:

@@ -166,12 +166,12 @@ async def lists_at_hand(dsn: str, tenants: Mapping[str, TenantId]) -> dict[str, 
     try:
         await database.open()
         async with reading(database) as tx:
-            found = {name: await records.lists(tx, tenant_id) for name, tenant_id in tenants.items()}
+            found = await records.lists(tx, tenants.values())
     except (*UNREACHABLE, UndefinedTable):
         return None
     finally:
         await database.close()
-    return {name: lists for name, lists in found.items() if lists.is_loaded}
+    return {name: found[tenant_id] for name, tenant_id in tenants.items() if found[tenant_id].is_loaded}
 
 
 def _of_outcome(subject: str, outcome: Outcome, good: str) -> Finding:

@@ -35,8 +35,8 @@ def name_faults(lists: Mapping[str, ReferenceLists], *, environ: Mapping[str, st
 async def lists_of(database: Database, settings: Settings) -> dict[str, ReferenceLists]:
     """Return the lists that the mirror holds, by the tenant's name; tenants whose lists were not read yet are left out."""
     async with reading(database) as tx:
-        found = {tenant.key: await records.lists(tx, tenant_id) for tenant_id, tenant in settings.tenants.items()}
-    return {name: lists for name, lists in found.items() if lists.is_loaded}
+        found = await records.lists(tx, settings.tenants)
+    return {settings.tenants[tenant_id].key: lists for tenant_id, lists in found.items() if lists.is_loaded}
 
 
 async def run(

@@ -6,14 +6,14 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import httpx
-import psycopg
 import structlog
 
 from bridge import bootstrap, pipeline
 from bridge.db.database import UNREACHABLE, Database
+from bridge.db.ear import hear
 from bridge.db.ownership import Ownership, shard_of
 from bridge.domain.command import PartyKind
 from bridge.domain.ids import SourceId, TenantId
@@ -28,7 +28,7 @@ from bridge.mirror import records as mirror
 from bridge.mirror.observing import Observer
 from bridge.pipeline.completing import Completer
 from bridge.pipeline.deciders import ConfiguredDeciders
-from bridge.sending import outbox
+from bridge.sending import outbox, wakeups
 from bridge.sending import run as sending
 from bridge.sending.bell import SECONDS as BELL_SECONDS
 from bridge.sending.bell import Bell
@@ -50,7 +50,9 @@ LEAST = 8
 APART = 0.006
 """Seconds from one look to the next where the last found less than a batch: what comes meanwhile shares a transaction, which costs
 as much as four deliveries do. Looks at the end of small batches would cut what comes between two rings of intake."""
-CHANNEL = "bridge_deliveries"
+BESIDE = 0.025
+"""Seconds after which a look goes on beside a batch under way, where the last one left nothing behind: before that, what comes shares the
+next transaction, so that batches grow when the machine is slow; after that, one tenant's lock holds up nobody else."""
 
 
 class Processor:
@@ -74,6 +76,8 @@ class Processor:
         self._busy: set[TenantId] = set()
         self._has_more = False
         """Whether something may wait that the last look left out: it is looked for as soon as a batch ends."""
+        self._is_behind = False
+        """Whether the last look left something behind of those it gave."""
         self._woken = asyncio.Event()
         self._not_before = 0.0
         self._turn = 0
@@ -102,6 +106,8 @@ class Processor:
                 async with asyncio.timeout(self.settings.worker.poll_seconds):
                     await self._woken.wait()
             await asyncio.sleep(self._not_before - asyncio.get_running_loop().time())
+            if self._batches and not self._is_behind:
+                await asyncio.wait(self._batches, timeout=BESIDE, return_when=asyncio.FIRST_COMPLETED)
         if self._batches:
             await asyncio.wait(self._batches, timeout=_DRAIN_SECONDS)
         for task in self._batches:
@@ -125,7 +131,8 @@ class Processor:
             batch = await queue.claim(connection, free, now=now, share=most, least=LEAST, most=most)
         is_full = len(batch) >= most
         given = Counter(one.delivery.tenant_id for one in batch)
-        self._has_more = is_full or bool(self._busy) or any(count >= LEAST for count in given.values())
+        self._is_behind = is_full or any(count >= LEAST for count in given.values())
+        self._has_more = self._is_behind or bool(self._busy)
         if not batch:
             return
         tenants = set(given)
@@ -242,8 +249,10 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     ownership.start()
     tasks = [
         asyncio.create_task(processor.run(stop), name="processor"),
-        asyncio.create_task(sending.run(dispatcher, stop, dsn=dsn), name="sending"),
-        asyncio.create_task(_listen(dsn, processor), name="ear"),
+        asyncio.create_task(sending.run(dispatcher, stop), name="sending"),
+        asyncio.create_task(
+            hear(dsn, {queue.CHANNEL: processor.wake, wakeups.CHANNEL: dispatcher.wake_ups.wake}), name="ear"
+        ),
         asyncio.create_task(reloader.run(), name="config.watch"),
         asyncio.create_task(observer.run(), name="observer"),
         asyncio.create_task(janitor.run(database, lambda: reloader.settings, stop), name="janitor"),
@@ -301,16 +310,3 @@ def _note_fetch(source_id: SourceId, got: Got) -> None:
         status=got.outcome.status,
         milliseconds=round(got.seconds * 1000),
     )
-
-
-async def _listen(dsn: str, processor: Processor) -> None:
-    """Wake the processor when intake has committed; a lost wake-up only costs the poll's quarter second."""
-    while True:
-        try:
-            async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-                await connection.execute(f"LISTEN {CHANNEL}")
-                processor.wake()
-                async for _ in connection.notifies():
-                    processor.wake()
-        except UNREACHABLE:
-            await asyncio.sleep(timedelta(seconds=1).total_seconds())

@@ -1,59 +1,71 @@
-"""Tells workers that deliveries wait: a hint after the commit, never inside it, at once and then every few milliseconds."""
+"""Tells workers that deliveries wait: a hint behind the commit, never inside it, at once and then every few milliseconds."""
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from typing import Final
 
-from bridge.db.database import DATABASE_AWAY
+import psycopg
+
 from bridge.db.direct import DirectConnection
+from bridge.intake.queue import CHANNEL
+
+RING: Final = f"SELECT pg_notify('{CHANNEL}', '')"
 
 _APART_SECONDS = 0.01  # a ring costs both sides as much as two deliveries do
 _APART_AFTER_FEW = (
     0.005  # where it told of few, the wait for the next is more of what each takes to its effect than work is saved
 )
 _FEW = 6
+_LAST_SECONDS = 0.5
 
 
 class Doorbell:
-    """Rings on a connection of its own, opened when first rung.
+    """Rings on the connection that stores, behind the batch it tells of: a transaction of its own that writes nothing and so waits for no disk.
 
     A NOTIFY takes a global lock for as long as its commit lasts: inside the insert it cost two thirds of the commits (13.9k to
-    4.6k/s). So it comes after, and does not wait for the disk: losing one only delays, since workers also look by themselves.
+    4.6k/s). On a connection of its own each ring woke one more process on both sides. Losing one only delays, since workers
+    also look by themselves.
     """
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: DirectConnection | None = None
-        self._ringing: asyncio.Task[None] | None = None
-        self._is_due = False
-        self._stored = 0  # since the last ring
+    def __init__(self, connection_of: Callable[[], DirectConnection | None]) -> None:
+        self._connection_of = connection_of
+        self._due: asyncio.TimerHandle | None = None
+        self._sent = 0  # deliveries since the last ring
         self._not_before = 0.0
 
-    def ring(self, stored: int = 1) -> None:
-        """Wake the workers for so many deliveries: at once after a silence, else together with the rings that follow."""
-        self._is_due = True
-        self._stored += stored
-        if self._ringing is None or self._ringing.done():
-            self._ringing = asyncio.create_task(self._ring())
-
-    async def _ring(self) -> None:
+    def ring_behind(self, sent: int) -> None:
+        """Wake the workers once the batch just sent is committed: at once after a silence, else together with those that follow."""
+        self._sent += sent
+        if self._due is not None:
+            return
         loop = asyncio.get_running_loop()
-        while self._is_due:  # one that comes while this one is on its way tells of a commit it cannot know of
-            await asyncio.sleep(max(self._not_before - loop.time(), 0))
-            self._not_before = loop.time() + (_APART_AFTER_FEW if self._stored <= _FEW else _APART_SECONDS)
-            self._is_due, self._stored = False, 0
-            with contextlib.suppress(*DATABASE_AWAY, OSError):
-                if self._connection is None or self._connection.is_closed:
-                    self._connection = await DirectConnection.open(
-                        self._dsn,
-                        set_up="SET synchronous_commit = off",
-                        statements={"ring": "SELECT pg_notify('bridge_deliveries', '')"},
-                    )
-                await self._connection.run("ring", [])
+        left = self._not_before - loop.time()
+        if left <= 0:
+            self._ring()
+        else:
+            self._due = loop.call_later(left, self._ring)
+
+    def _ring(self) -> None:
+        self._due = None
+        self._not_before = asyncio.get_running_loop().time() + (
+            _APART_AFTER_FEW if self._sent <= _FEW else _APART_SECONDS
+        )
+        self._sent = 0
+        connection = self._connection_of()
+        if connection is not None and not connection.is_closed:
+            with contextlib.suppress(psycopg.Error):
+                connection.send("ring", [], _heard)
 
     async def close(self) -> None:
-        """Ring a last time where one is due, then hang up."""
-        if self._ringing is not None:
-            await asyncio.wait([self._ringing], timeout=0.5)
-            self._ringing.cancel()
-        if self._connection is not None:
-            self._connection.close()
+        """Ring a last time where one is due, and wait until that is heard."""
+        connection = self._connection_of()
+        if self._due is None or connection is None:
+            return
+        self._due.cancel()
+        with contextlib.suppress(psycopg.Error, TimeoutError):
+            await asyncio.wait_for(connection.run("ring", []), _LAST_SECONDS)
+
+
+def _heard(answer: object) -> None:
+    """Whether it rang or not: nobody waits for it."""

@@ -12,6 +12,9 @@ from bridge.db.ownership import HELD, LeaseLost, fences, shard_of
 from bridge.domain.delivery import Delivery, Fetched, HookRequest
 from bridge.domain.ids import DeliveryId, SourceId, TenantId
 
+CHANNEL = "bridge_deliveries"
+"""Where the database says to every worker that deliveries wait."""
+
 _DELIVERY = """
 d.id, d.source_id, d.dedup_key, d.event_type, d.received_at, d.method, d.url, d.headers, d.body, d.verified_by, d.trace_id,
 EXISTS (SELECT FROM fetched AS f WHERE f.tenant_id = d.tenant_id AND f.delivery_id = d.id)
@@ -60,6 +63,11 @@ WITH held AS MATERIALIZED ({HELD}), gone AS (
 )
 SELECT count(*), NULL FROM held UNION ALL SELECT NULL, id FROM gone
 """
+
+
+async def tell(tx: Tx) -> None:
+    """Wake the workers with the commit of this transaction."""
+    await tx.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
 class Queued(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from bridge.db.direct import Answer, DirectConnection
 from bridge.domain.ids import DeliveryId
 from bridge.domain.reasons import Reason
 from bridge.intake import rows
-from bridge.intake.doorbell import Doorbell
+from bridge.intake.doorbell import RING, Doorbell
 from bridge.intake.gate import Refused
 from bridge.intake.rows import Arrival, Row
 
@@ -105,7 +105,7 @@ class DeliveryStore:
         self._called = asyncio.Event()
         self._connection: DirectConnection | None = None
         self._is_closing = False
-        self._doorbell = Doorbell(dsn)
+        self._doorbell = Doorbell(lambda: self._connection)
 
     def put(self, arrival: Arrival, tell: Tell) -> None:
         """Call `tell`, which must not raise, once the arrival is committed with synchronous_commit on, or why it is not.
@@ -140,8 +140,8 @@ class DeliveryStore:
                 await self._called.wait()
         if self._watch is not None:
             self._watch.cancel()
-        self._disconnect()
         await self._doorbell.close()
+        self._disconnect()
 
     def close(self) -> None:
         """Let `run` end once everything that waits is stored."""
@@ -157,7 +157,7 @@ class DeliveryStore:
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
                 self._connection = await DirectConnection.open(
-                    self._dsn, set_up=_SET_UP, statements={"insert": _INSERT, "find": _FIND}
+                    self._dsn, set_up=_SET_UP, statements={"insert": _INSERT, "find": _FIND, "ring": RING}
                 )
         except (*UNREACHABLE, TimeoutError, OSError):
             _tell_all(self._next(), UNREACHED)
@@ -193,6 +193,8 @@ class DeliveryStore:
                 )
             except psycopg.Error as error:
                 self._failed(batch, error)
+            else:
+                self._doorbell.ring_behind(len(batch))
             if self._watch is None:
                 self._watch = asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self._look)
 
@@ -210,7 +212,6 @@ class DeliveryStore:
         if isinstance(answer, psycopg.Error):
             self._failed(batch, answer)
             return
-        self._doorbell.ring(len(batch))
         ids = rows.ids_in(answer)
         if len(ids) == len(batch):  # each was new: they come back in order
             self._over(batch)

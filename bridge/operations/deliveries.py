@@ -7,13 +7,11 @@ from collections.abc import Sequence
 
 from bridge.db.database import Database, Tx
 from bridge.domain.ids import DeliveryId, EffectId, TenantId
+from bridge.intake import queue
 from bridge.operations import audit
 from bridge.operations.audit import Act, Done
 from bridge.sending import control
 from bridge.sending.control import Refusal, Scope
-
-QUEUE_CHANNEL = "bridge_deliveries"
-"""What workers listen on for deliveries to process."""
 
 LARGEST_EDIT = 1_048_576
 
@@ -50,7 +48,7 @@ async def enqueue(
         "INSERT INTO delivery_queue (tenant_id, id, due_at, nonce, by) VALUES (%s, %s, %s + make_interval(secs => %s), %s, %s) ON CONFLICT DO NOTHING",
         [tenant_id, delivery_id, act.now, delay, nonce, act.by],
     )
-    await tx.execute("SELECT pg_notify(%s, '')", [QUEUE_CHANNEL])
+    await queue.tell(tx)
     return put.rowcount == 1
 
 

@@ -31,7 +31,6 @@ IN_FLIGHT = 64
 NEXT_TURN = timedelta(seconds=5)
 """When a delivery beyond that number looks again."""
 _DRAIN_SECONDS = 1.0
-_WAKE = "SELECT pg_notify('bridge_deliveries', '')"
 
 
 class Unfetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,4 +191,4 @@ async def _keep(
         await queue.keep_fetched(tx, delivery.tenant_id, delivery.id, answers)
         await queue.postpone(tx, delivery.tenant_id, delivery.id, until=until, spend=spends)
         if until <= now:
-            await tx.execute(_WAKE)
+            await queue.tell(tx)

@@ -128,7 +128,7 @@ class ConfiguredDeciders:
         stale = [tenant_id for tenant_id in asked if not self._has_lists(tenant_id, now=now)]
         opened, *_ = await together(
             asks.load(tx, asking, windows=windows, now=now),
-            *(self._read_lists(tx, tenant_id, now=now) for tenant_id in stale),
+            *([self._read_lists(tx, stale, now=now)] if stale else []),
         )
 
         async def of_tenant(tenant_id: TenantId) -> list[Known]:
@@ -213,8 +213,9 @@ class ConfiguredDeciders:
             return False
         return now - known[0] <= (self._lists_kept if known[1].is_loaded else _NO_LISTS_KEPT)
 
-    async def _read_lists(self, tx: Tx, tenant_id: TenantId, *, now: datetime) -> None:
-        self._reference[tenant_id] = (now, await records.lists(tx, tenant_id))
+    async def _read_lists(self, tx: Tx, tenant_ids: Sequence[TenantId], *, now: datetime) -> None:
+        found = await records.lists(tx, tenant_ids)
+        self._reference.update((tenant_id, (now, lists)) for tenant_id, lists in found.items())
 
     async def apply(self, tx: Tx, tenant_id: TenantId, change: ServiceTitanChange, *, now: datetime) -> None:
         """Bring a change that ServiceTitan told into the mirror."""

@@ -1,11 +1,8 @@
-"""The loops around the dispatcher's steps: pump, senders, recorder, reconciler, and the ear for wake-ups."""
+"""The loops around the dispatcher's steps: pump, senders, recorder, reconciler."""
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
-
-import psycopg
 
 from bridge.db.database import DATABASE_AWAY
 from bridge.domain.ids import TenantId
@@ -14,7 +11,6 @@ from bridge.sending.landing import Flight
 from bridge.sending.reconciler import Reconciler
 from bridge.sending.recorder import Recorder
 from bridge.sending.sender import Sender
-from bridge.sending.wakeups import CHANNEL, WakeUps
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +20,8 @@ APART = 0.008
 outcome's whole record. Nobody waits for it but the next message of the lane."""
 
 
-async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = None) -> None:
-    """Send until `stop` is set, then let what is under way finish and be recorded. `dsn` is for the ear (None: polls only)."""
+async def run(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
+    """Send until `stop` is set, then let what is under way finish and be recorded."""
     sender, recorder = dispatcher.sender, dispatcher.recorder
     senders = Senders(sender)
     recording = asyncio.Lock()  # held while outcomes are written: an end waits for that
@@ -35,8 +31,6 @@ async def run(dispatcher: Dispatcher, stop: asyncio.Event, *, dsn: str | None = 
         asyncio.create_task(_record(recorder, recording), name="outbox.record"),
         asyncio.create_task(_reconcile(dispatcher.reconciler), name="outbox.reconcile"),
     ]
-    if dsn is not None:
-        loops.append(asyncio.create_task(_listen(dispatcher.wake_ups, dsn), name="outbox.listen"))
     stopping = asyncio.create_task(stop.wait())
     try:
         # A loop only ends by an error that is no outage: better to end with it than to stand still unseen.
@@ -155,14 +149,3 @@ async def _reconcile(reconciler: Reconciler) -> None:
             looked = 0
         if not looked:
             await asyncio.sleep(PAUSE)
-
-
-async def _listen(wake_ups: WakeUps, dsn: str) -> None:
-    while True:
-        with contextlib.suppress(*DATABASE_AWAY):
-            async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, keepalives_idle=5) as ear:
-                await ear.execute(f"LISTEN {CHANNEL}")
-                wake_ups.wake()  # what was said while nobody listened
-                async for _ in ear.notifies():
-                    wake_ups.wake()
-        await asyncio.sleep(PAUSE)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from bridge.bootstrap import Clients, load_settings, wall_clock
+from bridge.db.ear import hear
 from bridge.db.ownership import Ownership
 from bridge.entrypoints import alerting
 from bridge.mirror import cursors
@@ -19,6 +20,7 @@ from bridge.sending import run as sending
 from bridge.sending.bell import Bell
 from bridge.sending.dispatcher import Dispatcher
 from bridge.sending.execute import Performer
+from bridge.sending.wakeups import CHANNEL
 from bridge.settings import ConfigInvalid, Settings
 from tests.console.seeding import TENANT, deliver
 
@@ -97,15 +99,17 @@ async def test_every_kind_is_told_once_to_both_addresses(database, database_dsn:
     async with httpx.AsyncClient() as http:
         dispatcher, ownership, clients = dispatcher_for(database, database_dsn, settings, http)
         ownership.start()
+        hearing = asyncio.create_task(hear(database_dsn, {CHANNEL: dispatcher.wake}))
         running = [
             asyncio.create_task(alerting.run(database, lambda: settings, stop)),
-            asyncio.create_task(sending.run(dispatcher, stop, dsn=database_dsn)),
+            asyncio.create_task(sending.run(dispatcher, stop)),
         ]
         async with asyncio.timeout(40):
             while len(receiver.got) < 2 * len(KINDS):
                 await asyncio.sleep(0.02)
         stop.set()
         await asyncio.gather(*running)
+        hearing.cancel()
         await asyncio.to_thread(ownership.stop)
         await clients.close()
     server.close()

@@ -138,7 +138,7 @@ async def _saved(desk: Desk, number: int) -> "Saved":
     decided = story.latest[0] if story and story.latest else None
     match, party = decided.match if decided else None, None
     async with reading(desk.database) as tx:
-        lists = await records.lists(tx, desk.tenant_id)
+        lists = (await records.lists(tx, [desk.tenant_id]))[desk.tenant_id]
         if isinstance(match, Matched):
             party = await records.party(tx, desk.tenant_id, match.customer_id, match.location_id)
     joined = bool(decided and decided.plan and decided.plan.joins)
