@@ -72,7 +72,7 @@ async def of_delivery(
         except PayloadMalformed as bad:
             return Change(fault=f"The payload cannot be read: {bad.detail or bad.reason.advice.text}")
         asked = [(delivery.source_id, inquiry) for inquiry in normalized.inquiries]
-        matches = await deciders.match(tx, tenant_id, asked) if asked else []
+        matches = (await deciders.match(tx, {tenant_id: asked}))[tenant_id]
         pairs = list(zip(normalized.inquiries, matches, strict=True))
         gathered = (await deciders.gather(tx, {tenant_id: pairs}, now=now))[tenant_id]
         of = [(delivery, inquiry) for inquiry in normalized.inquiries]
@@ -92,8 +92,8 @@ async def of_delivery(
 async def who(context: AppContext, tx: Tx, tenant_id: TenantId, inquiry: Inquiry, source_id: str) -> Match:
     """Return who an inquiry is about, decided as a delivery's would be."""
     deciders = ConfiguredDeciders(context.settings, doors={})
-    found = await deciders.match(tx, tenant_id, [(SourceId(source_id), inquiry)])
-    return found[0]
+    found = await deciders.match(tx, {tenant_id: [(SourceId(source_id), inquiry)]})
+    return found[tenant_id][0]
 
 
 def _effects(story: Story, anew: list[Anew]) -> tuple[Wanted, ...]:

@@ -112,7 +112,7 @@ class Side:
         unknown = [place for place in left if place not in weighed]
         if unknown:
             inquiries = [(asked[place][0].source_id, asked[place][1]) for place in unknown]
-            weighed |= zip(unknown, await self._deciders.weigh(tx, tenant_id, inquiries), strict=True)
+            weighed |= zip(unknown, (await self._deciders.weigh(tx, {tenant_id: inquiries}))[tenant_id], strict=True)
         matches = await self._deciders.judge(tx, tenant_id, [weighed[place] for place in left])
         to_read: list[tuple[int, Match]] = []
         for place, match in zip(left, matches, strict=True):

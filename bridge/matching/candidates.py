@@ -1,8 +1,8 @@
-"""Mirrored customers that share a key with an inquiry: one round trip for a batch, bounded whatever is asked."""
+"""Mirrored customers that share a key with an inquiry: one round trip for a batch of any tenants, bounded whatever is asked."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import AsyncRawCursor
 
@@ -37,46 +37,47 @@ MOST_CONTACTS, LEAST_CONTACTS = 128, 4
 # than the plan for any, so it plans once a connection. Planning each time took 0.7 ms, three times the search itself.
 _FIND = f"""
 WITH hits AS MATERIALIZED (
-  SELECT w.q, w.kind, w.key, h.customer_id, h.location_id, count(*) OVER key >= w.cap AS is_full,
+  SELECT w.q, w.tenant, w.kind, w.key, h.customer_id, h.location_id, count(*) OVER key >= w.cap AS is_full,
     row_number() OVER (PARTITION BY w.q, w.key, h.customer_id) = 1 AS is_first
-  FROM (SELECT q, kind, key, (ARRAY{list(CAPS.values())})[kind] AS cap
-    FROM unnest((SELECT $1::int[]), (SELECT $2::int[]), (SELECT $3::bigint[])) AS u (q, kind, key)) w CROSS JOIN LATERAL (
-    SELECT k.customer_id, k.location_id FROM match_keys k
-    WHERE k.tenant_id = (SELECT $4::bigint) AND k.key = w.key LIMIT w.cap
+  FROM (SELECT q, (SELECT $1::bigint[])[q + 1] AS tenant, kind, key, (ARRAY{list(CAPS.values())})[kind] AS cap
+    FROM unnest((SELECT $2::int[]), (SELECT $3::int[]), (SELECT $4::bigint[])) AS u (q, kind, key)) w CROSS JOIN LATERAL (
+    SELECT k.customer_id, k.location_id FROM match_keys k WHERE k.tenant_id = w.tenant AND k.key = w.key LIMIT w.cap
   ) h WINDOW key AS (PARTITION BY w.q, w.key)
 ), said AS MATERIALIZED (
-  SELECT s.q, d.customer_id, d.location_id, d.same, false AS is_link
-  FROM unnest((SELECT $5::int[]), (SELECT $6::bigint[])) AS s (q, key) CROSS JOIN LATERAL (
-    SELECT customer_id, location_id, same FROM pair_decisions
-    WHERE tenant_id = (SELECT $4::bigint) AND party_key = s.key OFFSET 0
+  SELECT s.q, s.tenant, d.customer_id, d.location_id, d.same, false AS is_link
+  FROM (SELECT q, (SELECT $1::bigint[])[q + 1] AS tenant, key
+    FROM unnest((SELECT $5::int[]), (SELECT $6::bigint[])) AS u (q, key)) s CROSS JOIN LATERAL (
+    SELECT customer_id, location_id, same FROM pair_decisions WHERE tenant_id = s.tenant AND party_key = s.key OFFSET 0
   ) d
   UNION ALL
-  SELECT s.q, l.customer_id, l.location_id, true, true
-  FROM unnest((SELECT $7::int[]), (SELECT $8::text[])) AS s (q, record_id) CROSS JOIN LATERAL (
-    SELECT customer_id, location_id FROM links WHERE tenant_id = (SELECT $4::bigint)
-      AND source_id = (SELECT $9::text) AND record_id = s.record_id OFFSET 0
+  SELECT s.q, s.tenant, l.customer_id, l.location_id, true, true
+  FROM (SELECT q, (SELECT $1::bigint[])[q + 1] AS tenant, source_id, record_id
+    FROM unnest((SELECT $7::int[]), (SELECT $8::text[]), (SELECT $9::text[])) AS u (q, source_id, record_id)) s
+  CROSS JOIN LATERAL (
+    SELECT customer_id, location_id FROM links
+    WHERE tenant_id = s.tenant AND source_id = s.source_id AND record_id = s.record_id OFFSET 0
   ) l
 ), ranked AS (
-  SELECT q, customer_id, sum(worth) AS total, bool_or(is_direct) AS is_direct,
+  SELECT q, tenant, customer_id, sum(worth) AS total, bool_or(is_direct) AS is_direct,
     array_agg(location_id) FILTER (WHERE location_id <> 0) AS places,
     first_value(sum(worth)) OVER best AS most, row_number() OVER best AS place
   FROM (
-    SELECT q, customer_id, location_id, kind <= 3 AS is_direct,
+    SELECT q, tenant, customer_id, location_id, kind <= 3 AS is_direct,
       CASE WHEN NOT is_first THEN 0 WHEN is_full THEN 1 ELSE (ARRAY[8, 8, 5, 4, 3, 2])[kind] END AS worth
     FROM hits WHERE kind <= 3 OR NOT is_full
-    UNION ALL SELECT q, customer_id, location_id, true, 100 FROM said WHERE customer_id IS NOT NULL AND same
-  ) scored GROUP BY q, customer_id
+    UNION ALL SELECT q, tenant, customer_id, location_id, true, 100 FROM said WHERE customer_id IS NOT NULL AND same
+  ) scored GROUP BY q, tenant, customer_id
   WINDOW best AS (PARTITION BY q ORDER BY sum(worth) DESC, customer_id)
 ), chosen AS MATERIALIZED (
-  SELECT r.q, r.place, r.places, c.id AS found_id, coalesce(c.merged_to_id, c.id) AS id
-  FROM ranked r JOIN mirrored_customers c ON c.tenant_id = (SELECT $4::bigint) AND c.id = r.customer_id
+  SELECT r.q, r.tenant, r.place, r.places, c.id AS found_id, coalesce(c.merged_to_id, c.id) AS id
+  FROM ranked r JOIN mirrored_customers c ON c.tenant_id = r.tenant AND c.id = r.customer_id
   WHERE r.place <= {MAX_CUSTOMERS} AND (r.is_direct OR r.total * 4 >= r.most)
-), customers AS MATERIALIZED (SELECT id, min(place) = 1 AS is_best FROM chosen GROUP BY id),
+), customers AS MATERIALIZED (SELECT tenant, id, min(place) = 1 AS is_best FROM chosen GROUP BY tenant, id),
 places AS MATERIALIZED (
-  SELECT unnest(places) AS id FROM chosen
+  SELECT tenant, unnest(places) AS id FROM chosen
   UNION
-  SELECT l.id FROM customers c CROSS JOIN LATERAL (
-    SELECT id FROM mirrored_locations WHERE tenant_id = (SELECT $4::bigint) AND customer_id = c.id
+  SELECT c.tenant, l.id FROM customers c CROSS JOIN LATERAL (
+    SELECT id FROM mirrored_locations WHERE tenant_id = c.tenant AND customer_id = c.id
     LIMIT CASE WHEN c.is_best THEN {MAX_LOCATIONS} ELSE {MAX_LOCATIONS_OF_OTHERS} END
   ) l
 )
@@ -86,25 +87,49 @@ SELECT 6, q, count(*) FILTER (WHERE is_first), key, NULL, NULL, NULL, NULL, NULL
 UNION ALL
 SELECT 1, q, found_id, id, place::text, array_to_string(places, ','), NULL, NULL, NULL, NULL, false, false FROM chosen
 UNION ALL
-SELECT 2, 0, c.id, 0, c.name, c.type, c.street, c.unit, c.city, coalesce(c.state, '') || E'\\x1f' || coalesce(c.zip, ''), c.active,
+SELECT 2, x.tenant, c.id, 0, c.name, c.type, c.street, c.unit, c.city, coalesce(c.state, '') || E'\\x1f' || coalesce(c.zip, ''), c.active,
   coalesce(c.do_not_service, false)
-FROM customers x JOIN mirrored_customers c ON c.tenant_id = (SELECT $4::bigint) AND c.id = x.id
+FROM customers x JOIN mirrored_customers c ON c.tenant_id = x.tenant AND c.id = x.id
 UNION ALL
-SELECT 3, 0, l.customer_id, l.id, l.name, l.street, l.unit, l.city, l.state, l.zip, l.active, false
-FROM places x JOIN mirrored_locations l ON l.tenant_id = (SELECT $4::bigint) AND l.id = x.id
+SELECT 3, x.tenant, l.customer_id, l.id, l.name, l.street, l.unit, l.city, l.state, l.zip, l.active, false
+FROM places x JOIN mirrored_locations l ON l.tenant_id = x.tenant AND l.id = x.id
 WHERE l.merged_to_id IS NULL
 UNION ALL
-SELECT 4, 0, x.id, x.at, k.type, k.value, k.memo, NULL, NULL, NULL, true, false
-FROM (SELECT id, 0 AS at, 'customer' AS party FROM customers UNION ALL SELECT id, id, 'location' FROM places) x
+SELECT 4, x.tenant, x.id, x.at, k.type, k.value, k.memo, NULL, NULL, NULL, true, false
+FROM (SELECT tenant, id, 0 AS at, 'customer' AS party FROM customers UNION ALL SELECT tenant, id, id, 'location' FROM places) x
 CROSS JOIN LATERAL (
   SELECT type, value, memo FROM mirrored_contacts
-  WHERE tenant_id = (SELECT $4::bigint) AND party = x.party AND owner_id = x.id AND active
+  WHERE tenant_id = x.tenant AND party = x.party AND owner_id = x.id AND active
   LIMIT CASE WHEN x.at = 0 THEN {MAX_CONTACTS} ELSE {MAX_CONTACTS_OF_A_PLACE} END
 ) k
 UNION ALL
 SELECT 5, s.q, coalesce(c.merged_to_id, s.customer_id), s.location_id, NULL, NULL, NULL, NULL, NULL, NULL, s.same, s.is_link
-FROM said s LEFT JOIN mirrored_customers c ON c.tenant_id = (SELECT $4::bigint) AND c.id = s.customer_id
+FROM said s LEFT JOIN mirrored_customers c ON c.tenant_id = s.tenant AND c.id = s.customer_id
 """.encode()
+
+
+class Asked(NamedTuple):
+    """An inquiry to look up among a tenant's customers; phones without a country are of `region`."""
+
+    tenant_id: TenantId
+    source_id: SourceId
+    inquiry: Inquiry
+    region: str
+
+
+async def find(tx: Tx, asked: Sequence[Asked]) -> list[Lookup]:
+    """Return what the mirrors know around each inquiry, in their order: one statement however many inquiries and tenants they are.
+
+    To begin it costs PostgreSQL 0.15 ms, and a search in a small mirror as little.
+    """
+    parties = [party_keys(one.inquiry.person, region=one.region) for one in asked]
+    arguments = _arguments(asked, parties)
+    lent: object = tx
+    if isinstance(lent, Piped):
+        return _gather(await (await lent.execute(_FIND, arguments)).fetchall(), asked, parties)
+    cursor = AsyncRawCursor(tx)  # one that does not look for %s in 4 KB of text each time
+    await cursor.execute(_FIND, arguments, prepare=True)
+    return _gather(await cursor.fetchall(), asked, parties)
 
 
 async def find_many(
@@ -115,48 +140,45 @@ async def find_many(
     *,
     source_id: SourceId = _NO_SOURCE,
 ) -> list[Lookup]:
-    """Return what the mirror knows around each inquiry, in their order: one statement and one round trip however many they are."""
-    parties = [party_keys(inquiry.person, region=settings.region) for inquiry in inquiries]
-    arguments = _arguments(tenant_id, source_id, parties, inquiries)
-    lent: object = tx
-    if isinstance(lent, Piped):
-        return _gather(await (await lent.execute(_FIND, arguments)).fetchall(), parties, settings)
-    cursor = AsyncRawCursor(tx)  # one that does not look for %s in 4 KB of text each time
-    await cursor.execute(_FIND, arguments, prepare=True)
-    return _gather(await cursor.fetchall(), parties, settings)
+    """Return what one tenant's mirror knows around each inquiry, in their order."""
+    return await find(tx, [Asked(tenant_id, source_id, inquiry, settings.region) for inquiry in inquiries])
 
 
-def _arguments(
-    tenant_id: TenantId, source_id: SourceId, parties: Sequence[PartyKeys], inquiries: Sequence[Inquiry]
-) -> list[Any]:
-    """Return the parameters of the statement: which inquiry asks for which keys, words of people and records."""
+def _arguments(asked: Sequence[Asked], parties: Sequence[PartyKeys]) -> list[Any]:
+    """Return the parameters of the statement: whose each inquiry is, and which keys, words of people and records it asks for."""
     wanted = [(q, want) for q, party in enumerate(parties) for want in wanted_keys(party)]
     said = [(q, key) for q, party in enumerate(parties) for key in decision_keys(party)]
     records = [
-        (q, inquiry.record_id[:500].replace("\0", "")) for q, inquiry in enumerate(inquiries) if inquiry.record_id
+        (q, one.source_id, one.inquiry.record_id[:500].replace("\0", ""))
+        for q, one in enumerate(asked)
+        if one.inquiry.record_id
     ]
     return [
+        listed([one.tenant_id for one in asked]),
         listed([q for q, _ in wanted]),
         listed([int(want.kind) for _, want in wanted]),
         listed([want.key for _, want in wanted]),
-        tenant_id,
         listed([q for q, _ in said]),
         listed([key for _, key in said]),
-        listed([q for q, _ in records]),
-        [record for _, record in records],
-        source_id,
+        listed([q for q, _, _ in records]),
+        [source_id for _, source_id, _ in records],
+        [record for _, _, record in records],
     ]
 
 
-def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], settings: MatchSettings) -> list[Lookup]:
+_Of = tuple[int, int]
+"""Tenant and id: two tenants may have the same."""
+
+
+def _gather(rows: Iterable[tuple[Any, ...]], asked: Sequence[Asked], parties: Sequence[PartyKeys]) -> list[Lookup]:
     """Return the rows of the statement as one lookup per inquiry; families are shared where several inquiries meet one."""
     holders: list[dict[int, set[int]]] = [{} for _ in parties]
     bearers: list[dict[int, int]] = [{} for _ in parties]
     chosen: list[dict[int, tuple[int, int]]] = [{} for _ in parties]
-    customers: dict[int, tuple[Any, ...]] = {}
-    locations: dict[int, list[MirroredLocation]] = {}
-    contacts: dict[int, list[MirroredContact]] = {}
-    at_places: dict[int, list[MirroredContact]] = {}
+    customers: dict[_Of, tuple[Any, ...]] = {}
+    locations: dict[_Of, list[MirroredLocation]] = {}
+    contacts: dict[_Of, list[MirroredContact]] = {}
+    at_places: dict[_Of, list[MirroredContact]] = {}
     said: list[list[Said]] = [[] for _ in parties]
     met: list[dict[int, list[str]]] = [{} for _ in parties]
     for kind, q, one, other, a, b, c, d, e, f, yes, also in rows:
@@ -169,34 +191,36 @@ def _gather(rows: Iterable[tuple[Any, ...]], parties: Sequence[PartyKeys], setti
                     chosen[q][other] = (place, one)
                 if b:
                     met[q].setdefault(other, []).append(b)
-            case 2:
+            case 2:  # of these three kinds the second is the tenant
                 state, _, code = (f or "\x1f").partition("\x1f")
-                customers[one] = (a or "", b or "", yes, also, c or "", d or "", e or "", state, code)
+                customers[q, one] = (a or "", b or "", yes, also, c or "", d or "", e or "", state, code)
             case 3:
-                locations.setdefault(one, []).append(
+                locations.setdefault((q, one), []).append(
                     MirroredLocation(LocationId(other), a or "", yes, b or "", c or "", d or "", e or "", f or "")
                 )
             case 4:
                 at = at_places if other else contacts
-                at.setdefault(one, []).append(MirroredContact(other, a or "", b or "", c or ""))
+                at.setdefault((q, one), []).append(MirroredContact(other, a or "", b or "", c or ""))
             case 6:
                 bearers[q][other] = one
             case _:
                 said[q].append(Said(one, other, yes, also))
-    families = {
-        (id_, found): _family(
-            id_, found, customers[id_], locations.get(id_, []), contacts.get(id_, []), at_places, settings.region
-        )
-        for id_, found in {(id_, found) for met in chosen for id_, (_, found) in met.items()}
-        if id_ in customers
-    }
+    families: dict[tuple[int, int, int], Family] = {}
+    for one, found in zip(asked, chosen, strict=True):
+        for id_, (_, found_id) in found.items():
+            of, name = (one.tenant_id, id_), (one.tenant_id, id_, found_id)
+            if of in customers and name not in families:
+                families[name] = _family(
+                    id_, found_id, customers[of], locations.get(of, []), contacts.get(of, []), at_places,
+                    tenant_id=one.tenant_id, region=one.region,
+                )  # fmt: skip
     return [
         Lookup(
             families=bounded(
                 [
-                    families[id_, found]
-                    for id_, (_, found) in sorted(chosen[q].items(), key=lambda item: item[1][0])
-                    if id_ in customers
+                    families[asked[q].tenant_id, id_, found_id]
+                    for id_, (_, found_id) in sorted(chosen[q].items(), key=lambda item: item[1][0])
+                    if (asked[q].tenant_id, id_) in customers
                 ],
                 met[q],
             ),
@@ -240,7 +264,9 @@ def _family(
     row: tuple[Any, ...],
     locations: list[MirroredLocation],
     contacts: list[MirroredContact],
-    at_places: dict[int, list[MirroredContact]],
+    at_places: Mapping[_Of, Sequence[MirroredContact]],
+    *,
+    tenant_id: TenantId,
     region: str,
 ) -> Family:
     """Return one customer with what belongs to it, in the order of ids, so that the same mirror gives the same answer."""
@@ -250,7 +276,9 @@ def _family(
         CustomerId(id_), name, type_, active, do_not_service, merged, street, unit, city, state, code
     )
     places = tuple(sorted(locations, key=lambda location: location.id))
-    everyone = sorted(contacts) + [contact for location in places for contact in sorted(at_places.get(location.id, []))]
+    everyone = sorted(contacts)
+    for location in places:
+        everyone += sorted(at_places.get((tenant_id, location.id), []))
     return Family(customer, places, tuple(everyone), region=region)
 
 
@@ -264,4 +292,4 @@ def _holders(party: PartyKeys, counted: Mapping[int, int]) -> dict[str, int]:
     return {value: counted.get(key64(text), 0) for text, value in values}
 
 
-__all__ = ["KeyKind", "find_many"]
+__all__ = ["Asked", "KeyKind", "find", "find_many"]

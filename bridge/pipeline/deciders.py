@@ -71,22 +71,32 @@ class ConfiguredDeciders:
             return [delivery for _, delivery in loaded]
         return await self._completer.complete(database, self.doors, loaded, epoch=epoch, now=now)
 
-    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
-        """Say who each inquiry is about: one round trip per source of the batch."""
-        return await self.judge(tx, tenant_id, await self.weigh(tx, tenant_id, inquiries))
+    async def match(
+        self, tx: Tx, asked: Mapping[TenantId, Sequence[tuple[SourceId, Inquiry]]]
+    ) -> dict[TenantId, list[Match]]:
+        """Say who each inquiry is about, all of them in one round trip."""
+        weighed = await self.weigh(tx, asked)
+        return {tenant_id: await self.judge(tx, tenant_id, own) for tenant_id, own in weighed.items()}
 
-    async def weigh(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Weighed]:
+    async def weigh(
+        self, tx: Tx, asked: Mapping[TenantId, Sequence[tuple[SourceId, Inquiry]]]
+    ) -> dict[TenantId, list[Weighed]]:
         """Say for each inquiry who it could be about, and how likely."""
-        weights, is_certified = await self._trained(tx, tenant_id)
-        settings = self._match_settings(tenant_id, is_certified=is_certified)
-        found: dict[int, Weighed] = {}
-        for source_id in dict.fromkeys(source for source, _ in inquiries):
-            places = [place for place, (source, _) in enumerate(inquiries) if source == source_id]
-            asked = [inquiries[place][1] for place in places]
-            lookups = await candidates.find_many(tx, tenant_id, asked, settings, source_id=source_id)
-            for place, inquiry, lookup in zip(places, asked, lookups, strict=True):
-                found[place] = weigh(inquiry, lookup, weights, settings)
-        return [found[place] for place in range(len(inquiries))]
+        trained = dict(zip(asked, await together(*(self._trained(tx, tenant_id) for tenant_id in asked)), strict=True))
+        settings = {
+            tenant_id: self._match_settings(tenant_id, is_certified=is_certified)
+            for tenant_id, (_, is_certified) in trained.items()
+        }
+        wanted = [
+            candidates.Asked(tenant_id, source_id, inquiry, settings[tenant_id].region)
+            for tenant_id, own in asked.items()
+            for source_id, inquiry in own
+        ]
+        weighed: dict[TenantId, list[Weighed]] = {tenant_id: [] for tenant_id in asked}
+        for one, lookup in zip(wanted, await candidates.find(tx, wanted) if wanted else [], strict=True):
+            weights, _ = trained[one.tenant_id]
+            weighed[one.tenant_id].append(weigh(one.inquiry, lookup, weights, settings[one.tenant_id]))
+        return weighed
 
     async def judge(self, tx: Tx, tenant_id: TenantId, weighed: Sequence[Weighed]) -> list[Match]:
         """Say of what was weighed who it is, by the tenant's thresholds."""

@@ -42,7 +42,9 @@ class Deciders(Protocol):
     ) -> list[Completed]:
         """Return deliveries with what was fetched for them; None for one that went back while its records are fetched."""
 
-    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
+    async def match(
+        self, tx: Tx, asked: Mapping[TenantId, Sequence[tuple[SourceId, Inquiry]]]
+    ) -> dict[TenantId, list[Match]]:
         """Say for each inquiry who and where it is, in one round trip."""
 
     async def gather(
@@ -143,13 +145,17 @@ def stretches(batch: Sequence[Asked]) -> Iterator[list[Asked]]:
 
 async def match_of(tx: Tx, deciders: Deciders, batch: Sequence[tuple[Ready, "Read"]]) -> list[Asked]:
     """Return the deliveries with a match for each of their inquiries, tenant by tenant, each tenant's in its order."""
-
-    async def of_tenant(tenant_id: TenantId, own: Sequence[tuple[Ready, "Read"]]) -> list[Asked]:
-        asked = [(one.delivery.source_id, inquiry) for one, read in own for inquiry in read.inquiries]
-        matches = iter(await deciders.match(tx, tenant_id, asked) if asked else [])
-        return [(one, read, list(islice(matches, len(read.inquiries)))) for one, read in own]
-
-    return [one for own in await together(*(of_tenant(*tenant) for tenant in _tenants(batch))) for one in own]
+    tenants = dict(_tenants(batch))
+    asked = {
+        tenant_id: [(one.delivery.source_id, inquiry) for one, read in own for inquiry in read.inquiries]
+        for tenant_id, own in tenants.items()
+    }
+    found = await deciders.match(tx, {tenant_id: own for tenant_id, own in asked.items() if own})
+    matched: list[Asked] = []
+    for tenant_id, own in tenants.items():
+        matches = iter(found.get(tenant_id, ()))
+        matched += [(one, read, list(islice(matches, len(read.inquiries)))) for one, read in own]
+    return matched
 
 
 async def together(*reads: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.db import match_keys
 from bridge.db.database import Database, Tx
-from bridge.domain.ids import CustomerId, LocationId, TenantId
+from bridge.domain.ids import CustomerId, LocationId, SourceId, TenantId
 from bridge.domain.inquiry import BookingInquiry, Person, PostalAddress
 from bridge.domain.match import MatchSettings
 from bridge.matching import candidates
@@ -25,7 +25,7 @@ def inquiry(number: int) -> BookingInquiry:
     return BookingInquiry(key=f"i{number}", record_id=f"r{number}", person=person)
 
 
-async def fill(tx: Tx) -> None:
+async def fill(tx: Tx, tenant_id: TenantId = TENANT) -> None:
     """Mirror one customer for each inquiry."""
     for number in range(1, COUNT + 1):
         person = inquiry(number).person
@@ -33,19 +33,19 @@ async def fill(tx: Tx) -> None:
         await tx.execute(
             "INSERT INTO mirrored_customers (tenant_id, id, active, modified_on, name, type, street, city, state, zip)"
             " VALUES (%s, %s, true, %s, %s, 'Residential', %s, %s, %s, %s)",
-            [TENANT, number, NOW, person.name, *place],
+            [tenant_id, number, NOW, person.name, *place],
         )
         await tx.execute(
             "INSERT INTO mirrored_locations (tenant_id, id, active, modified_on, customer_id, name, street, city, state, zip)"
             " VALUES (%s, %s, true, %s, %s, %s, %s, %s, %s, %s)",
-            [TENANT, number + 1000, NOW, number, person.name, *place],
+            [tenant_id, number + 1000, NOW, number, person.name, *place],
         )
         await tx.execute(
             "INSERT INTO mirrored_contacts (tenant_id, party, id, active, modified_on, owner_id, type, value)"
             " VALUES (%s, 'customer', %s, true, %s, %s, 'Phone', %s)",
-            [TENANT, number, NOW, number, person.phones[0]],
+            [tenant_id, number, NOW, number, person.phones[0]],
         )
-    await match_keys.renew(tx, TENANT, range(1, COUNT + 1), region="US")
+    await match_keys.renew(tx, tenant_id, range(1, COUNT + 1), region="US")
 
 
 async def test_a_batch_is_answered_as_its_inquiries_are_one_by_one(tx: Tx) -> None:
@@ -58,6 +58,32 @@ async def test_a_batch_is_answered_as_its_inquiries_are_one_by_one(tx: Tx) -> No
         verdict = decide(one, found, shipped(), settings)
         assert verdict == decide(one, alone, shipped(), settings)
         assert verdict.evidence.candidates[0].customer_id == int(one.key[1:])
+
+
+async def test_tenants_with_the_same_people_and_ids_are_told_apart(tx: Tx) -> None:
+    other, nobody = TenantId(8), TenantId(9)
+    await fill(tx)
+    await fill(tx, other)
+    await tx.execute("UPDATE mirrored_customers SET name = 'Grace ' || name WHERE tenant_id = %s", [other])
+    await tx.execute(
+        "INSERT INTO links (tenant_id, source_id, record_id, customer_id, location_id, decided_by, decided_at)"
+        " VALUES (%s, 'crm', 'r1', 2, 1002, 'test', now())",
+        [other],
+    )
+    asked = [
+        candidates.Asked(tenant_id, SourceId(source), inquiry(number), "US")
+        for number in (1, 2)
+        for tenant_id, source in ((TENANT, "crm"), (nobody, "crm"), (other, "crm"), (other, "web"))
+    ]
+    together = await candidates.find(tx, asked)
+    for one, found in zip(asked, together, strict=True):
+        (alone,) = await candidates.find(tx, [one])
+        settings = MatchSettings()
+        assert decide(one.inquiry, found, shipped(), settings) == decide(one.inquiry, alone, shipped(), settings)
+        names = {family.customer.name for family in found.families}
+        assert all(name.startswith("Grace ") == (one.tenant_id == other) for name in names)
+        assert bool(names) == (one.tenant_id != nobody)
+        assert bool(found.said) == (one == asked[2])
 
 
 @pytest.mark.parametrize("is_filled", [False, True])

@@ -145,7 +145,7 @@ async def _explained(
     async with desk.database.begin() as tx:
         await tx.execute("SET TRANSACTION READ ONLY")
         asked = [(door.source_id, inquiry) for inquiry in normalized.inquiries]
-        matches = await deciders.match(tx, door.tenant_id, asked) if asked else []
+        matches = (await deciders.match(tx, {door.tenant_id: asked}))[door.tenant_id]
         pairs = list(zip(normalized.inquiries, matches, strict=True))
         gathered = (await deciders.gather(tx, {door.tenant_id: pairs}, now=delivery.received_at))[door.tenant_id]
         of = [(delivery, inquiry) for inquiry in normalized.inquiries]
