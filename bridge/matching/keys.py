@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from bridge.domain.inquiry import Person
@@ -71,6 +72,7 @@ class PartyKeys(NamedTuple):
         return self.name.people
 
 
+@lru_cache(maxsize=256)  # read twice: to look the party up, and then to name who asks
 def party_keys(person: Person, *, region: str = "US") -> PartyKeys:
     """Return a party as the sender gave it, read into comparable forms; text of any length takes bounded time."""
     if person.surname and (person.given_name or not person.name):
