@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from bridge.domain.keys import addresses, names, phones
-from bridge.domain.keys.addresses import parse_address
+from bridge.domain.keys import names, phones
+from bridge.domain.keys.addresses import line, parse_address
 from bridge.domain.keys.names import read_name
 from bridge.domain.values import phone_e164
 
@@ -98,7 +98,7 @@ WORDS = some.one_of(
 def test_a_plain_street_is_read_as_the_long_way_reads_it(number: int, words: list[str], unit: str) -> None:
     street = f"{number} {' '.join(words)}"
     quick = parse_address.__wrapped__(street, unit, "Austin", "TX", "78701")
-    with patch.object(addresses, "_PLAIN", addresses.re.compile("(?!)")):
+    with patch.object(line, "_PLAIN", line.re.compile("(?!)")):
         assert parse_address.__wrapped__(street, unit, "Austin", "TX", "78701") == quick
 
 
