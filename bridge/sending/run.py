@@ -15,7 +15,7 @@ from bridge.sending.sender import Sender
 log = logging.getLogger(__name__)
 
 PAUSE = 0.2  # seconds between tries while the database is away
-APART = 0.008
+APART = 0.016
 """Seconds from one record of outcomes to the next: at once after a silence, else together, since a commit for each costs an
 outcome's whole record. Nobody waits for it but the next message of the lane."""
 
