@@ -17,7 +17,7 @@ from bridge.domain.plan import Effect
 from bridge.reports import masking
 from bridge.reports.reading import reading
 from bridge.reports.story import EffectSeen, Story
-from bridge.sending.execute import Performer
+from bridge.sending.effects.execute import Performer
 from bridge.sending.standing import created_by
 from bridge.sending.store import Loaded
 from bridge.servicetitan.client import EMPTY, ServiceTitan

@@ -33,7 +33,7 @@ from bridge.sending import run as sending
 from bridge.sending.bell import SECONDS as BELL_SECONDS
 from bridge.sending.bell import Bell
 from bridge.sending.dispatcher import Dispatcher
-from bridge.sending.execute import Performer
+from bridge.sending.effects.execute import Performer
 from bridge.sending.records import Record
 from bridge.sending.sender import Sender
 from bridge.sending.settings import SendingSettings

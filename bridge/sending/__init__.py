@@ -7,7 +7,7 @@ In the order of its way, a message meets:
     backlog, lanes            what it waits for and stands behind
     claimer, horizon          read, and nothing is skipped that commits late
     sender, handing           its intent committed, by itself or with the decision; then sent, once
-    far_side, execute, bell   done: in ServiceTitan (bookings, leads, parties, fields), or an alert at its address
+    far_side, effects, bell   done: in ServiceTitan (a module for each thing it has), or an alert at its address
     recorder, landing, retry  what came of it written down, and what it leads to
     reconciler, findings      looked up where that is in doubt, and what it leads to
 

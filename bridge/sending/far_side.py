@@ -7,11 +7,11 @@ from typing import Protocol
 from bridge.domain.ids import TenantId, is_of_alerts
 from bridge.domain.outcome import Outcome
 from bridge.sending.bell import Bell
+from bridge.sending.effects.wire import Refs
 from bridge.sending.findings import Finding
 from bridge.sending.landing import Flight
 from bridge.sending.message import Message
 from bridge.sending.store import Loaded
-from bridge.sending.wire import Refs
 from bridge.servicetitan.client import ServiceTitan
 
 Clients = Callable[[TenantId], ServiceTitan]

@@ -10,6 +10,7 @@ from bridge.db.ownership import LeaseLost, fence_all
 from bridge.domain.outcome import Deferred
 from bridge.domain.reasons import Reason
 from bridge.sending import holds, records, standing, store
+from bridge.sending.effects.wire import Refs
 from bridge.sending.far_side import FarSide
 from bridge.sending.findings import Finding, Found, LookFailed, Unknowable, record_of_look
 from bridge.sending.landing import moved
@@ -21,7 +22,6 @@ from bridge.sending.standing import Doubted
 from bridge.sending.store import Loaded
 from bridge.sending.tenant import Tenant
 from bridge.sending.wakeups import WakeUps
-from bridge.sending.wire import Refs
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from bridge.mirror import cursors
 from bridge.sending import run as sending
 from bridge.sending.bell import Bell
 from bridge.sending.dispatcher import Dispatcher
-from bridge.sending.execute import Performer
+from bridge.sending.effects.execute import Performer
 from bridge.sending.wakeups import CHANNEL
 from bridge.settings import ConfigInvalid, Settings
 from tests.console.seeding import TENANT, deliver

@@ -20,7 +20,7 @@ from bridge.domain.reasons import Reason
 from bridge.operations import deliveries
 from bridge.sending import control, store
 from bridge.sending.control import Refusal, Scope
-from bridge.sending.execute import Performer
+from bridge.sending.effects.execute import Performer
 from bridge.sending.settings import SendingSettings
 from bridge.servicetitan.client import ServiceTitan
 from tests.planning.facts import NOW

@@ -11,7 +11,7 @@ from bridge.domain.command import ChangeTags, CreateLead, PartyKind
 from bridge.domain.outcome import Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
 from bridge.sending import control
-from bridge.sending.execute import Performer
+from bridge.sending.effects.execute import Performer
 from bridge.sending.findings import Finding
 from bridge.sending.retry import FAR_SIDE_TIMEOUT, READ_LAG
 from tests.sending.world import TENANT, World, booking, customer_and_note, effect

@@ -17,7 +17,7 @@ from bridge.domain.inquiry import PostalAddress
 from bridge.domain.plan import Effect, effect_key
 from bridge.sending import outbox
 from bridge.sending.dispatcher import Dispatcher
-from bridge.sending.execute import Performer
+from bridge.sending.effects.execute import Performer
 from bridge.sending.settings import SendingSettings
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.credentials import Credentials

@@ -95,7 +95,7 @@ class Bugs:
                     for module in (store, handing)
                 ]
             case "partial_patch":
-                from bridge.sending import fields
+                from bridge.sending.effects import fields
 
                 real_merge = fields.merge_fields
 

@@ -19,9 +19,9 @@ from bridge.domain.command import (
     UpdateBooking,
 )
 from bridge.domain.plan import Effect
+from bridge.sending.effects.wire import MARK
 from bridge.sending.outbox import references
 from bridge.sending.retry import POLICIES
-from bridge.sending.wire import MARK
 from tests.simulation import whole
 from tests.simulation.asks import OURS, THEIRS, effects_of
 

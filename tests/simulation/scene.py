@@ -33,7 +33,7 @@ from bridge.pipeline.completing import Completed
 from bridge.pipeline.deciding import Deciders
 from bridge.pipeline.known import Facts, Known
 from bridge.sending.dispatcher import Dispatcher
-from bridge.sending.execute import Performer
+from bridge.sending.effects.execute import Performer
 from bridge.sending.landing import Flight
 from bridge.sending.settings import SendingSettings
 from bridge.servicetitan.client import ServiceTitan

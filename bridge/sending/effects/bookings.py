@@ -6,13 +6,11 @@ from typing import Any
 from bridge.domain.command import AddBookingContact, AttributeBooking, CreateBooking, DismissBooking, UpdateBooking
 from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Outcome, Succeeded
+from bridge.sending.effects.wire import CLOCKS_APART, Refs, address, address_whole, contact, resolve, same_contact
 from bridge.sending.findings import Absent, Finding, Found, LookFailed
-from bridge.sending.wire import Refs, address, address_whole, contact, resolve, same_contact
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.exports import collect
 from bridge.servicetitan.responses import BookingResponse
-
-CLOCKS_APART = timedelta(minutes=5)
 
 
 async def create(client: ServiceTitan, command: CreateBooking, key: EffectKey) -> Outcome:

@@ -8,10 +8,10 @@ from bridge.domain.ids import TenantId
 from bridge.domain.merge import Merged, merge_fields
 from bridge.domain.outcome import Deferred, InDoubt, Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
+from bridge.sending.effects.parties import family
+from bridge.sending.effects.sightings import Sightings
+from bridge.sending.effects.wire import Refs, resolve
 from bridge.sending.findings import Absent, Finding, Found, LookFailed
-from bridge.sending.parties import family
-from bridge.sending.sightings import Sightings
-from bridge.sending.wire import Refs, resolve
 from bridge.servicetitan.client import ServiceTitan
 
 

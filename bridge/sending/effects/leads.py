@@ -1,17 +1,15 @@
 """Commands on leads: perform and look up. A lead has no external id, so its summary carries a mark of the effect key."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from bridge.domain.command import CreateLead, DismissLead, FollowUpLead, SubmitLeadForm
 from bridge.domain.ids import EffectKey
 from bridge.domain.outcome import Outcome, Succeeded
+from bridge.sending.effects.wire import CLOCKS_APART, Refs, address, is_marked, marked, resolve
 from bridge.sending.findings import Absent, Finding, Found, LookFailed
-from bridge.sending.wire import Refs, address, is_marked, marked, resolve
 from bridge.servicetitan.client import ServiceTitan
 from bridge.servicetitan.exports import collect
-
-CLOCKS_APART = timedelta(minutes=5)
 
 
 async def create(client: ServiceTitan, command: CreateLead, key: EffectKey) -> Outcome:

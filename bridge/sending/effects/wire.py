@@ -1,6 +1,7 @@
 """From our commands' parts to the members of ServiceTitan's requests (pure)."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -15,6 +16,8 @@ Refs = Mapping[EffectKey, Mapping[str, int]]
 Value = TypeVar("Value")
 
 COUNTRY = "USA"
+CLOCKS_APART = timedelta(minutes=5)
+"""What ServiceTitan's clock may be behind ours: what was created since a send is asked for from that much before."""
 MARK = 12  # hex digits of the effect key that a note or lead carries, so that it can be found again
 
 

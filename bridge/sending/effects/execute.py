@@ -27,12 +27,12 @@ from bridge.domain.command import (
 from bridge.domain.ids import TenantId
 from bridge.domain.outcome import Outcome, Rejected
 from bridge.domain.reasons import Reason
-from bridge.sending import bookings, fields, leads, parties
+from bridge.sending.effects import bookings, contacts, fields, leads, notes, parties, preferences, tags
+from bridge.sending.effects.sightings import NewestOf, Sightings, nothing_kept
+from bridge.sending.effects.wire import ReferenceMissingError, Refs
 from bridge.sending.findings import Finding, Unknowable
 from bridge.sending.settings import SendingSettings
-from bridge.sending.sightings import NewestOf, Sightings, nothing_kept
 from bridge.sending.store import Loaded
-from bridge.sending.wire import ReferenceMissingError, Refs
 from bridge.servicetitan.client import ServiceTitan
 
 
@@ -79,17 +79,17 @@ class Performer:
                 case CreateLocation():
                     return await parties.create_location(client, command, key, refs, guid)
                 case AddContact():
-                    return await parties.add_contact(client, command, refs)
+                    return await contacts.add(client, command, refs)
                 case UpdateContact():
-                    return await parties.update_contact(client, command, refs)
+                    return await contacts.update(client, command, refs)
                 case SetCustomFields():
                     return await fields.set_custom_fields(client, command, refs, self._sightings)
                 case ChangeTags():
-                    return await parties.change_tags(client, command, refs)
+                    return await tags.change(client, command, refs)
                 case AddNote():
-                    return await parties.add_note(client, command, key, refs)
+                    return await notes.add(client, command, key, refs)
                 case SetPreferences():
-                    return await parties.set_preferences(client, command, refs)
+                    return await preferences.change(client, command, refs)
                 case CreateLead():
                     return await leads.create(client, command, key)
                 case SubmitLeadForm():
@@ -129,17 +129,17 @@ class Performer:
                 case CreateLocation():
                     return await parties.find_location(client, command, key, refs, guid, sent_at=sent_at)
                 case AddContact():
-                    return await parties.find_contact(client, command, refs)
+                    return await contacts.find(client, command, refs)
                 case UpdateContact():
-                    return await parties.find_contact_updated(client, command, refs)
+                    return await contacts.find_updated(client, command, refs)
                 case SetCustomFields():
                     return await fields.find_custom_fields(client, command, refs, self._sightings)
                 case ChangeTags():
-                    return await parties.find_tags(client, command, refs)
+                    return await tags.find(client, command, refs)
                 case AddNote():
-                    return await parties.find_note(client, command, key, refs, sent_at=sent_at)
+                    return await notes.find(client, command, key, refs, sent_at=sent_at)
                 case SetPreferences():
-                    return await parties.find_preferences(client, command, refs)
+                    return await preferences.find(client, command, refs)
                 case CreateLead() | SubmitLeadForm():
                     return await leads.find(client, key, sent_at=sent_at)
                 case FollowUpLead():
