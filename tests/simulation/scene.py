@@ -141,8 +141,10 @@ class ScriptDeciders:
     ) -> list[Completed]:
         return [delivery for _, delivery in loaded]
 
-    async def match(self, tx: Tx, tenant_id: TenantId, inquiries: Sequence[tuple[SourceId, Inquiry]]) -> list[Match]:
-        return [Unmatched() for _ in inquiries]
+    async def match(
+        self, tx: Tx, asked: Mapping[TenantId, Sequence[tuple[SourceId, Inquiry]]]
+    ) -> dict[TenantId, list[Match]]:
+        return {tenant_id: [Unmatched() for _ in own] for tenant_id, own in asked.items()}
 
     async def plan(
         self, tx: Tx, delivery: Delivery, inquiry: Inquiry, match: Match, *, nonce: str, now: datetime, **_: Any
