@@ -104,7 +104,7 @@ def patch_server(doom: Doom) -> None:
         doom.within_a_moment("after_answer")
 
     DirectConnection.send = send_or_die  # type: ignore[method-assign]
-    hook_protocol._Exchange.answer = answer_or_die  # type: ignore[method-assign]
+    hook_protocol._Exchange.answer = answer_or_die  # type: ignore[method-assign, assignment]
 
 
 def patch_worker(doom: Doom) -> None:

@@ -107,11 +107,11 @@ def bent_cases(draw: st.DrawFn) -> tuple[str, HookRequest]:
             body = changed(body, draw(st.sampled_from(every_place(body))), draw(trees))
         raw = msgspec.json.encode(body)
     else:
-        raw = bytearray(request.body)
+        edited = bytearray(request.body)
         for _ in range(draw(st.integers(1, 4))):
-            start = draw(st.integers(0, max(0, len(raw) - 1)))
-            raw[start : start + draw(st.integers(0, 40))] = draw(st.binary(max_size=12))
-        raw = bytes(raw)
+            start = draw(st.integers(0, max(0, len(edited) - 1)))
+            edited[start : start + draw(st.integers(0, 40))] = draw(st.binary(max_size=12))
+        raw = bytes(edited)
     return case.kind, HookRequest(method="POST", url=request.url, headers=request.headers, body=raw)
 
 

@@ -102,13 +102,13 @@ class Seen(NamedTuple):
     """What PostgreSQL did for one statement."""
 
     name: str
-    index: str  # that it has to walk
+    walks: str  # the index that it has to use
     pages: int
     plan: str
 
     def faults(self) -> list[str]:
         """Return what is wrong with it, in words."""
-        found = [f"does not walk {self.index}"] if self.index not in self.plan else []
+        found = [f"does not walk {self.walks}"] if self.walks not in self.plan else []
         found += re.findall(r"Seq Scan on (?:outbox|effect|deliver|attempts|intents|dead)\w*", self.plan)
         found += [
             f"sorts by {key.strip()}" for key in re.findall(r"Sort Key: (.*)", self.plan) if key.strip() not in FEW
@@ -235,7 +235,7 @@ async def report(dsn: str, wanted: list[Scene]) -> dict[str, dict[str, dict[str,
     for scene in wanted:
         await fill(database, scene)
         found[str(scene)] = {
-            one.name: {"walks": one.index, "pages": one.pages, "faults": one.faults()} for one in await look(database)
+            one.name: {"walks": one.walks, "pages": one.pages, "faults": one.faults()} for one in await look(database)
         }
     await database.close()
     return found

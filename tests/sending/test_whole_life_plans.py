@@ -82,7 +82,8 @@ async def live(world: World) -> None:
         await living.dispatcher.reconcile_due()
         world.advance(30)
     await world.put(*wanted)
-    for action in (control.retry, control.cancel):
+    actions: tuple[Any, ...] = (control.retry, control.cancel)
+    for action in actions:
         for effect_id in ids.values():
             await act(world, action, effect_id, now=world.now())
 
