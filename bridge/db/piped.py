@@ -54,7 +54,8 @@ class Answer:
 class Piped:
     """A connection for one transaction after another: `begin`, `execute`, then `commit` or `abandon`.
 
-    It stands in for a psycopg connection where statements are executed and their rows read; there are no savepoints, no
+    Begun `whole`, all that is executed is one transaction; else each statement is one of its own, and `commit` waits for those
+    whose rows nobody read. It stands in for a psycopg connection where statements are executed and their rows read; there are no savepoints, no
     cursors and no COPY. An error is raised where the rows are read, or else by `commit`.
     """
 
@@ -68,6 +69,7 @@ class Piped:
         self._result: _Result | None = None
         self._error: Exception | None = None
         self._is_asking = False
+        self._is_whole = True
         self._loop = asyncio.get_running_loop()
 
     @classmethod
@@ -75,12 +77,14 @@ class Piped:
         """Connect and run `set_up`; raises OperationalError."""
         return cls(await connect(dsn, set_up=set_up))
 
-    def begin(self) -> None:
-        """Begin a transaction; raises OperationalError where the connection is gone."""
+    def begin(self, *, whole: bool = True) -> None:
+        """Begin a transaction, or several of a statement each; raises OperationalError where the connection is gone."""
         self._error = None
+        self._is_whole = whole
         self._socket.watch()
         self._pgconn.enter_pipeline_mode()
-        self._send(b"BEGIN")
+        if whole:
+            self._send(b"BEGIN")
 
     async def execute(
         self,
@@ -101,16 +105,21 @@ class Piped:
                 self._pgconn.send_prepare(known, asked.query, asked.types)
                 self._expect(name)
             self._pgconn.send_query_prepared(known, asked.params, asked.formats, int(binary))
-        return Answer(self, self._expect())
+            answer = Answer(self, self._expect())
+            if not self._is_whole:
+                self._sync()
+        return answer
 
     async def commit(self) -> None:
-        """Commit, and raise what any of the statements broke on: then nothing of it was done."""
-        self._send(b"COMMIT")
+        """Commit, and raise what any of the statements broke on: then nothing of a whole transaction was done."""
+        if self._is_whole:
+            self._send(b"COMMIT")
+            self._sync()
         self._is_asking = False
-        self._pgconn.pipeline_sync()
-        synced = self._expect()
-        self._socket.flush()
-        await synced
+        if self._expected:
+            last, _ = self._expected[-1]
+            self._socket.flush()
+            await last
         if self._error is not None:
             raise self._error
         self._pgconn.exit_pipeline_mode()
@@ -166,6 +175,11 @@ class Piped:
     def _send(self, command: bytes) -> None:
         with self._failing():
             self._pgconn.send_query_params(command, None)
+        self._expect()
+
+    def _sync(self) -> None:
+        """End a transaction: the server commits what was sent since the last end, and answers."""
+        self._pgconn.pipeline_sync()
         self._expect()
 
     def _expect(self, name: _Name | None = None) -> "asyncio.Future[_Result]":

@@ -85,7 +85,7 @@ class Recorder:
         plain = [record for record in written if record.made is not None]
         other = [record for record in written if record.made is None]
         try:
-            async with self._database.begin() if other else self._database.connection() as tx:
+            async with self._database.begin() if other else self._database.statements() as tx:
                 stood = await records.done(tx, plain, epochs=epochs, over=over + stale, now=now)
                 stood += await records.end(tx, [record for record in other if record.settles], now=now)
                 stood += await records.move(tx, [record for record in other if not record.settles], now=now)

@@ -144,3 +144,50 @@ async def test_a_connection_that_is_cut_while_somebody_waits_tells_him(
     async with database.begin(piped=True) as tx:
         await tx.execute("INSERT INTO numbers VALUES (3)")
     assert await numbers(database) == [3]
+
+
+async def test_statements_lent_alone_are_each_a_transaction(database: Database, table: str) -> None:
+    async with database.statements() as connection:
+        assert await (await connection.execute("INSERT INTO numbers VALUES (1) RETURNING n")).fetchone() == (1,)
+        assert await numbers(database) == [1]  # while the connection is still lent
+        unread = await connection.execute("INSERT INTO numbers VALUES (2)")
+        answers = await asyncio.gather(*[_one(connection, number) for number in range(3, 9)])
+        assert answers == list(range(3, 9))
+    assert unread is not None
+    assert await numbers(database) == list(range(1, 9))
+
+    async def put(*given: int) -> None:
+        async with database.statements() as connection:
+            for number in given:
+                await connection.execute("INSERT INTO numbers VALUES (%s)", [number])
+
+    with pytest.raises(psycopg.errors.UniqueViolation):  # told at the end, for nobody reads it
+        await put(9, 1, 10)
+    assert await numbers(database) == list(range(1, 11))  # what was right stays
+    async with database.statements() as connection:
+        assert await _one(connection, 11) == 11
+
+
+async def _one(connection: psycopg.AsyncConnection, number: int) -> int:
+    row = await (await connection.execute("INSERT INTO numbers VALUES (%s) RETURNING n", [number])).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_the_connection_used_last_is_lent_first_for_either_kind(database: Database) -> None:
+    seen = set()
+    for number in range(4):
+        async with database.begin(piped=True) if number % 2 else database.statements() as connection:
+            rows = await (await connection.execute("SELECT pg_backend_pid()")).fetchall()
+            seen.add(rows[0])
+    assert len(seen) == 1
+
+
+async def test_a_statement_whose_server_ends_is_told_and_the_next_is_answered(database: Database) -> None:
+    async def ask(query: str) -> tuple[int, ...] | None:
+        async with database.in_order() as connection:
+            return await (await connection.execute(query)).fetchone()
+
+    with pytest.raises(psycopg.OperationalError):
+        await ask("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert await ask("SELECT 1") == (1,)

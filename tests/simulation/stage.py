@@ -120,8 +120,8 @@ class Stage(Database):
             if not connection.closed:
                 self.take_back(connection)
 
-    in_order = connection
-    """Its statements may sort here: a history's tables are small."""
+    statements = in_order = connection
+    """Their statements may sort here: a history's tables are small."""
 
     async def lend(self) -> Stepped:
         """Take a connection out for a transaction that stays open; `take_back` ends what is not committed."""
