@@ -97,6 +97,8 @@ class Tenant:
         if self.backlog.paused:
             return []
         due = [doubt for doubt in self.backlog.due_doubts(now=now) if doubt.message.id not in looking]
+        if not due:
+            return []
         chosen: list[Doubt] = []
         for doubt in due[: self.breakers.looks(now=now, limit=len(due))]:
             if not self.budget.take(1.0, now=now, reserved=True):
