@@ -47,9 +47,9 @@ AT_ONCE = 4
 """Batches decided about at a time. More would not be faster on the database, and what waits meanwhile fills the next."""
 LEAST = 8
 """Deliveries that a tenant gives to a batch at least, where it has them: each tenant of a batch costs as much as two of these."""
-APART = 0.006
-"""Seconds from one look to the next where the last found less than a batch: what comes meanwhile shares a transaction, which costs
-as much as four deliveries do. Looks at the end of small batches would cut what comes between two rings of intake."""
+APART = 0.003
+"""Seconds from one look to the next at least: what comes meanwhile shares a transaction, which costs as much as four deliveries do. Most
+is gathered while a batch is under way (`BESIDE`); with 6 ms as much CPU was used at 300/s, and 3 ms more passed until the effect."""
 BESIDE = 0.025
 """Seconds after which a look goes on beside a batch under way, where the last one left nothing behind: before that, what comes shares the
 next transaction, so that batches grow when the machine is slow; after that, one tenant's lock holds up nobody else."""

@@ -13,9 +13,7 @@ from bridge.intake.queue import CHANNEL
 RING: Final = f"SELECT pg_notify('{CHANNEL}', '')"
 
 _APART_SECONDS = 0.01  # a ring costs both sides as much as two deliveries do
-_APART_AFTER_FEW = (
-    0.005  # where it told of few, the wait for the next is more of what each takes to its effect than work is saved
-)
+_APART_AFTER_FEW = 0.002  # where it told of few, workers gather what comes while they decide; a later ring only delays
 _FEW = 6
 _LAST_SECONDS = 0.5
 
