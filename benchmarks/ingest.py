@@ -320,8 +320,8 @@ def giving_way() -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seconds", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--stored", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keeps the database here; one that is here is used as it is")
     options = parser.parse_args()
