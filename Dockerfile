@@ -7,7 +7,7 @@ COPY requirements/runtime.txt requirements/build.txt requirements/
 RUN .venv/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt -r requirements/build.txt
 COPY pyproject.toml README.md ./
 COPY bridge bridge
-COPY tests/cases bridge/cases
+COPY tests/cases tests/cases
 COPY alembic alembic
 RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
  && .venv/bin/python -m compileall -q bridge

@@ -55,8 +55,8 @@ class Piped:
     """A connection for one transaction after another: `begin`, `execute`, then `commit` or `abandon`.
 
     Begun `whole`, all that is executed is one transaction; else each statement is one of its own, and `commit` waits for those
-    whose rows nobody read. It stands in for a psycopg connection where statements are executed and their rows read; there are no savepoints, no
-    cursors and no COPY. An error is raised where the rows are read, or else by `commit`.
+    whose rows nobody read. It stands in for a psycopg connection where statements are executed and their rows read; there are
+    no savepoints, no cursors and no COPY. An error is raised where the rows are read, or else by `commit`.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
