@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import uvloop
@@ -116,8 +116,8 @@ async def fill(database: Database, count: int, *, first: int = 0) -> float:
 class Counter:
     """A far side that does nothing and counts; it says when the last has come."""
 
-    def __init__(self, count: int) -> None:
-        self.left = count
+    def __init__(self) -> None:
+        self.left = 0
         self.all = asyncio.Event()
         self.began: dict[str, float] = {}
         self.waits: list[float] = []
@@ -129,6 +129,11 @@ class Counter:
                 self.waits.append(time.perf_counter() - started)
         return Succeeded(status=200, body={"": 1})
 
+    def expect(self, count: int) -> None:
+        """Count anew."""
+        self.left = count
+        self.all.clear()
+
     async def look_up(self, client: Any, loaded: Any, refs: Any, *, sent_at: datetime) -> Finding:
         return Found()
 
@@ -138,14 +143,21 @@ class Counter:
             self.all.set()
 
 
-async def dispatcher_of(database: Database, far: Counter) -> Dispatcher:
-    owner = Everything()
+class Worker(NamedTuple):
+    """One owner of all shards, who knows what was read so far, and its far side."""
+
+    dispatcher: Dispatcher
+    far: Counter
+
+
+async def worker_of(database: Database) -> Worker:
+    owner, far = Everything(), Counter()
     async with database.begin() as tx:
         now = datetime.now(UTC)
         worker = await ownership.join(tx, name="bench", now=now)
         await tx.execute("UPDATE shard_leases SET worker_id = NULL")
         owner.owned = await ownership.take(tx, worker_id=worker, limit=64, now=now, lease=ownership.timedelta(hours=1))
-    return Dispatcher(
+    dispatcher = Dispatcher(
         database,
         clients=lambda _: None,  # type: ignore[arg-type,return-value]
         ownership=owner,
@@ -155,16 +167,21 @@ async def dispatcher_of(database: Database, far: Counter) -> Dispatcher:
         settings=SETTINGS,
         on_record=far.recorded,
     )
+    return Worker(dispatcher, far)
 
 
-async def burn(database: Database, count: int) -> dict[str, float]:
-    """Send `count` waiting messages and return messages per second and what a message costs in CPU."""
-    far = Counter(count)
-    dispatcher = await dispatcher_of(database, far)
+async def burn(database: Database, count: int, worker: Worker | None = None) -> dict[str, float]:
+    """Send `count` waiting messages and return messages per second and what a message costs in CPU.
+
+    By the `worker` given, which works on where it left, or by one that has just taken all shards over.
+    """
+    dispatcher, far = worker or await worker_of(database)
+    far.expect(count)
     async with database.connection() as connection:
         postgres = parent_of(connection.info.backend_pid)
     stop = asyncio.Event()
     theirs, ours, began = cpu_of(postgres, children=True), time.process_time(), time.perf_counter()
+    dispatcher.wake()
     working = asyncio.create_task(run(dispatcher, stop))
     await far.all.wait()
     seconds, ours = time.perf_counter() - began, time.process_time() - ours
@@ -194,19 +211,19 @@ def middle(rounds: list[dict[str, float]]) -> dict[str, Any]:
     }
 
 
-async def normal(database: Database, messages: int, *, first: int) -> dict[str, Any]:
+async def normal(database: Database, messages: int, worker: Worker, *, first: int) -> dict[str, Any]:
     """Fill and burn down three times in tables that hold little else."""
     rounds = []
     for number in range(3):
         await fill(database, messages, first=first + number * 10**7)
-        rounds.append(await burn(database, messages))
+        rounds.append(await burn(database, messages, worker))
     return middle(rounds)
 
 
 async def latency(database: Database, dsn: str, *, rate: int, seconds: float) -> dict[str, float]:
     """Put one at a time and return how long each takes from commit to the call of the far side."""
-    far = Counter(10**9)
-    dispatcher = await dispatcher_of(database, far)
+    dispatcher, far = await worker_of(database)
+    far.expect(10**9)
     stop = asyncio.Event()
     working = asyncio.create_task(run(dispatcher, stop))
     hearing = asyncio.create_task(hear(dsn, {CHANNEL: dispatcher.wake}))
@@ -280,9 +297,10 @@ async def measure(dsn: str, asked: argparse.Namespace) -> dict[str, Any]:
     found["burn_down"] = await burn(database, asked.messages)
     found["latency"] = await latency(database, address, rate=200, seconds=asked.seconds)
     if asked.held or asked.deep:
-        found["normal"] = usual = await normal(database, asked.messages, first=3 * 10**8)
+        worker = await worker_of(database)
+        found["normal"] = usual = await normal(database, asked.messages, worker, first=3 * 10**8)
     if asked.held:
-        found["held"] = await behind_a_held_transaction(database, address, asked, usual)
+        found["held"] = await behind_a_held_transaction(database, address, asked, worker, usual)
     if asked.deep:
         seconds = await deepen(database, asked.deep)
         rounds = middle([await burn(database, asked.messages) for _ in range(3)])
@@ -293,20 +311,32 @@ async def measure(dsn: str, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 async def behind_a_held_transaction(
-    database: Database, address: str, asked: argparse.Namespace, usual: dict[str, Any]
+    database: Database, address: str, asked: argparse.Namespace, worker: Worker, usual: dict[str, Any]
 ) -> dict[str, Any]:
-    """Hold a transaction with a snapshot and an id open, and burn down behind it again and again."""
+    """Hold a transaction with a snapshot and an id open, and burn down behind it again and again.
+
+    The second half of the rounds counts: most rows that nobody can clear away are there by then. At the end another worker
+    takes over, who has to read past all of them.
+    """
     async with await psycopg.AsyncConnection.connect(address) as holder:
         await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         await holder.execute("SELECT pg_current_xact_id(), count(*) FROM workers")
         began, rounds, first = time.perf_counter(), [], 4 * 10**8
         while time.perf_counter() - began < asked.held:
             await fill(database, asked.messages, first=first)
-            rounds.append(await burn(database, asked.messages))
+            rounds.append(await burn(database, asked.messages, worker))
             first += 10**7
+        await fill(database, asked.messages, first=first)
+        taken_over = await burn(database, asked.messages)
         await holder.rollback()
-    last = middle(rounds[-3:])
-    return {"seconds": asked.held, **last, "rounds": middle(rounds)["rounds"], **compared(last, usual)}
+    last = middle(rounds[len(rounds) // 2 :])
+    return {
+        "seconds": asked.held,
+        **last,
+        "rounds": middle(rounds)["rounds"],
+        **compared(last, usual),
+        "taken_over": taken_over,
+    }
 
 
 def compared(found: dict[str, Any], usual: dict[str, Any]) -> dict[str, float]:

@@ -66,11 +66,12 @@ class Claimer:
     async def claim(self) -> int:
         """Follow ownership and operators, read what waits beyond what was read, and return how many rows came."""
         now, owner = self._clock(), self._owner
-        if await owner.follow_ownership(now=now):
-            self._horizon = Horizon()  # new tenants are read from the start
+        await owner.follow_ownership(now=now)
         if not owner.epochs:
             return 0
         async with self._database.in_order() as connection:
+            if not self._horizon.has_looked:  # twice, or the second read would begin at the start as the first does
+                self._horizon.advance((await store.look(connection, ()))[0])
             snapshot, rows = await store.look(connection, owner.epochs)
             await owner.follow_tenants(connection, rows, now=now)
             low = self._horizon.advance(snapshot)

@@ -32,14 +32,14 @@ class Snapshot(NamedTuple):
 
 
 class Horizon:
-    """The open transactions that may still show ids we have passed.
+    """The open transactions that may still show ids we have passed, whichever tenants are read.
 
     It rests on one rule of the writers: a transaction has its id (xid) before it draws an effect's id.
     """
 
     def __init__(self) -> None:
         self._floors: dict[int, int] = {}  # open transaction → all its ids are greater than this
-        self._has_looked = False
+        self.has_looked = False
         self._read_at = 0  # last_id as told by the look before: transactions that began since then are above it
         self._read_before = 0
 
@@ -50,11 +50,11 @@ class Horizon:
         the last look have ids above the sequence's place at the look before it.
         """
         finished = [floor for xid, floor in self._floors.items() if xid not in now.open]
-        low = min([self._read_before, *finished]) if self._has_looked else 0
+        low = min([self._read_before, *finished]) if self.has_looked else 0
         # A transaction first seen now began after the last look, whose own reading of the sequence came after its
         # snapshot: only the reading before that is surely below every id the transaction can have.
-        floor = self._read_before if self._has_looked else 0
+        floor = self._read_before if self.has_looked else 0
         self._floors = {xid: self._floors.get(xid, floor) for xid in now.open}
-        self._has_looked = True
+        self.has_looked = True
         self._read_before, self._read_at = self._read_at, now.last_id
         return low

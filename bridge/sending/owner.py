@@ -55,8 +55,8 @@ class Owner:
 
     # How ownership and operators reach the backlogs.
 
-    async def follow_ownership(self, *, now: datetime) -> bool:
-        """Forget the tenants of shards that are lost, recover those of shards that were gained, and tell whether any were."""
+    async def follow_ownership(self, *, now: datetime) -> None:
+        """Forget the tenants of shards that are lost, and recover those of shards that were gained."""
         owned = self._ownership.owned
         lost = {shard for shard, epoch in self.epochs.items() if owned.get(shard) != epoch}
         for shard in lost:
@@ -69,7 +69,7 @@ class Owner:
                 try:
                     await fence_all(tx, gained)
                 except LeaseLost:
-                    return False
+                    return
                 rows = await store.tenants_of(tx, gained)
                 await store.recover(
                     tx,
@@ -82,7 +82,6 @@ class Owner:
         for shard in self._ownership.leaving & self.epochs.keys():
             if not any(tenant.backlog.in_flight for tenant in self.tenants.values() if tenant.shard == shard):
                 self._ownership.let_go(shard)
-        return bool(gained)
 
     async def follow_tenants(
         self, connection: psycopg.AsyncConnection, rows: list[store.TenantRow], *, now: datetime

@@ -3,9 +3,12 @@
 import psycopg
 import pytest
 
-from bridge.db.database import Database
-from bridge.sending import store
+from bridge.db.database import Database, Tx
+from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
+from bridge.sending import outbox, store
 from bridge.sending.horizon import Horizon, Snapshot
+from bridge.sending.message import Message
+from tests.sending.world import OTHER, TENANT, World, booking
 
 
 async def draw(connection: psycopg.AsyncConnection) -> int:
@@ -78,3 +81,66 @@ async def test_nor_is_it_where_it_ends_before_it_was_ever_listed(database: Datab
 )
 def test_what_is_open_reaches_to_the_next_transaction(text: str, next_xid: int, opened: set[int]) -> None:
     assert Snapshot.parse(text, 9, next_xid) == Snapshot(frozenset(opened), 9)
+
+
+@pytest.fixture
+def lows(monkeypatch: pytest.MonkeyPatch) -> dict[TenantId, int]:
+    """Above which id each tenant was read last."""
+    seen: dict[TenantId, int] = {}
+    claim = store.claim
+
+    async def watched(tx: Tx, wanted: list[tuple[TenantId, int, int]]) -> list[Message]:
+        seen.update({tenant_id: low for tenant_id, low, _ in wanted})
+        return await claim(tx, wanted)
+
+    monkeypatch.setattr(store, "claim", watched)
+    return seen
+
+
+async def test_an_owner_reads_past_what_is_gone_once(world: World, lows: dict[TenantId, int]) -> None:
+    """Rows that nobody may clear away, behind a transaction that stays open, are walked over at each read from the start."""
+    worker = world.worker()
+    created = (await world.put(booking())).created
+    await worker.own(TENANT)
+    await worker.turn()
+    assert lows == {TENANT: 0}
+    await worker.turn()
+    assert lows == {TENANT: max(created.values())}
+
+
+async def test_who_gains_a_shard_reads_the_others_on(world: World, lows: dict[TenantId, int]) -> None:
+    worker = world.worker()
+    first = max((await world.put(booking())).created.values())
+    await world.put(booking(tenant_id=OTHER), tenant_id=OTHER)
+    await worker.own(TENANT)
+    await worker.turn()
+    await worker.own(OTHER)
+    await worker.turn()
+    assert lows == {TENANT: first, OTHER: 0}
+
+
+async def test_what_commits_after_a_shard_was_gained_is_read(world: World) -> None:
+    worker = world.worker()
+    async with world.database.begin() as tx:
+        await outbox.enter(tx, [TENANT, OTHER])
+    await worker.own(TENANT)
+    await worker.turn()
+    world.advance(1)  # a budget begins empty
+    late = await psycopg.AsyncConnection.connect(world.database.dsn)
+    await outbox.put(
+        late,
+        tenant_id=TENANT,
+        source_id=SourceId("website"),
+        delivery_id=DeliveryId(9),
+        decision_id=DecisionId(9),
+        effects=[booking("Late Example")],
+        now=world.now(),
+    )
+    await world.put(booking("Early Example"))
+    assert await worker.turn() == 1
+    assert await worker.turn() == 0
+    await worker.own(OTHER)
+    await worker.turn()
+    await late.commit()
+    await late.close()
+    assert await worker.turn() == 1
