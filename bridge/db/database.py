@@ -48,7 +48,9 @@ _SET_UP_PIPED = f"{_SET_UP}, set_config('plan_cache_mode', 'force_generic_plan',
 
 # Who claims reads the first few of what waits, in order. Where PostgreSQL takes thousands for one (statistics of a table that
 # was empty), reading and sorting all of them looks as cheap as walking the key.
-_SET_UP_IN_ORDER = f"{_SET_UP}, set_config('enable_sort', 'off', false), set_config('enable_bitmapscan', 'off', false)"
+_SET_UP_IN_ORDER = (
+    f"{_SET_UP_PIPED}, set_config('enable_sort', 'off', false), set_config('enable_bitmapscan', 'off', false)"
+)
 _IN_ORDER_AT_ONCE = 4
 
 

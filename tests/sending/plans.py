@@ -17,9 +17,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psycopg import AsyncClientCursor, AsyncConnection
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
+
 from bridge.db import migrations
 from bridge.db.arrays import integers
-from bridge.db.database import Database
+from bridge.db.database import _SET_UP, _SET_UP_IN_ORDER, Database
 from bridge.db.embedded import EmbeddedPostgres
 from bridge.db.ownership import fences
 from bridge.intake import queue
@@ -113,7 +117,7 @@ class Seen(NamedTuple):
         found += [
             f"sorts by {key.strip()}" for key in re.findall(r"Sort Key: (.*)", self.plan) if key.strip() not in FEW
         ]
-        if not (0 if self.name == "released" else 3) < self.pages <= PAGES:
+        if not (0 if self.name.startswith("released") else 3) < self.pages <= PAGES:
             found.append(f"touches {self.pages} pages")
         return found
 
@@ -153,22 +157,32 @@ async def _rows(connection: Any, waiting: int, lane: str) -> None:
 
 async def look(database: Database) -> list[Seen]:
     """Return what PostgreSQL does for each statement."""
-    return [
-        Seen(name, index, *reversed(await explain(database, query, parameters, in_order=name in CLAIMS)))
-        for name, (query, parameters, index) in statements(list(range(1, MESSAGES + 1))).items()
-    ]
+    seen = []
+    async with await AsyncConnection.connect(
+        database.dsn, autocommit=True, cursor_factory=AsyncClientCursor
+    ) as connection:
+        for name, (query, parameters, index) in statements(list(range(1, MESSAGES + 1))).items():
+            await connection.execute(_SET_UP_IN_ORDER if name in CLAIMS else f"RESET ALL; {_SET_UP}")
+            for mode, what in (("force_custom_plan", name), ("force_generic_plan", f"{name}, planned once")):
+                await connection.execute(f"SET plan_cache_mode = {mode}")
+                text, pages = await explain(connection, query, parameters)
+                seen.append(Seen(what, index, pages, text))
+    return seen
 
 
-async def explain(database: Database, query: str, parameters: Any, *, in_order: bool) -> tuple[str, int]:
+async def explain(connection: AsyncConnection, query: str, parameters: Any) -> tuple[str, int]:
     """Return the plan and the buffers a statement touches; what it writes is rolled back."""
-    explained = f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {query}"
-    if in_order:  # what claims reads only
-        async with database.in_order() as connection:
-            told = await (await connection.execute(explained, parameters)).fetchall()
-    else:
-        async with database.connection() as connection, connection.transaction(force_rollback=True):
-            told = await (await connection.execute(explained, parameters)).fetchall()
-    text = "\n".join(row[0] for row in told)
+    asked = PostgresQuery(Transformer())
+    asked.convert(query, parameters)
+    values = [parameters[name] for name in asked._order] if asked._order else parameters
+    async with connection.transaction(force_rollback=True):
+        await connection.execute(f"PREPARE asked AS {asked.query.decode()}")
+        told = await connection.execute(
+            f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) EXECUTE asked ({', '.join(['%s'] * len(values))})",
+            values,
+        )
+        text = "\n".join(row[0] for row in await told.fetchall())
+        await connection.execute("DEALLOCATE asked")
     first = re.search(r"Buffers: shared(.*)", text)
     return text, sum(map(int, re.findall(r"(?:hit|read)=(\d+)", first[1]))) if first else 0
 
