@@ -7,8 +7,8 @@ Ours runs with everything on: order per party, fence, committed intents, recorde
 
 `--peers` is an interpreter that has pgqueuer and procrastinate (requirements/bench.in); without it only ours is measured.
 `--deep` burns down the first of so many waiting messages beside as many finished ones, `--held` behind a transaction that stays
-open; each is compared with rounds before it in the same run, by the clock and by CPU (ours and PostgreSQL's), which other work
-on the machine changes less.
+open; each is compared with rounds of the same run, `--held` with some before and some after it, by the clock and by CPU (ours and
+PostgreSQL's), which other work on the machine changes less.
 """
 
 import argparse
@@ -211,13 +211,13 @@ def middle(rounds: list[dict[str, float]]) -> dict[str, Any]:
     }
 
 
-async def normal(database: Database, messages: int, worker: Worker, *, first: int) -> dict[str, Any]:
-    """Fill and burn down three times in tables that hold little else."""
+async def normal(database: Database, messages: int, worker: Worker, *, first: int) -> list[dict[str, float]]:
+    """Fill and burn down five times in tables that hold little else."""
     rounds = []
-    for number in range(3):
+    for number in range(5):
         await fill(database, messages, first=first + number * 10**7)
         rounds.append(await burn(database, messages, worker))
-    return middle(rounds)
+    return rounds
 
 
 async def latency(database: Database, dsn: str, *, rate: int, seconds: float) -> dict[str, float]:
@@ -298,25 +298,36 @@ async def measure(dsn: str, asked: argparse.Namespace) -> dict[str, Any]:
     found["latency"] = await latency(database, address, rate=200, seconds=asked.seconds)
     if asked.held or asked.deep:
         worker = await worker_of(database)
-        found["normal"] = usual = await normal(database, asked.messages, worker, first=3 * 10**8)
+        usual = await normal(database, asked.messages, worker, first=3 * 10**8)
     if asked.held:
-        found["held"] = await behind_a_held_transaction(database, address, asked, worker, usual)
+        held, taken_over, worker = await behind_a_held_transaction(database, address, asked, worker)
+        usual += await normal(database, asked.messages, worker, first=2 * 10**9)
+        late = middle(held[len(held) // 2 :])
+        found["held"] = {"seconds": asked.held, **late, **compared(late, middle(usual)), "taken_over": taken_over}
+        found["held"]["rounds"] = middle(held)["rounds"]
+    if asked.held or asked.deep:
+        found["normal"] = middle(usual)
     if asked.deep:
         seconds = await deepen(database, asked.deep)
         rounds = middle([await burn(database, asked.messages) for _ in range(3)])
-        found["deep"] = {"rows": asked.deep, "loaded_in_s": round(seconds), **rounds, **compared(rounds, usual)}
+        found["deep"] = {
+            "rows": asked.deep,
+            "loaded_in_s": round(seconds),
+            **rounds,
+            **compared(rounds, found["normal"]),
+        }
     found["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     await database.close()
     return found
 
 
 async def behind_a_held_transaction(
-    database: Database, address: str, asked: argparse.Namespace, worker: Worker, usual: dict[str, Any]
-) -> dict[str, Any]:
+    database: Database, address: str, asked: argparse.Namespace, worker: Worker
+) -> tuple[list[dict[str, float]], dict[str, float], Worker]:
     """Hold a transaction with a snapshot and an id open, and burn down behind it again and again.
 
     The second half of the rounds counts: most rows that nobody can clear away are there by then. At the end another worker
-    takes over, who has to read past all of them.
+    takes over, who has to read past all of them; then the transaction ends and they are cleared away.
     """
     async with await psycopg.AsyncConnection.connect(address) as holder:
         await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -327,16 +338,12 @@ async def behind_a_held_transaction(
             rounds.append(await burn(database, asked.messages, worker))
             first += 10**7
         await fill(database, asked.messages, first=first)
-        taken_over = await burn(database, asked.messages)
+        successor = await worker_of(database)
+        taken_over = await burn(database, asked.messages, successor)
         await holder.rollback()
-    last = middle(rounds[len(rounds) // 2 :])
-    return {
-        "seconds": asked.held,
-        **last,
-        "rounds": middle(rounds)["rounds"],
-        **compared(last, usual),
-        "taken_over": taken_over,
-    }
+    async with database.connection() as connection:
+        await connection.execute("VACUUM outbox, intents")
+    return rounds, taken_over, successor
 
 
 def compared(found: dict[str, Any], usual: dict[str, Any]) -> dict[str, float]:
