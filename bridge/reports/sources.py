@@ -1,7 +1,7 @@
 """Sources as they behave: last seen, how much came, their rhythm, refused requests, secrets in use."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -59,16 +59,33 @@ class RejectedSeen(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str
 
 
-def expected_since(rhythm: Mapping[int, float], since: datetime, until: datetime, *, time_zone: str) -> float:
-    """Return how many deliveries the rhythm (hour of the week → mean per hour) expects between two moments."""
-    zone = ZoneInfo(time_zone)
-    total, at = 0.0, since
+def _hours(
+    rhythm: Mapping[int, float], since: datetime, until: datetime, *, time_zone: str
+) -> Iterator[tuple[datetime, datetime, float]]:
+    """Yield each hour between two moments, the first and last in part: its beginning, its end, and the mean per hour."""
+    zone, at = ZoneInfo(time_zone), since
     while at < until:
         ends = min(at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1), until)
         local = at.astimezone(zone)
-        total += rhythm.get(local.weekday() * 24 + local.hour, 0.0) * ((ends - at) / timedelta(hours=1))
+        yield at, ends, rhythm.get(local.weekday() * 24 + local.hour, 0.0)
         at = ends
-    return total
+
+
+def expected_since(rhythm: Mapping[int, float], since: datetime, until: datetime, *, time_zone: str) -> float:
+    """Return how many deliveries the rhythm (hour of the week → mean per hour) expects between two moments."""
+    hours = _hours(rhythm, since, until, time_zone=time_zone)
+    return sum(mean * ((ends - at) / timedelta(hours=1)) for at, ends, mean in hours)
+
+
+def quiet_from(rhythm: Mapping[int, float], last: datetime, until: datetime, *, time_zone: str) -> datetime | None:
+    """Return from when on it is no accident that nothing came since `last`; None where that is not before `until`."""
+    left = QUIET_AT
+    for at, ends, mean in _hours(rhythm, last, until, time_zone=time_zone):
+        here = mean * ((ends - at) / timedelta(hours=1))
+        if here >= left:
+            return at + timedelta(hours=left / mean)
+        left -= here
+    return None
 
 
 def is_quiet(expected: float) -> bool:
@@ -147,6 +164,38 @@ async def sources(
             )
         )
     return found
+
+
+async def quiet_at(
+    database: Database, tenant_id: TenantId, names: Mapping[str, float | None], *, time_zone: str, now: datetime
+) -> datetime:
+    """Return when one of the sources may be too quiet at the earliest; at most the next full hour, when rhythms change.
+
+    `names` has the hours after which a source is, None where its rhythm tells. Nothing is counted: for that see `sources`.
+    """
+    until = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    async with reading(database) as tx:
+        learned = await rhythms(tx, tenant_id, time_zone=time_zone, now=now)
+        rows = await rows_of(
+            tx,
+            # Only the last counted hour is walked, however long ago it was.
+            "SELECT n.source_id, (SELECT max(received_at) FROM deliveries WHERE tenant_id = %(tenant)s AND source_id = n.source_id"
+            " AND received_at >= h.hour AND received_at < h.hour + interval '1 hour') AS last_at"
+            " FROM unnest(%(names)s::text[]) AS n (source_id) CROSS JOIN LATERAL"
+            " (SELECT max(hour) AS hour FROM delivery_hours WHERE tenant_id = %(tenant)s AND source_id = n.source_id) AS h",
+            {"tenant": tenant_id, "names": list(names)},
+        )
+    found = [until]
+    for row in rows:
+        last, limit = row["last_at"], names[row["source_id"]]
+        if last is None:
+            continue
+        if limit is not None:
+            found.append(last + timedelta(hours=limit))
+            continue
+        rhythm, since = learned.get(row["source_id"], {}), max(last, now - timedelta(weeks=2))
+        found.append(quiet_from(rhythm, since, until, time_zone=time_zone) or until)
+    return min(found)
 
 
 async def rejected(

@@ -159,7 +159,7 @@ async def test_an_alert_is_a_message_like_any_other(browser) -> None:
 
     await browser.log_in("operator")
     office = [Address(name="office", url="https://chat.example.com/hook")]
-    found = await alerts.look(browser.database, tenant_id=TENANT, addresses=office, limits=Limits(), now=NOW)
+    found = await alerts.look(browser.database, tenants=[TENANT], addresses=office, limits=Limits(), now=NOW)
     shown = (await browser.client.get("/outbox?kind=send_alert")).text
     assert shown.count("To office.") == len(found) > 1
     async with browser.database.begin() as tx:

@@ -5,11 +5,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.domain.ids import alerts_of
 from bridge.operations import alerts
@@ -64,7 +66,7 @@ class Office:
 
     async def look(self) -> None:
         await alerts.look(
-            self.world.database, tenant_id=TENANT, addresses=self.addresses, limits=Limits(), now=self.world.now()
+            self.world.database, tenants=[TENANT], addresses=self.addresses, limits=Limits(), now=self.world.now()
         )
 
     async def hears(self, worker: Worker) -> list[str]:
@@ -103,7 +105,7 @@ async def test_a_dead_effect_is_told_once_per_cooldown_and_when_it_is_over(offic
 async def test_a_held_tenant_and_an_old_review_are_found(database) -> None:
     await deliver(database, 4, "held", at=NOW)
     await deliver(database, 1, "review", at=NOW - timedelta(hours=30))
-    found = await alerts.look(database, tenant_id=TENANT, addresses=[], limits=Limits(), now=NOW + timedelta(minutes=1))
+    found = await alerts.look(database, tenants=[TENANT], addresses=[], limits=Limits(), now=NOW + timedelta(minutes=1))
     assert {one.kind for one in found} == {"tenant_held", "review_late"}
 
 
@@ -175,7 +177,7 @@ async def test_a_muted_alert_is_not_told(office: Office) -> None:
 
 
 async def late(database, now) -> list[str]:
-    found = await alerts.look(database, tenant_id=TENANT, addresses=[], limits=Limits(), now=now)
+    found = await alerts.look(database, tenants=[TENANT], addresses=[], limits=Limits(), now=now)
     return [one.subject for one in found if one.kind == "work_late"]
 
 
@@ -342,8 +344,24 @@ async def test_a_quiet_source_is_told_by_its_own_rhythm(database) -> None:
         )
     for hours, quiet in ((3, False), (4.5, True)):
         now = NOW + timedelta(hours=hours)
-        await alerts.count_hours(database, tenant_id=TENANT, now=now)
+        await alerts.count_hours(database, {TENANT: None}, now=now)
         (row,) = await sources.sources(
             database, TENANT, ["website"], time_zone="America/Chicago", since=now - timedelta(hours=12), now=now
         )
         assert row.is_quiet is quiet, (hours, row)
+
+
+@given(
+    st.dictionaries(st.integers(0, 167), st.floats(0, 200), max_size=168),
+    st.integers(0, 350).map(lambda days: datetime(2026, 1, 1, 5, 40, tzinfo=UTC) + timedelta(days=days)),
+    st.timedeltas(timedelta(0), timedelta(days=16)),
+)
+def test_a_source_is_quiet_from_when_as_many_are_expected(rhythm, last, silence) -> None:
+    """Also where the clocks change."""
+    zone, until = "America/Chicago", last + silence
+    at = sources.quiet_from(rhythm, last, until, time_zone=zone)
+    if at is None:
+        assert sources.expected_since(rhythm, last, until, time_zone=zone) < sources.QUIET_AT + 1e-6
+    else:
+        assert last <= at <= until + timedelta(microseconds=1)
+        assert sources.expected_since(rhythm, last, at, time_zone=zone) == pytest.approx(sources.QUIET_AT, abs=1e-4)
