@@ -80,9 +80,9 @@ class Processor:
         """Whether the last look left something behind of those it gave."""
         self._woken = asyncio.Event()
         self._not_before = 0.0
-        self._turn = 0
-        self._turns: dict[TenantId, int] = {}
-        """When each tenant was served last: who waited longest comes first."""
+        self._line: dict[TenantId, None] = {}
+        """The tenants to be served here: who waited longest comes first."""
+        self._line_of: tuple[object, ...] = ()
 
     def use(self, deciders: ConfiguredDeciders, settings: Settings) -> None:
         """Decide by another version of the config from the next batch on."""
@@ -116,15 +116,11 @@ class Processor:
     async def _start_batch(self) -> None:
         owned = self._ownership.owned
         metrics.owned_shards.set(len(owned))
-        leaving = self._ownership.leaving
-        mine = [
-            tenant for tenant in self.settings.tenants if (shard := shard_of(tenant)) in owned and shard not in leaving
-        ]
-        free = [tenant for tenant in mine if tenant not in self._busy]
+        self._line_up(owned, self._ownership.leaving)
+        free = [tenant for tenant in self._line if tenant not in self._busy]
         if not free or len(self._batches) >= AT_ONCE:
             self._has_more = True
             return
-        free.sort(key=lambda tenant: self._turns.get(tenant, 0))
         most = self.settings.worker.batch
         now, looked_at = await self._database.now(), asyncio.get_running_loop().time()
         async with self._database.in_order() as connection:
@@ -136,8 +132,9 @@ class Processor:
         if not batch:
             return
         tenants = set(given)
-        self._turn += 1
-        self._turns.update(dict.fromkeys(tenants, self._turn))
+        for tenant in given:
+            del self._line[tenant]
+            self._line[tenant] = None
         self._busy |= tenants
         task = asyncio.create_task(self._process(batch, epochs=owned))
         self._batches.add(task)
@@ -146,6 +143,17 @@ class Processor:
             self._woken.set()
         else:
             self._not_before = looked_at + APART
+
+    def _line_up(self, owned: Mapping[int, int], leaving: frozenset[int]) -> None:
+        """Let the line follow ownership and config; who is new comes first."""
+        if self._line_of == (owned, leaving, self.settings):
+            return
+        self._line_of = (owned, leaving, self.settings)
+        mine = {
+            tenant for tenant in self.settings.tenants if (shard := shard_of(tenant)) in owned and shard not in leaving
+        }
+        known = [tenant for tenant in self._line if tenant in mine]
+        self._line = dict.fromkeys([*sorted(mine.difference(known)), *known])
 
     def _end_batch(self, task: asyncio.Task[None], tenants: set[TenantId]) -> None:
         self._batches.discard(task)

@@ -30,8 +30,12 @@ class Backlog:
     it is due, in flight, or in doubt and holding; those behind wait.
     """
 
-    def __init__(self, tenant_id: TenantId, *, lane_depth: int = DEPTH) -> None:
+    def __init__(
+        self, tenant_id: TenantId, *, lane_depth: int = DEPTH, busy: dict[TenantId, None] | None = None
+    ) -> None:
         self.tenant_id = tenant_id
+        self._busy = {} if busy is None else busy
+        """Who has something in memory: the owner of many looks at those only."""
         self.position = 0
         self.version = UNKNOWN_VERSION
         self.paused = False
@@ -74,6 +78,7 @@ class Backlog:
             return
         if message.state == HELD:
             return
+        self._busy[self.tenant_id] = None
         if message.state == IN_DOUBT:
             self._add_doubt(message)
             return
@@ -121,6 +126,7 @@ class Backlog:
 
     def begin(self, message: Message) -> None:
         """Hand out a message that is free to go and was never taken in: it is in flight and has its lane."""
+        self._busy[self.tenant_id] = None
         self._lanes.take(message.lane)
         self.in_flight[message.id] = message
 
@@ -198,6 +204,7 @@ class Backlog:
 
     def doubt(self, message: Message, *, due_at: datetime, looks: int, now: datetime) -> None:
         """Keep a message that came into doubt, or stays in it, to be looked at from `due_at` on."""
+        self._busy[self.tenant_id] = None
         if self.in_flight.pop(message.id, None) is not None:
             if message.policy.holds_lane:
                 self._holding.add(message.id)

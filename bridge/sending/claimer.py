@@ -61,7 +61,7 @@ class Claimer:
 
     def _runs_low(self) -> bool:
         """Tell whether reading on is worth it before the poll: the last read was full and little is left in memory."""
-        return self._has_more and sum(len(t.backlog) for t in self._owner.tenants.values()) < 2 * self._settings.batch
+        return self._has_more and sum(len(t.backlog) for t in self._owner.busy()) < 2 * self._settings.batch
 
     async def claim(self) -> int:
         """Follow ownership and operators, read what waits beyond what was read, and return how many rows came."""
@@ -108,7 +108,7 @@ class Claimer:
 
     async def _resolve(self, connection: psycopg.AsyncConnection, *, now: datetime) -> None:
         """Look what became of the effects that messages wait for."""
-        waiting = [(t, m) for t in self._owner.tenants.values() for m in t.backlog.unresolved.values()]
+        waiting = [(t, m) for t in self._owner.busy() for m in t.backlog.unresolved.values()]
         if not waiting:
             return
         effects = {(t.id, effect) for t, m in waiting for effect in m.waits_for or ()}

@@ -50,6 +50,7 @@ class Owner:
         self._database = database
         self._ownership = ownership
         self._settings = settings
+        self._busy: dict[TenantId, None] = {}
         self._intents = 0
         self._rotation = 0
 
@@ -91,7 +92,8 @@ class Owner:
         for row in rows:
             tenant = self.tenants.get(row.tenant_id)
             if tenant is None:
-                tenant = self.tenants[row.tenant_id] = Tenant(row.tenant_id, row.shard, self._settings, now=now)
+                tenant = Tenant(row.tenant_id, row.shard, self._settings, busy=self._busy, now=now)
+                self.tenants[row.tenant_id] = tenant
                 tenant.take_over(row)
             if tenant.backlog.version != row.version:
                 changed.append(row)
@@ -106,6 +108,20 @@ class Owner:
 
     # What goes next.
 
+    def busy(self) -> list[Tenant]:
+        """Return the tenants of whom something is in memory: nobody else has anything to do before he is read.
+
+        To look at all of 400 tenants at each wake-up took a tenth of a worker's time.
+        """
+        found = []
+        for tenant_id in list(self._busy):
+            tenant = self.tenants.get(tenant_id)
+            if tenant is not None and len(tenant.backlog):
+                found.append(tenant)
+            else:
+                del self._busy[tenant_id]
+        return found
+
     def surely_holds(self, intent: Intent) -> bool:
         """Tell whether what the intent names may still be sent."""
         return self._ownership.holds(intent.shard, intent.epoch)
@@ -116,9 +132,7 @@ class Owner:
 
     def choose(self, *, now: datetime) -> list[Message]:
         """Hand out a batch within every tenant's limits, to each its share; who is first changes."""
-        runnable = [
-            tenant for tenant in self.tenants.values() if not self.is_leaving(tenant) and tenant.may_send(now=now)
-        ]
+        runnable = [tenant for tenant in self.busy() if not self.is_leaving(tenant) and tenant.may_send(now=now)]
         chosen: list[Message] = []
         share = -(-self._settings.batch // max(len(runnable), 1))
         self._rotation += 1
@@ -164,11 +178,11 @@ class Owner:
 
     def is_busy(self) -> bool:
         """Tell whether anything is held in memory: ready, sleeping, in flight or in doubt."""
-        return any(len(tenant.backlog) for tenant in self.tenants.values())
+        return bool(self.busy())
 
     def next_at(self, *, now: datetime) -> datetime:
         """Return when something may be to do without anybody saying so; at most one poll from now."""
         times = [now + timedelta(seconds=self._settings.poll)]
-        for tenant in self.tenants.values():
+        for tenant in self.busy():
             times += tenant.next_times(now=now)
         return min(times)

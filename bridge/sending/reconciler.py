@@ -51,9 +51,7 @@ class Reconciler:
         """Look up what is in doubt and due, write down what was found, and return how many were looked at."""
         now = self._clock()
         due = [
-            (tenant, doubt)
-            for tenant in self._owner.tenants.values()
-            for doubt in tenant.choose_looks(self._looking, now=now)
+            (tenant, doubt) for tenant in self._owner.busy() for doubt in tenant.choose_looks(self._looking, now=now)
         ]
         if not due:
             return 0

@@ -22,10 +22,12 @@ KNOWN_AT_MOST = 100
 class Tenant:
     """What decides whether and what a tenant sends next."""
 
-    def __init__(self, tenant_id: TenantId, shard: int, settings: SendingSettings, *, now: datetime) -> None:
+    def __init__(
+        self, tenant_id: TenantId, shard: int, settings: SendingSettings, *, busy: dict[TenantId, None], now: datetime
+    ) -> None:
         self.id = tenant_id
         self.shard = shard
-        self.backlog = Backlog(tenant_id, lane_depth=settings.lane_depth)
+        self.backlog = Backlog(tenant_id, lane_depth=settings.lane_depth, busy=busy)
         self.budget = Budget(now=now, rate=settings.rate, burst=settings.burst)
         self.breakers = Breakers()
         self.is_refused = False  # by a 429 that is not written down yet
