@@ -131,7 +131,7 @@ class Backlog:
         self.in_flight[message.id] = message
 
     def drop(self, message: Message, *, now: datetime) -> None:
-        """Forget a message that began and did not go: if the table has it, it is read, after what stands before it there."""
+        """Forget a message that was handed out and did not go: if the table has it, it is read, after what stands before it there."""
         if self.in_flight.pop(message.id, None) is not None:
             self._pass_lane(message.lane, now=now)
         self.read_anew()
@@ -219,10 +219,6 @@ class Backlog:
     def reach_back(self, low: int) -> None:
         """Read again from `low` on: a transaction that committed late may show rows there."""
         self.position = min(self.position, low)
-
-    def read_again(self, message: Message) -> None:
-        """Forget a message that stands otherwise in the table than it was known, and read it anew."""
-        self.position = min(self.position, message.id - 1)
 
     def read_anew(self) -> None:
         """Let the next claim read everything but what is in flight from the start, as if an operator had changed something.

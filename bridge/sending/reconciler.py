@@ -109,12 +109,12 @@ class Reconciler:
             return
         if message.id not in tenant.backlog.doubts:
             return  # an operator changed something meanwhile and all is read anew
-        if stood and record.state == READY and not record.settles:
+        if not stood:  # an earlier look was written down and nobody heard of it
+            tenant.backlog.read_anew()
+        elif record.state == READY and not record.settles:
             tenant.backlog.sleep(moved(message, record), now=now)
         else:
             tenant.backlog.end(message.id, now=now)
-            if not stood:
-                tenant.backlog.read_again(message)
         if self._on_record is not None:
             self._on_record(record)
         self._wake_ups.wake()

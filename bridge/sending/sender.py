@@ -101,7 +101,7 @@ class Sender:
         *,
         now: datetime,
     ) -> None:
-        """Make flights of what was loaded; what was not ended or moved under another's hand, and is read anew where it stands."""
+        """Make flights of what was loaded; what was not ended or moved under another's hand, and its tenant is read anew."""
         for message in going:
             found = loaded.get(message.id)
             if found is not None:
@@ -110,8 +110,8 @@ class Sender:
             else:
                 tenant = self._owner.tenants[message.tenant_id]
                 tenant.unsend(message)
-                tenant.backlog.end(message.id, now=now)
-                tenant.backlog.read_again(message)
+                tenant.backlog.drop(message, now=now)
+                self._wake_ups.wake()
         if not intent.left:
             self._recorder.forget([intent])
 

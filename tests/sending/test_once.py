@@ -93,21 +93,32 @@ async def test_absence_counts_from_when_the_last_byte_may_have_left(world: World
     assert await world.history(wanted.key) == ["crashed" if crashes else "in_doubt", "found"]
 
 
+@asynccontextmanager
+async def unheard(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Let every transaction commit, and the connection be lost before anybody hears of it."""
+    begin = world.database.begin
+
+    @asynccontextmanager
+    async def lost(**parts: Any) -> AsyncIterator[Any]:
+        async with begin(**parts) as tx:
+            yield tx
+        raise psycopg.OperationalError("the connection was lost after the commit")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.database, "begin", lost)
+        with pytest.raises(psycopg.OperationalError):
+            yield
+
+
 async def test_what_is_retried_after_a_record_that_nobody_heard_of_is_sent(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The owner took it for given up: that its outcome could be written twice is no proof that it still stands so."""
     outcomes: list[Outcome] = [Rejected(reason=Reason.VALIDATION_FAILED)]
-    real, begin = Performer().execute, world.database.begin
+    real = Performer().execute
 
     async def refused_once(*arguments: Any, **parts: Any) -> Outcome:
         return outcomes.pop() if outcomes else await real(*arguments, **parts)
-
-    @asynccontextmanager
-    async def unheard(**parts: Any) -> AsyncIterator[Any]:
-        async with begin(**parts) as tx:
-            yield tx
-        raise psycopg.OperationalError("the connection was lost after the commit")
 
     customer, note = customer_and_note()
     await world.put(customer, note)
@@ -116,16 +127,49 @@ async def test_what_is_retried_after_a_record_that_nobody_heard_of_is_sent(
     world.advance(1)
     await worker.dispatcher.commit_intents()
     await worker.send_all()
-    with monkeypatch.context() as patched:
-        patched.setattr(world.database, "begin", unheard)
-        with pytest.raises(psycopg.OperationalError):
-            await worker.dispatcher.record_outcomes()
+    async with unheard(world, monkeypatch):
+        await worker.dispatcher.record_outcomes()
     ((effect_id,),) = await world.rows("SELECT effect_id FROM effect_keys WHERE key = %s::uuid", customer.key)
     async with world.database.begin() as tx:
         assert await control.retry(tx, tenant_id=TENANT, effect_id=effect_id, by="test", now=world.now()) is None
     await worker.dispatcher.claim()
     await worker.drain()
     assert await world.history(customer.key) == ["rejected", "retried", "succeeded"]
+    assert await world.history(note.key) == ["succeeded"]
+
+
+async def test_what_a_look_settled_and_nobody_heard_of_goes_before_what_needs_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The customer is absent and ready again; taken for gone, it came to stand behind the note, which waited for it for ever."""
+    customer, note = customer_and_note()
+    await world.put(customer, note)
+    first = await world.worker().own(TENANT)
+    await first.dispatcher.claim()
+    world.advance(1)
+    await first.dispatcher.commit_intents()  # and here it crashes
+    worker = await world.worker().own(TENANT)
+    await worker.dispatcher.claim()
+    world.advance(600)
+    async with unheard(world, monkeypatch):
+        await worker.dispatcher.reconcile_due()
+    assert await world.history(customer.key) == ["crashed", "absent"]
+    await worker.drain()
+    assert await world.history(customer.key) == ["crashed", "absent", "succeeded"]
+    assert await world.history(note.key) == ["succeeded"]
+
+
+async def test_what_moved_between_claim_and_intent_goes_before_what_needs_it(world: World) -> None:
+    customer, note = customer_and_note()
+    await world.put(customer, note)
+    worker = await world.worker().own(TENANT)
+    await worker.dispatcher.claim()
+    world.advance(1)
+    async with world.database.begin() as tx:
+        await tx.execute("UPDATE outbox SET sends = sends + 1 WHERE kind = 'create_customer'")
+    assert await worker.dispatcher.commit_intents() == 0
+    await worker.drain()
+    assert await world.history(customer.key) == ["succeeded"]
     assert await world.history(note.key) == ["succeeded"]
 
 
