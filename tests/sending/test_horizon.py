@@ -119,13 +119,28 @@ async def test_who_gains_a_shard_reads_the_others_on(world: World, lows: dict[Te
     assert lows == {TENANT: first, OTHER: 0}
 
 
-async def test_what_commits_after_a_shard_was_gained_is_read(world: World) -> None:
+@pytest.mark.parametrize("looks", [0, 1, 2, 4])
+async def test_what_commits_late_is_read_with_what_is_new(world: World, looks: int) -> None:
+    """New rows come with the look that tells of the late one's end; they do not hide what is below them."""
     worker = world.worker()
     async with world.database.begin() as tx:
-        await outbox.enter(tx, [TENANT, OTHER])
+        await outbox.enter(tx, [TENANT])
     await worker.own(TENANT)
     await worker.turn()
-    world.advance(1)  # a budget begins empty
+    world.advance(1)
+    late = await put_late(world)
+    for number in range(looks):
+        await world.put(booking(f"Early Example {number}"))
+        await worker.turn()
+    await late.commit()
+    await late.close()
+    await world.put(booking("New Example"))
+    await worker.drain()
+    assert world.simulator.count("booking.created") == looks + 2
+
+
+async def put_late(world: World) -> psycopg.AsyncConnection:
+    """Put a message in a transaction that stays open."""
     late = await psycopg.AsyncConnection.connect(world.database.dsn)
     await outbox.put(
         late,
@@ -136,6 +151,17 @@ async def test_what_commits_after_a_shard_was_gained_is_read(world: World) -> No
         effects=[booking("Late Example")],
         now=world.now(),
     )
+    return late
+
+
+async def test_what_commits_after_a_shard_was_gained_is_read(world: World) -> None:
+    worker = world.worker()
+    async with world.database.begin() as tx:
+        await outbox.enter(tx, [TENANT, OTHER])
+    await worker.own(TENANT)
+    await worker.turn()
+    world.advance(1)  # a budget begins empty
+    late = await put_late(world)
     await world.put(booking("Early Example"))
     assert await worker.turn() == 1
     assert await worker.turn() == 0
