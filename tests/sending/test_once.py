@@ -10,7 +10,7 @@ import pytest
 from bridge.domain.command import ChangeTags, CreateLead, PartyKind
 from bridge.domain.outcome import Outcome, Rejected, Succeeded
 from bridge.domain.reasons import Reason
-from bridge.sending import control
+from bridge.sending import control, store
 from bridge.sending.effects.execute import Performer
 from bridge.sending.findings import Finding
 from bridge.sending.retry import FAR_SIDE_TIMEOUT, READ_LAG
@@ -157,6 +157,38 @@ async def test_what_a_look_settled_and_nobody_heard_of_goes_before_what_needs_it
     await worker.drain()
     assert await world.history(customer.key) == ["crashed", "absent", "succeeded"]
     assert await world.history(note.key) == ["succeeded"]
+
+
+async def test_of_two_intents_the_last_tells_when_it_may_have_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody heard of the first one's commit; the database comes back ten minutes later, the message goes, and the worker dies."""
+    real, wanted = store.intend, booking()
+
+    async def lost(*arguments: Any, **parts: Any) -> store.Intended:
+        await real(*arguments, **parts)
+        raise psycopg.OperationalError("the connection was lost after the commit")
+
+    await world.put(wanted)
+    first = await world.worker().own(TENANT)
+    await first.dispatcher.claim()
+    world.advance(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "intend", lost)
+        with pytest.raises(psycopg.OperationalError):
+            await first.dispatcher.commit_intents()
+    world.advance(600)
+    assert await first.dispatcher.commit_intents() == 1
+    assert await world.rows("SELECT count(*) FROM intents") == [(2,)]
+    gone_at = world.now()
+    worker = await world.worker().own(TENANT)
+    world.advance(5)
+    await worker.dispatcher.claim()
+    assert await world.rows("SELECT state, sent_at >= %s FROM outbox", gone_at) == [(1, True)]
+    await worker.dispatcher.reconcile_due()
+    assert await world.history(wanted.key) == ["crashed"]  # that nothing is there yet says nothing
+    await worker.drain()
+    assert await world.history(wanted.key) == ["crashed", "absent", "succeeded"]
 
 
 async def test_what_moved_between_claim_and_intent_goes_before_what_needs_it(world: World) -> None:
