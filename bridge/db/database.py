@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import cast
 
 import psycopg
@@ -52,6 +52,15 @@ _SET_UP_IN_ORDER = (
     f"{_SET_UP_PIPED}, set_config('enable_sort', 'off', false), set_config('enable_bitmapscan', 'off', false)"
 )
 _IN_ORDER_AT_ONCE = 4
+
+
+# It goes on while the machine sleeps: who wakes must not believe that no time has passed. macOS's only one does too.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _steady() -> float:
+    """Return seconds of a clock that nobody sets."""
+    return time.clock_gettime(_STEADY)
 
 
 async def _configure(connection: AsyncConnection) -> None:
@@ -168,16 +177,22 @@ class Database:
 
     async def now(self) -> datetime:
         """Return the database's time, so that replicas agree; asked every 30 s and carried on by the local clock."""
-        if self._anchor is None or monotonic() - self._anchor[0] > _ANCHOR_SECONDS:
+        if self._anchor is None or _steady() - self._anchor[0] > _ANCHOR_SECONDS:
             async with self.connection() as connection:
-                before = monotonic()
+                before = _steady()
                 row = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
-                after = monotonic()
+                after = _steady()
             if row is None:
                 raise psycopg.OperationalError("the database did not tell its time")
-            self._anchor = ((before + after) / 2, row[0])
-        then, time = self._anchor
-        return time.astimezone(UTC) + timedelta(seconds=monotonic() - then)
+            self._anchor = ((before + after) / 2, row[0].astimezone(UTC))
+        return self.time()
+
+    def time(self) -> datetime:
+        """Return the database's time as `now` was told it last, carried on by the local clock; before that, this machine's."""
+        if self._anchor is None:
+            return datetime.now(UTC)
+        then, told = self._anchor
+        return told + timedelta(seconds=_steady() - then)
 
 
 class Rehearsal(Database):

@@ -218,12 +218,13 @@ async def run(settings: Settings, *, dsn: str, stop: asyncio.Event | None = None
     deciders = ConfiguredDeciders(settings, doors=doors, completer=completers[0])
     await deciders.store_version(database)
     await _enter(database, settings)
+    await database.now()
     post = httpx.AsyncClient(timeout=BELL_SECONDS, verify=trust_of(True))
     dispatcher = Dispatcher(
         database,
         clients=clients,
         ownership=ownership,
-        clock=bootstrap.wall_clock,
+        clock=database.time,  # when a request may have gone is read by the next owner, on another machine
         execute=(
             performer := Performer(
                 lambda tenant: reloader.settings.tenants[tenant].external_data_guid or "",
