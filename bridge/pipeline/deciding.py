@@ -196,7 +196,12 @@ async def decide_stretch(
         known = gathered.get(tenant_id, [])
         if known and any(ready.queued.by for ready, _, _ in own):  # replays, which were decided before
             of = [(ready.delivery, inquiry) for ready, read, _ in own for inquiry in read.inquiries]
-            known = await deciders.as_recorded(tx, tenant_id, of, known)
+            recorded = await deciders.as_recorded(tx, tenant_id, of, known)
+            # The others are decided now: what was opened by a clock that went a little before ours is open for them.
+            known = [
+                then if then.recorded is not None and then.recorded.is_decided else one
+                for one, then in zip(known, recorded, strict=True)
+            ]
         left = iter(known)
         pending: dict[EffectKey, Effect] = {}
         stories: list[Story] = []

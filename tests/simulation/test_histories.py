@@ -40,13 +40,28 @@ def stage_dsn() -> Iterator[str]:
         logging.disable(logging.NOTSET)
 
 
-BROKE_ONCE = (77202, 200656, 201419, 201470, 202572, 301587, 400215, 402240, 1006378, 5027086, 5042494, 7012914)
+BROKE_ONCE = (
+    77202,
+    200656,
+    201419,
+    201470,
+    202572,
+    301587,
+    400215,
+    402240,
+    1006378,
+    5027086,
+    5042494,
+    7012914,
+    7118392,
+)
 """Seeds that found something: a lead made twice that was looked for too late (77202), an outcome forgotten where the database
 went away amid the late ones (201419), an id skipped whose transaction no snapshot had listed yet (202572), a message forgotten
 that an operator retried while its recorded outcome counted as lost (301587), fields held for a person at the first look (400215),
 a tenant at rest for ever whose probe failed in another way (1006378), a message that began with its decision and came before
 what nobody had read, when no answer came to the commit (5027086), a message that a person retried between two records of its end,
-of whose first nobody had heard (5042494), one that a look found absent, of which nobody heard (7012914), and three faults of the histories themselves."""
+of whose first nobody had heard (5042494), one that a look found absent, of which nobody heard (7012914), one who asked again in a batch with a
+replay, by another worker's clock (7118392), and three faults of the histories themselves."""
 
 
 @pytest.mark.parametrize("seed", BROKE_ONCE)
