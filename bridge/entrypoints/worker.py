@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import is_
 
 import httpx
 import structlog
@@ -82,7 +83,7 @@ class Processor:
         self._not_before = 0.0
         self._line: dict[TenantId, None] = {}
         """The tenants to be served here: who waited longest comes first."""
-        self._line_of: tuple[object, ...] = ()
+        self._line_of: tuple[object, ...] = (None, None, None)
 
     def use(self, deciders: ConfiguredDeciders, settings: Settings) -> None:
         """Decide by another version of the config from the next batch on."""
@@ -146,9 +147,10 @@ class Processor:
 
     def _line_up(self, owned: Mapping[int, int], leaving: frozenset[int]) -> None:
         """Let the line follow ownership and config; who is new comes first."""
-        if self._line_of == (owned, leaving, self.settings):
+        follows = (owned, leaving, self.settings)
+        if all(map(is_, self._line_of, follows)):  # each is replaced where it changes
             return
-        self._line_of = (owned, leaving, self.settings)
+        self._line_of = follows
         mine = {
             tenant for tenant in self.settings.tenants if (shard := shard_of(tenant)) in owned and shard not in leaving
         }
