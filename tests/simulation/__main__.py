@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --histories N --seed S [--jobs N] [--json]`: seeded histories over the real pipeline and PostgreSQL."""
+"""`python -m tests.simulation --histories N --seed S [--stormy] [--jobs N] [--json]`: seeded histories over the real pipeline and PostgreSQL."""
 
 import argparse
 import sys
@@ -19,11 +19,21 @@ def main() -> int:
         "--bug", default="", choices=["", *NAMES], help="switch a known bug on and stop where it is found"
     )
     parser.add_argument(
+        "--stormy", action="store_true", help="more that breaks at once, and every other history with nothing scripted"
+    )
+    parser.add_argument(
         "--out", type=Path, help="a folder for the reports of chunks; what is there is not played again"
     )
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    report = run(histories=asked.histories, seed=asked.seed, jobs=asked.jobs, bug=asked.bug, out=asked.out)
+    report = run(
+        histories=asked.histories,
+        seed=asked.seed,
+        jobs=asked.jobs,
+        bug=asked.bug,
+        is_stormy=asked.stormy,
+        out=asked.out,
+    )
     if asked.json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:

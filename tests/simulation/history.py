@@ -87,6 +87,18 @@ WEIGHTS = {
     "zombie": 3,
 }
 
+STORMY = WEIGHTS | {
+    "cut": 22,
+    "retry": 7,
+    "cancel": 5,
+    "crash": 8,
+    "reconcile": 10,
+    "record": 16,
+    "zombie": 6,
+    "stall": 6,
+}
+"""Four times as many connections lost at a commit, more operators, crashes, stalls and late workers; and every other history is whole."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -100,10 +112,10 @@ class Step:
         return f"{self.kind} {self.a} {self.b}"
 
 
-def draw(seed: int) -> list[Step]:
+def draw(seed: int, *, is_stormy: bool = False) -> list[Step]:
     """Return the steps of a seed: 15 to 60 of them, all workers ticking first."""
     dice = random.Random(seed)
-    kinds, weights = zip(*WEIGHTS.items(), strict=True)
+    kinds, weights = zip(*(STORMY if is_stormy else WEIGHTS).items(), strict=True)
     steps = [Step("tick", 0), Step("tick", 1), Step("deliver", dice.randrange(999), 1)]
     steps += [
         Step(kind, dice.randrange(1 << 16), dice.randrange(1 << 16))
@@ -124,8 +136,10 @@ class Story:
 class History:
     """Plays steps."""
 
-    def __init__(self, scene: Scene, bugs: Bugs, *, seed: int) -> None:
+    def __init__(self, scene: Scene, bugs: Bugs, *, seed: int, is_stormy: bool = False) -> None:
         self.scene = scene
+        # One in eight has nothing scripted: real senders, matching and rules.
+        self.is_whole = seed % (2 if is_stormy else 8) == 0
         self.bugs = bugs
         self.dice = random.Random(seed)
         self.story = Story(seed)
@@ -141,10 +155,8 @@ class History:
 
     async def play(self, steps: Sequence[Step]) -> Story:
         """Play the steps, settle, check."""
-        # One in eight has nothing scripted: real senders, matching and rules.
-        is_whole = self.story.seed % 8 == 0
-        await self.scene.begin(tenants=1 + self.dice.randrange(2), seed=self.story.seed, is_whole=is_whole)
-        self.story.counts["histories.whole" if is_whole else "histories.scripted"] += 1
+        await self.scene.begin(tenants=1 + self.dice.randrange(2), seed=self.story.seed, is_whole=self.is_whole)
+        self.story.counts["histories.whole" if self.is_whole else "histories.scripted"] += 1
         self.workers = [Worker(self.scene, skew=0.0), Worker(self.scene, skew=0.0)]
         try:
             for step in steps:

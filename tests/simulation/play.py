@@ -81,9 +81,10 @@ def database_of(dsn: str) -> str:
 class Player:
     """One process's stage and the histories it plays there."""
 
-    def __init__(self, dsn: str, bug: str) -> None:
+    def __init__(self, dsn: str, bug: str, *, is_stormy: bool = False) -> None:
         self.dsn = dsn
         self.bugs = Bugs(bug)
+        self.is_stormy = is_stormy
 
     async def play(self, seeds: range, *, first: bool) -> list[Story]:
         database = Stage(self.dsn)
@@ -95,9 +96,9 @@ class Player:
             for seed in seeds:
                 if seed % 50 == 0:
                     gc.collect()
-                story = await self.one(scene, seed, draw(seed))
+                story = await self.one(scene, seed, draw(seed, is_stormy=self.is_stormy))
                 if story.violations and not self.bugs.name:
-                    steps = await self.shrink(scene, seed, draw(seed))
+                    steps = await self.shrink(scene, seed, draw(seed, is_stormy=self.is_stormy))
                     story.violations.append("shrunk to: " + "; ".join(map(str, steps)))
                 stories.append(story)
                 if story.violations and first:
@@ -110,7 +111,7 @@ class Player:
         return stories
 
     async def one(self, scene: Scene, seed: int, steps: list[Step]) -> Story:
-        history = History(scene, self.bugs, seed=seed)
+        history = History(scene, self.bugs, seed=seed, is_stormy=self.is_stormy)
         with self.bugs.on():
             try:
                 return await asyncio.wait_for(history.play(steps), 60)
@@ -144,6 +145,7 @@ class Part(NamedTuple):
     dsn: str
     seeds: range
     bug: str
+    is_stormy: bool
 
 
 _addresses: dict[str, str] = {}  # server → this process's own database on it
@@ -155,7 +157,7 @@ def _work(part: Part) -> dict[str, Any]:
         _addresses[part.dsn] = database_of(part.dsn)
     logging.disable(logging.WARNING)  # late outcomes and unseen databases are what histories are made of
     gc.disable()  # cycles are looked for between histories, not amid them
-    player = Player(_addresses[part.dsn], part.bug)
+    player = Player(_addresses[part.dsn], part.bug, is_stormy=part.is_stormy)
     began = time.monotonic()
     stories = uvloop.run(player.play(part.seeds, first=bool(part.bug)))
     counts = sum((story.counts for story in stories), Counter[str]())
@@ -169,7 +171,9 @@ def _work(part: Part) -> dict[str, Any]:
     }
 
 
-def run(*, histories: int, seed: int, jobs: int = 1, bug: str = "", out: Path | None = None) -> dict[str, Any]:
+def run(
+    *, histories: int, seed: int, jobs: int = 1, bug: str = "", is_stormy: bool = False, out: Path | None = None
+) -> dict[str, Any]:
     """Play the histories on so many processes and return the report.
 
     With `out` each chunk's report is kept in that folder as it ends, and chunks that are there are not played again.
@@ -185,7 +189,7 @@ def run(*, histories: int, seed: int, jobs: int = 1, bug: str = "", out: Path | 
         reports = [msgspec.json.decode((out / _name(chunk)).read_bytes()) for chunk in there]
         chunks = [chunk for chunk in chunks if chunk not in there]
     with server() as dsn, contextlib.ExitStack() as stack:
-        parts = [Part(dsn, chunk, bug) for chunk in chunks]
+        parts = [Part(dsn, chunk, bug, is_stormy) for chunk in chunks]
         if jobs == 1:
             results: Iterable[dict[str, Any]] = map(_work, parts)
         else:

@@ -70,6 +70,13 @@ def test_what_broke_a_promise_once_does_so_no_more(stage_dsn: str, seed: int) ->
     assert story.violations == []
 
 
+@pytest.mark.parametrize("part", range(2))
+def test_nor_does_one_in_which_more_breaks_at_once(stage_dsn: str, part: int) -> None:
+    stories = uvloop.run(Player(stage_dsn, "", is_stormy=True).play(range(1 + 20 * part, 21 + 20 * part), first=False))
+    assert [story.violations for story in stories if story.violations] == []
+    assert sum(story.counts["step.cut"] for story in stories) > 20
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_history_breaks_a_promise(stage_dsn: str, part: int) -> None:
