@@ -61,6 +61,11 @@ class Backlog:
         """Tell whether nothing held could go out even with all the budget of the world."""
         return not self.in_flight and not any(self._ready.values())
 
+    @property
+    def is_still(self) -> bool:
+        """Tell whether messages are held and none of them moves by itself: what they wait for is elsewhere, or forgotten."""
+        return bool(self._held) and not (self.in_flight or self.doubts or self._sleeping or any(self._ready.values()))
+
     def begin_read(self) -> None:
         """From here to `end_read`, messages that end are remembered: the read may still show them."""
         self._finished = set()

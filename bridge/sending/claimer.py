@@ -69,6 +69,8 @@ class Claimer:
         await owner.follow_ownership(now=now)
         if not owner.epochs:
             return 0
+        for tenant in owner.busy():
+            tenant.end_standstill(now=now)
         async with self._database.in_order() as connection:
             if not self._horizon.has_looked:  # twice, or the second read would begin at the start as the first does
                 self._horizon.advance((await store.look(connection, ()))[0])

@@ -19,6 +19,7 @@ class SendingSettings:
     in_flight: int = 64  # messages of one tenant under way at once; at 200 ms a request 12 suffice for 60/s
     lane_depth: int = DEPTH
     poll: float = 0.25  # the backstop where a wake-up is lost
+    still: float = 60.0  # the backstop where memory is wrong: a tenant of whom nothing moves for so long is read anew
     http_timeout: float = 20.0
     lease: float = 30.0
     rate: float = RATE

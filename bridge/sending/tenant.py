@@ -31,6 +31,7 @@ class Tenant:
         self.budget = Budget(now=now, rate=settings.rate, burst=settings.burst)
         self.breakers = Breakers()
         self.is_refused = False  # by a 429 that is not written down yet
+        self._still_since: datetime | None = None
         self._settings = settings
 
     def may_read(self) -> bool:
@@ -39,6 +40,16 @@ class Tenant:
             return False
         held = len(self.backlog)
         return held < self._settings.window or (self.backlog.is_blocked and held < 20 * self._settings.window)
+
+    def end_standstill(self, *, now: datetime) -> None:
+        """Read anew what has stood still for a minute: where this memory is wrong, the table is right."""
+        if not self.backlog.is_still:
+            self._still_since = None
+        elif self._still_since is None:
+            self._still_since = now
+        elif (now - self._still_since).total_seconds() >= self._settings.still:
+            self._still_since = None
+            self.backlog.read_anew()
 
     def may_send(self, *, now: datetime) -> bool:
         """Tell whether anything could go now."""

@@ -205,6 +205,23 @@ async def test_what_moved_between_claim_and_intent_goes_before_what_needs_it(wor
     assert await world.history(note.key) == ["succeeded"]
 
 
+async def test_what_memory_lost_is_read_anew_after_a_minute(world: World) -> None:
+    """No way is known to lose it; the two that were (7012914, 5042494) left messages waiting for ever."""
+    customer, note = customer_and_note()
+    await world.put(customer, note)
+    worker = await world.worker().own(TENANT)
+    await worker.dispatcher.claim()
+    for family in worker.dispatcher.owner.tenants[TENANT].backlog._ready.values():
+        family.clear()
+    for seconds in (1, 30, 28):
+        world.advance(seconds)
+        assert await worker.turn() == 0
+    world.advance(2)
+    assert await worker.turn() == 1
+    await worker.drain()
+    assert await world.history(note.key) == ["succeeded"]
+
+
 async def test_a_look_finds_what_was_created_before_the_process_stood_still(world: World) -> None:
     """The answer is lost six minutes after the lead was created: to ask for leads of the last five would find none."""
     real = Performer().execute

@@ -1,6 +1,7 @@
 """What a history plays in: a real PostgreSQL, the real simulator in-process, virtual workers and one virtual clock."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -232,7 +233,8 @@ class Worker:
             clock=self.clock,
             execute=performer.execute,
             look_up=performer.look_up,
-            settings=SendingSettings(batch=4, read=6, window=12, in_flight=4, lane_depth=2),
+            # What stands still is a bug here, and not helped.
+            settings=SendingSettings(batch=4, read=6, window=12, in_flight=4, lane_depth=2, still=math.inf),
         )
         self.flights: list[tuple[asyncio.Task[None], Gate]] = []
 
