@@ -1,5 +1,7 @@
 """An id is never passed for good while the transaction that drew it is open."""
 
+from collections.abc import Iterable
+
 import psycopg
 import pytest
 
@@ -85,15 +87,20 @@ def test_what_is_open_reaches_to_the_next_transaction(text: str, next_xid: int, 
 
 @pytest.fixture
 def lows(monkeypatch: pytest.MonkeyPatch) -> dict[TenantId, int]:
-    """Above which id each tenant was read last."""
+    """Above which id each tenant was read last, with nobody else's transaction open on the server."""
     seen: dict[TenantId, int] = {}
-    claim = store.claim
+    claim, look = store.claim, store.look
+
+    async def alone(tx: Tx, shards: Iterable[int]) -> tuple[Snapshot, list[store.TenantRow]]:
+        snapshot, rows = await look(tx, shards)
+        return snapshot._replace(open=frozenset()), rows
 
     async def watched(tx: Tx, wanted: list[tuple[TenantId, int, int]]) -> list[Message]:
         seen.update({tenant_id: low for tenant_id, low, _ in wanted})
         return await claim(tx, wanted)
 
     monkeypatch.setattr(store, "claim", watched)
+    monkeypatch.setattr(store, "look", alone)
     return seen
 
 
