@@ -176,10 +176,6 @@ class Owner:
             for tenant in refused:
                 tenant.is_refused = False
 
-    def is_busy(self) -> bool:
-        """Tell whether anything is held in memory: ready, sleeping, in flight or in doubt."""
-        return bool(self.busy())
-
     def next_at(self, *, now: datetime) -> datetime:
         """Return when something may be to do without anybody saying so; at most one poll from now."""
         times = [now + timedelta(seconds=self._settings.poll)]

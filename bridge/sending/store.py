@@ -101,13 +101,14 @@ WHERE w.tenant = ANY(ARRAY(SELECT tenant_id FROM current))
 # What an owner that is gone had begun and not recorded. A message whose `sends` moved on since was recorded. Its last byte
 # may have left when both times were over: the one a flight may wait and the one its requests may take together. The rows are
 # named twice: where statistics were taken when all had been deleted, the join alone was seen to walk the whole outbox.
-# Of two intents for a message the last counts: nothing is sent by one whose commit nobody heard of, and the message goes again by
-# the next. By the first, absence would count while what the second sent is still under way.
+# Of two intents for a message the last counts (their ids rise): nothing is sent by one whose commit nobody heard of, and the message
+# goes again by the next. By the first, absence would count while what the second sent is still under way.
 _RECOVER = """
 WITH flown AS MATERIALIZED (
-  SELECT i.tenant_id AS tenant, u.id, u.sends, max(i.sent_at) AS sent_at, max(i.epoch) AS epoch
+  SELECT i.tenant_id AS tenant, u.id, u.sends, i.sent_at, i.epoch
   FROM intents AS i CROSS JOIN LATERAL unnest(i.effect_ids, i.sends) AS u (id, sends)
-  WHERE i.tenant_id = ANY(%(tenants)s) GROUP BY i.tenant_id, u.id, u.sends
+  WHERE i.tenant_id = ANY(%(tenants)s) AND NOT EXISTS (
+    SELECT FROM intents WHERE tenant_id = i.tenant_id AND id > i.id AND u.id = ANY(effect_ids) OFFSET 0)
 ), moved AS (
   UPDATE outbox AS o SET state = 1, sends = o.sends + 1, sent_at = least(%(now)s, f.sent_at + %(flown)s),
     due_at = %(now)s, reason = %(reason)s

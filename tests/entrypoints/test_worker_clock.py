@@ -10,10 +10,8 @@ from bridge import bootstrap
 from bridge.bootstrap import load_settings
 from bridge.db import database as module
 from bridge.db.database import Database
-from bridge.domain.ids import DecisionId, DeliveryId, SourceId
 from bridge.entrypoints import worker
-from bridge.sending import outbox
-from tests.sending.world import TENANT, booking
+from tests.sending.world import booking, put
 
 CONFIG = """tenants: {acme: {tenant_id: 1000001, environment: simulator, booking_provider: 501}}
 sources: {website: {connector: generic, tenant: acme, unsigned: true}}
@@ -27,15 +25,7 @@ async def test_a_worker_whose_machine_is_late_writes_the_time_of_the_database(
     (tmp_path / "bridge.yaml").write_text(CONFIG)
     settings = load_settings(tmp_path, environ={"BRIDGE_SIMULATOR_URL": "http://127.0.0.1:9"})  # nobody listens there
     async with database.begin() as tx:
-        await outbox.put(
-            tx,
-            tenant_id=TENANT,
-            source_id=SourceId("website"),
-            delivery_id=DeliveryId(1),
-            decision_id=DecisionId(1),
-            effects=[booking()],
-            now=await database.now(),
-        )
+        await put(tx, booking(), now=await database.now())
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(settings, dsn=database.dsn, stop=stop))
     async with asyncio.timeout(30), database.connection() as connection:

@@ -34,15 +34,13 @@ MESSAGES = 100
 PAGES = 2_000
 """The most that a statement may touch: twenty pages a message. A walk over what waits touches more."""
 
-# What may be sorted: a handful, to be locked in one order; what persons released of a batch; a short queue; what the intents of a
-# crashed owner name, which is what was in flight (64 a tenant), once at a takeover.
+# What may be sorted: a handful, to be locked in one order; what persons released of a batch; a short queue.
 FEW = {
     "shard_leases.shard",
     "sending_tenants.tenant_id",
     "attempts.effect_id",
     "attempts.number DESC",
     "t.turn, delivery_queue.id",
-    "i.tenant_id, u.id, u.sends",
 }
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NOW_LATER = datetime(2100, 1, 1, tzinfo=UTC)  # all of the queue is due

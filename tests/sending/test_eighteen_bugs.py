@@ -26,7 +26,7 @@ from bridge.servicetitan.client import ServiceTitan
 from tests.planning.facts import NOW
 from tests.planning.house import TENANT as HOUSEHOLD
 from tests.planning.house import House, settings_of
-from tests.sending.world import OTHER, TENANT, World, booking, effect
+from tests.sending.world import OTHER, TENANT, World, booking, effect, put
 
 
 async def id_of(world: World, key: str) -> EffectId:
@@ -401,18 +401,7 @@ async def test_15_a_held_transaction_hides_nothing_and_blocks_nothing(world: Wor
     await world.put(booking("First"))
     await worker.drain()
     holder = await psycopg.AsyncConnection.connect(world.database.dsn)
-    from bridge.domain.ids import DecisionId, DeliveryId, SourceId
-    from bridge.sending import outbox
-
-    await outbox.put(
-        holder,
-        tenant_id=TENANT,
-        source_id=SourceId("website"),
-        delivery_id=DeliveryId(1),
-        decision_id=DecisionId(1),
-        effects=[late],
-        now=world.now(),
-    )
+    await put(holder, late, now=world.now())
     await world.put(early)  # drew its id later, commits earlier
     for _ in range(5):
         world.advance(1)

@@ -7,11 +7,10 @@ import psycopg
 import pytest
 
 from bridge.db.ownership import fence_all
-from bridge.domain.ids import DecisionId, DeliveryId, SourceId
 from bridge.domain.plan import Effect
 from bridge.sending import control, outbox
 from bridge.sending.control import Scope
-from tests.sending.world import TENANT, Worker, World, booking, customer_and_note
+from tests.sending.world import TENANT, Worker, World, booking, customer_and_note, put
 
 
 class OrderlyRefusal(Exception):
@@ -28,16 +27,8 @@ async def deciding(world: World, worker: Worker, *effects: Effect, is_lost: bool
     async with worker.dispatcher.sender.handing_over(epochs) as handing:
         async with world.database.begin() as tx:
             await fence_all(tx, epochs)
-            put = await outbox.put(
-                tx,
-                tenant_id=TENANT,
-                source_id=SourceId("website"),
-                delivery_id=DeliveryId(1),
-                decision_id=DecisionId(1),
-                effects=effects,
-                now=world.now(),
-            )
-            await handing.intend(tx, put.fresh, born=world.now())
+            result = await put(tx, *effects, now=world.now())
+            await handing.intend(tx, result.fresh, born=world.now())
             yield
         if is_lost:
             await worker.dispatcher.claimer.claim_for([TENANT])

@@ -6,11 +6,11 @@ import psycopg
 import pytest
 
 from bridge.db.database import Database, Tx
-from bridge.domain.ids import DecisionId, DeliveryId, SourceId, TenantId
+from bridge.domain.ids import TenantId
 from bridge.sending import outbox, store
 from bridge.sending.horizon import Horizon, Snapshot
 from bridge.sending.message import Message
-from tests.sending.world import OTHER, TENANT, World, booking
+from tests.sending.world import OTHER, TENANT, World, booking, put
 
 
 async def draw(connection: psycopg.AsyncConnection) -> int:
@@ -149,15 +149,7 @@ async def test_what_commits_late_is_read_with_what_is_new(world: World, looks: i
 async def put_late(world: World) -> psycopg.AsyncConnection:
     """Put a message in a transaction that stays open."""
     late = await psycopg.AsyncConnection.connect(world.database.dsn)
-    await outbox.put(
-        late,
-        tenant_id=TENANT,
-        source_id=SourceId("website"),
-        delivery_id=DeliveryId(9),
-        decision_id=DecisionId(9),
-        effects=[booking("Late Example")],
-        now=world.now(),
-    )
+    await put(late, booking("Late Example"), number=9, now=world.now())
     return late
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from bridge.db import ownership
-from bridge.db.database import Database
+from bridge.db.database import Database, Tx
 from bridge.db.ownership import shard_of
 from bridge.domain.command import AddNote, Command, ContactMethod, CreateBooking, CreateCustomer, CreatedBy, kind_of
 from bridge.domain.ids import DecisionId, DeliveryId, EffectKey, SourceId, TenantId
@@ -163,17 +163,9 @@ class World:
         return Worker(self, SendingSettings(**settings), **parts)
 
     async def put(self, *effects: Effect, tenant_id: TenantId = TENANT, source: str = "website") -> outbox.PutResult:
-        number = next(self._numbers)
         async with self.database.begin() as tx:
-            return await outbox.put(
-                tx,
-                tenant_id=tenant_id,
-                source_id=SourceId(source),
-                delivery_id=DeliveryId(number),
-                decision_id=DecisionId(number),
-                effects=effects,
-                now=self.now(),
-            )
+            number = next(self._numbers)
+            return await put(tx, *effects, tenant_id=tenant_id, source=source, number=number, now=self.now())
 
     async def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         async with self.database.connection() as connection:
@@ -194,6 +186,21 @@ class World:
     async def close(self) -> None:
         await self.http.aclose()
         await asyncio.sleep(0)
+
+
+async def put(
+    tx: Tx, *effects: Effect, tenant_id: TenantId = TENANT, source: str = "website", number: int = 1, now: datetime
+) -> outbox.PutResult:
+    """Put effects of one delivery and decision, both of that number, in a transaction of the caller's."""
+    return await outbox.put(
+        tx,
+        tenant_id=tenant_id,
+        source_id=SourceId(source),
+        delivery_id=DeliveryId(number),
+        decision_id=DecisionId(number),
+        effects=effects,
+        now=now,
+    )
 
 
 def effect(command: Command, name: str, *, tenant_id: TenantId = TENANT, lane: str = "", **parts: Any) -> Effect:

@@ -56,7 +56,7 @@ async def settle(history: "History") -> None:
         await worker.fly_home()
         await worker.dispatcher.record_outcomes()
         busy += await worker.dispatcher.reconcile_due()
-        if number > 3 and not busy and not worker.dispatcher.owner.is_busy():
+        if number > 3 and not busy and not worker.dispatcher.owner.busy():
             left = await scene.rows(
                 "SELECT (SELECT count(*) FROM outbox WHERE tenant_id = ANY(%s) AND state < 2)"
                 " + (SELECT count(*) FROM delivery_queue)",
